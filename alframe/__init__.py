@@ -1,0 +1,97 @@
+"""alframe: deep active learning. A small engine; every strategy is a plugin.
+
+Importing this package does not import torch; the names that need it are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from alframe.errors import AlframeError, PluginError, TrialError, UsageError
+from alframe.hookspecs import hookimpl
+from alframe.info import (
+    API_VERSION,
+    DataOptions,
+    DataRequest,
+    DatasetInfo,
+    ModelInfo,
+    ModelRequest,
+    PluginInfo,
+    PresetInfo,
+)
+from alframe.options import option
+from alframe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from alframe.context import Context
+    from alframe.data import Dataset
+    from alframe.geometry import Embeddings, Euclidean, Geometry
+    from alframe.learner import ActiveLearner
+    from alframe.loading import load_dataset
+    from alframe.metrics import Evaluation
+    from alframe.models import Classifier
+    from alframe.querying import QueryResult, query
+    from alframe.training import TrainResult
+    from alframe.views import LabelledView, PoolView
+
+_LAZY = {
+    "ActiveLearner": "alframe.learner",
+    "Classifier": "alframe.models",
+    "Context": "alframe.context",
+    "Dataset": "alframe.data",
+    "Embeddings": "alframe.geometry",
+    "Euclidean": "alframe.geometry",
+    "Evaluation": "alframe.metrics",
+    "Geometry": "alframe.geometry",
+    "LabelledView": "alframe.views",
+    "PoolView": "alframe.views",
+    "QueryResult": "alframe.querying",
+    "TrainResult": "alframe.training",
+    "load_dataset": "alframe.loading",
+    "query": "alframe.querying",
+}
+
+__all__ = [
+    "API_VERSION",
+    "ActiveLearner",
+    "AlframeError",
+    "Classifier",
+    "Context",
+    "DataOptions",
+    "DataRequest",
+    "Dataset",
+    "DatasetInfo",
+    "Embeddings",
+    "Euclidean",
+    "Evaluation",
+    "Geometry",
+    "LabelledView",
+    "ModelInfo",
+    "ModelRequest",
+    "PluginError",
+    "PluginInfo",
+    "PoolView",
+    "PresetInfo",
+    "QueryResult",
+    "Recipe",
+    "TrainResult",
+    "TrialError",
+    "UsageError",
+    "hookimpl",
+    "load_dataset",
+    "option",
+    "query",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,90 @@
+"""Checks of what a hook returned. Each message says what was wanted and what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe.errors import PluginError
+from alframe.geometry import Embeddings, Euclidean, Geometry, as_geometry
+from alframe.training import TrainResult
+
+
+def check_training(result: Any) -> TrainResult:
+    """Wants a `TrainResult`."""
+    if not isinstance(result, TrainResult):
+        raise PluginError(f"wanted a TrainResult, got {_what(result)}")
+    return result
+
+
+def check_embeddings(result: Any, pool_size: int, labelled_size: int) -> tuple[Geometry, Geometry]:
+    """Wants ``Embeddings`` of as many points as there are samples, finite, of one geometry."""
+    if not isinstance(result, Embeddings):
+        raise PluginError(f"wanted Embeddings(pool, labelled), got {_what(result)}")
+    parts = []
+    for name, points, size in (
+        ("pool", result.pool, pool_size),
+        ("labelled", result.labelled, labelled_size),
+    ):
+        wanted = f"wanted a geometry or a tensor of shape [{size}, E] for the {name}"
+        if isinstance(points, Tensor) and points.ndim != 2:
+            raise PluginError(f"{wanted}, got {_what(points)}")
+        if not isinstance(points, Tensor | Geometry):
+            raise PluginError(f"{wanted}, got {_what(points)}")
+        geometry = as_geometry(points)
+        if len(geometry) != size:
+            raise PluginError(f"{wanted}, got {len(geometry)} points")
+        if isinstance(geometry, Euclidean) and not _is_finite(geometry.x):
+            raise PluginError(f"{wanted} without NaN or infinite values, got some")
+        parts.append(geometry)
+    pool, labelled = parts
+    if type(pool) is not type(labelled):
+        raise PluginError(
+            f"wanted one geometry for both, got {type(pool).__name__} and {type(labelled).__name__}"
+        )
+    return pool, labelled
+
+
+def check_scores(result: Any, pool_size: int) -> Tensor:
+    """Wants ``N`` floating-point scores, finite or ``-inf``."""
+    wanted = f"wanted a floating-point tensor of shape [{pool_size}]"
+    if not isinstance(result, Tensor) or not result.is_floating_point() or result.shape != (pool_size,):
+        raise PluginError(f"{wanted}, got {_what(result)}")
+    if result.isnan().any():
+        raise PluginError(f"{wanted} without NaN, got {int(result.isnan().sum())} NaN")
+    if (result == torch.inf).any():
+        raise PluginError(f"{wanted}, finite or -inf (never), got +inf")
+    return result
+
+
+def check_picks(result: Any, pool_size: int, n: int) -> Tensor:
+    """Wants up to ``n`` distinct positions in the pool."""
+    wanted = f"wanted an int64 tensor of up to n = {n} distinct positions in 0..{pool_size - 1}"
+    if not isinstance(result, Tensor) or result.dtype != torch.int64 or result.ndim != 1:
+        raise PluginError(f"{wanted}, got {_what(result)}")
+    if len(result) > n:
+        raise PluginError(f"{wanted}, got {len(result)}")
+    picks = result.detach().cpu()
+    if len(picks) and (picks.min() < 0 or picks.max() >= pool_size):
+        raise PluginError(f"{wanted}, got positions {int(picks.min())}..{int(picks.max())}")
+    repeated = len(picks) - len(picks.unique())
+    if repeated:
+        raise PluginError(f"{wanted}, got {repeated} repeated")
+    return picks
+
+
+def _is_finite(x: Tensor) -> bool:
+    if x.numel() == 0:
+        return True
+    low, high = x.detach().aminmax()  # unlike isfinite().all(), without a second array
+    return bool(torch.isfinite(low) and torch.isfinite(high))
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {list(value.shape)}"
+    if value is None:
+        return "None (is a `return` missing?)"
+    return f"{type(value).__name__}: {value!r}"[:200]

@@ -1,0 +1,125 @@
+"""Data sets: samples in memory, of which some labels may be unknown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from alframe.errors import UsageError
+
+UNKNOWN = -1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples, their labels as far as they are known, and a test part.
+
+    Args:
+        name: short name for folders and tables.
+        inputs: ``M x ...`` floating-point tensor, as the network takes it.
+        targets: ``M`` class numbers (int64); -1 where the label is unknown.
+        num_classes: number of classes, at least 2.
+        test_inputs: inputs of the test part, or None.
+        test_targets: labels of the test part, or None.
+
+    Raises:
+        UsageError: lengths, types or labels that don't fit together; the message names them.
+    """
+
+    name: str
+    inputs: Tensor
+    targets: Tensor
+    num_classes: int
+    test_inputs: Tensor | None = None
+    test_targets: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the parts fit together."""
+        if self.num_classes < 2:
+            raise UsageError(f"data set {self.name!r} has {self.num_classes} class; at least 2 are needed")
+        if (self.test_inputs is None) != (self.test_targets is None):
+            raise UsageError(
+                f"data set {self.name!r}: test inputs and test targets come together or not at all"
+            )
+        self._check_part("training", self.inputs, self.targets, lowest=UNKNOWN)
+        if self.test_inputs is not None and self.test_targets is not None:
+            self._check_part("test", self.test_inputs, self.test_targets, lowest=0)
+            if self.test_inputs.shape[1:] != self.inputs.shape[1:]:
+                raise UsageError(
+                    f"data set {self.name!r}: training samples have shape {tuple(self.inputs.shape[1:])}, "
+                    f"test samples {tuple(self.test_inputs.shape[1:])}"
+                )
+
+    def _check_part(self, part: str, inputs: Tensor, targets: Tensor, lowest: int) -> None:
+        where = f"data set {self.name!r}, {part} part"
+        if len(inputs) != len(targets):
+            raise UsageError(f"{where}: {len(inputs)} inputs but {len(targets)} targets")
+        if len(inputs) == 0:
+            raise UsageError(f"{where}: there are no samples")
+        if not inputs.is_floating_point():
+            raise UsageError(f"{where}: inputs must be floating-point numbers, got {inputs.dtype}")
+        if targets.dtype != torch.int64 or targets.ndim != 1:
+            raise UsageError(f"{where}: targets must be one int64 a sample, got {_shape(targets)}")
+        low, high = targets.aminmax()
+        if low < lowest or high >= self.num_classes:
+            raise UsageError(
+                f"{where}: targets must lie in {lowest}..{self.num_classes - 1}, got {low.item()}..{high.item()}"
+            )
+        low, high = inputs.aminmax()
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            raise UsageError(f"{where}: inputs contain NaN or infinite values; impute or remove them first")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data set with its tensors on ``device``."""
+        moved = {
+            field.name: value.to(device)
+            for field in dataclasses.fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return dataclasses.replace(self, **moved)
+
+    def hide_labels(self, keep: Tensor | None = None) -> Dataset:
+        """The same data set with the labels unknown, but for the positions in ``keep``.
+
+        Example:
+            >>> import torch
+            >>> data = Dataset("toy", torch.zeros(3, 2), torch.tensor([0, 1, 1]), num_classes=2)
+            >>> data.hide_labels(keep=torch.tensor([1])).targets
+            tensor([-1,  1, -1])
+        """
+        hidden = torch.full_like(self.targets, UNKNOWN)
+        if keep is not None:
+            hidden[keep] = self.targets[keep]
+        return dataclasses.replace(self, targets=hidden)
+
+    def split_test(self, fraction: float, generator: torch.Generator) -> Dataset:
+        """Holds out a share of the samples, drawn at random, as the test part.
+
+        Args:
+            fraction: share of the samples, between 0 and 1.
+            generator: a CPU generator.
+        """
+        count = round(len(self) * fraction)
+        if not 0 < count < len(self):
+            raise UsageError(
+                f"data set {self.name!r} has {len(self)} samples: test_fraction {fraction} leaves "
+                "nothing to train or nothing to test on"
+            )
+        order = torch.randperm(len(self), generator=generator).to(self.inputs.device)
+        test, train = order[:count].sort().values, order[count:].sort().values
+        return dataclasses.replace(
+            self,
+            inputs=self.inputs[train],
+            targets=self.targets[train],
+            test_inputs=self.inputs[test],
+            test_targets=self.targets[test],
+        )
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{tensor.dtype} of shape {tuple(tensor.shape)}"

@@ -1,0 +1,61 @@
+"""Who serves a stage when nobody else does. Written as any plugin is, and called by the same rules.
+
+- embed: the network's features
+- select: the samples of highest score, ties in random order; without scores, uniformly at random
+- train: supervised, see `alframe.training`
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alframe.hookspecs import hookimpl
+from alframe.info import PluginInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe.context import Context
+    from alframe.geometry import Embeddings
+    from alframe.models import Classifier
+    from alframe.recipe import Recipe
+    from alframe.training import TrainResult
+    from alframe.views import LabelledView, PoolView
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the defaults."""
+    return PluginInfo(summary="supervised training; features; top scores or uniformly at random")
+
+
+@hookimpl
+def alframe_train(model: Classifier, labelled: LabelledView, recipe: Recipe, ctx: Context) -> TrainResult:
+    """Supervised training on the labelled set."""
+    import torch
+
+    from alframe.training import train_supervised
+
+    inputs = torch.cat(list(labelled.inputs()))
+    return train_supervised(model, inputs, labelled.targets, recipe, ctx.generator, ctx.progress)
+
+
+@hookimpl
+def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
+    """The network's features under the Euclidean distance."""
+    from alframe.geometry import Embeddings
+
+    return Embeddings(pool.features, labelled.features)
+
+
+@hookimpl
+def alframe_select(pool: PoolView, scores: Tensor | None, n: int, ctx: Context) -> Tensor:
+    """The ``n`` highest finite scores, ties in random order; without scores, ``n`` at random."""
+    import torch
+
+    order = torch.randperm(len(pool), generator=ctx.generator).to(ctx.device)
+    if scores is None:
+        return order[:n]
+    best = scores[order].argsort(descending=True, stable=True)[:n]
+    picks = order[best]
+    return picks[scores[picks] > -torch.inf]

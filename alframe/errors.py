@@ -1,0 +1,57 @@
+"""What can go wrong, one class for each thing a caller may want to do about it.
+
+``exit_code`` is what the command line ends with: 1 a trial failed, 2 usage or configuration,
+3 a plugin is broken or breaks its contract.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AlframeError(Exception):
+    """Base of every error that alframe raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(AlframeError):
+    """The caller asked for something that can't be: a wrong name, value, file or combination.
+
+    Plugins raise it too, when the user's model or data don't suit them.
+    """
+
+    exit_code = 2
+
+
+class TrialError(AlframeError):
+    """A trial failed for a reason that lies in the run itself."""
+
+    exit_code = 1
+
+
+class PluginError(AlframeError):
+    """A plugin is broken, or what its hook returned breaks the contract."""
+
+    exit_code = 3
+
+
+def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
+    """Builds the error for a mistyped name: what is close to it, or else what there is.
+
+    Args:
+        what: kind of thing, as in "strategy".
+        name: what the user typed.
+        known: the names that would have been right.
+        hint: a closing sentence, as in "See `alframe list-strategies`."
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
+    if close:
+        advice = f"Did you mean {' or '.join(repr(c) for c in close)}?"
+    elif names:
+        advice = f"Known: {', '.join(names)}."
+    else:
+        advice = "There is none."
+    return UsageError(f"unknown {what} {name!r}. {advice} {hint}".strip())

@@ -1,0 +1,260 @@
+"""The simulated experiment: an `ActiveLearner` whose questions an oracle answers, written to disk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from alframe import environment, seeds
+from alframe.cost import Cost, measured
+from alframe.data import UNKNOWN, Dataset
+from alframe.errors import TrialError, UsageError
+from alframe.info import DataRequest
+from alframe.learner import ActiveLearner, build_model
+from alframe.models import resolve_device
+from alframe.pipeline import Pipeline
+from alframe.registry import Registry
+from alframe.runs import Record, TrialFolder
+from alframe.settings import Settings, safe_name
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrialRun:
+    """One strategy with one seed on one setting.
+
+    Attributes:
+        settings: the run it belongs to.
+        pipeline: the strategy.
+        seed: the trial's seed.
+    """
+
+    settings: Settings
+    pipeline: Pipeline
+    seed: int
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name, with whatever differs from its defaults."""
+        return self.pipeline.label
+
+    @property
+    def folder(self) -> Path:
+        """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
+        settings = self.settings
+        return (
+            Path(settings.run.out)
+            / settings.dataset_folder
+            / settings.setting_folder
+            / safe_name(self.strategy)
+            / f"seed-{self.seed}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSummary:
+    """A finished trial.
+
+    Attributes:
+        records: one dictionary a round, as in ``rounds.jsonl``.
+        note: why the trial ended early, or "".
+    """
+
+    records: list[Record]
+    note: str = ""
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        """A trial starts, or continues after ``rounds_done`` records."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Work inside a round: epochs of training, steps of a strategy."""
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        """A round's record is on disk."""
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """A trial is done, be it since an earlier run."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is no error."""
+
+
+def trials(settings: Settings) -> list[TrialRun]:
+    """The trials of a run: every seed of the first strategy, then of the next."""
+    return [
+        TrialRun(settings, pipeline, seed) for pipeline in settings.pipelines for seed in settings.run.seeds
+    ]
+
+
+def load_data(settings: Settings) -> Dataset:
+    """Loads the run's data set onto the run's device.
+
+    Raises:
+        UsageError: the data are missing or unusable; the message says what to do.
+    """
+    request = DataRequest(
+        location=settings.location,
+        data_dir=Path(settings.source.dir),
+        download=settings.source.download,
+        options=settings.data_options,
+    )
+    dataset = settings.dataset.value.load(request)
+    if (dataset.targets == UNKNOWN).any():
+        raise UsageError(
+            f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
+        )
+    return dataset.to(resolve_device(settings.run.device))
+
+
+def run_trial(trial: TrialRun, dataset: Dataset, registry: Registry, listener: Listener) -> RunSummary:
+    """Runs a trial, or what is left of it.
+
+    Args:
+        trial: what to run.
+        dataset: the data set, all labels known, on the device.
+        registry: whose plugins hear of the events.
+        listener: the display.
+
+    Raises:
+        TrialError: the trial failed, or its checkpoint does not fit it.
+        PluginError: a plugin broke its contract.
+    """
+    settings = trial.settings
+    if dataset.test_inputs is None:
+        stream = seeds.generator(trial.seed, "split")
+        dataset = dataset.split_test(settings.data_options.test_fraction, stream)
+    folder = TrialFolder(trial.folder)
+    saved = folder.load()
+    records: list[Record] = saved["records"] if saved else []
+    listener.trial_started(trial, len(records))
+    if saved and saved["finished"]:
+        summary = RunSummary(records, saved["note"])
+        listener.trial_finished(trial, summary)
+        return summary
+    learner = ActiveLearner(
+        dataset.hide_labels(),
+        build_model(
+            registry, settings.model.key, dataset, dataclasses.asdict(settings.model_options), trial.seed
+        ),
+        trial.pipeline,
+        seed=trial.seed,
+        recipe=settings.recipe,
+        device=settings.run.device,
+        registry=registry,
+    )
+    learner.progress = listener.progress
+    fingerprint = _fingerprint(dataset)
+    if saved:
+        if saved["learner"]["data"] != fingerprint:
+            raise TrialError(
+                f"{folder.path}: the data have changed since this trial began; --force starts it anew"
+            )
+        learner.load_state_dict(saved["learner"])
+    folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
+    _send(registry, listener, "run_started", run=trial)
+    note = ""
+    for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), len(records)):
+        records.append(record)
+        folder.save(records, learner.state_dict() | {"data": fingerprint}, note, finished)
+        listener.round_finished(trial, record)
+        _send(registry, listener, "round_finished", run=trial, record=record)
+    summary = RunSummary(records, note)
+    _send(registry, listener, "run_finished", run=trial, summary=summary)
+    listener.trial_finished(trial, summary)
+    return summary
+
+
+def _rounds(
+    trial: TrialRun, learner: ActiveLearner, oracle: Tensor, done: int
+) -> Iterator[tuple[Record, str, bool]]:
+    """Runs round after round from ``done`` on; yields the record, a note, and whether it was the last."""
+    options = trial.settings.run
+    last = options.rounds
+    for number in range(done, last + 1):
+        query = Cost()
+        topped_up = 0
+        if number == 0:
+            queried = initial_set(learner, oracle, options.initial_size, options.initial)
+            logged: Mapping[str, Mapping[str, float]] = {}
+        else:
+            pool = learner.unlabelled
+            with measured(learner.device) as query:
+                selection = learner.query(options.size_of_query(number))
+            queried, topped_up, logged = pool[selection.picks], selection.topped_up, learner.logged
+        learner.tell(queried, oracle[queried])
+        with measured(learner.device) as training:
+            result = learner.fit()
+        exhausted = len(learner.unlabelled) == 0
+        ended_early = exhausted and number < last
+        note = f"the pool was exhausted after {number} of {last} rounds" if ended_early else ""
+        record: Record = {
+            "round": number,
+            "labelled": len(learner.labelled),
+            **dataclasses.asdict(learner.evaluate()),
+            "epochs": result.epochs,
+            "train_accuracy": result.accuracy,
+            "train_loss": result.loss,
+            "query_seconds": round(query.seconds, 6),
+            "query_peak_memory": query.peak_memory,
+            "train_seconds": round(training.seconds, 6),
+            "train_peak_memory": training.peak_memory,
+            "topped_up": topped_up,
+            "queried": queried.tolist(),
+            "logged": {name: values for name, values in {**logged, **learner.logged}.items() if values},
+        }
+        yield record, note, ended_early or number == last
+        if ended_early:
+            return
+
+
+def initial_set(learner: ActiveLearner, oracle: Tensor, size: int, how: str) -> Tensor:
+    """The samples labelled at the start, the same for every strategy at one seed.
+
+    Args:
+        learner: a learner with nothing labelled.
+        oracle: every label, ``M`` class numbers.
+        size: how many; the whole pool where that is smaller.
+        how: ``"random"``, or ``"balanced"``: as many of each class as can be, short classes filled up
+            from the others.
+    """
+    order = learner.ask(len(oracle))
+    if how == "balanced":
+        # The i-th sample of its class comes before any (i+1)-th: take the classes in turn.
+        labels = oracle[order]
+        turn = torch.zeros_like(labels)
+        for label in labels.unique():
+            of_class = labels == label
+            turn[of_class] = torch.arange(int(of_class.sum()))
+        order = order[turn.argsort(stable=True)]
+    return order[:size]
+
+
+def _environment(trial: TrialRun, learner: ActiveLearner) -> dict[str, Any]:
+    settings = trial.settings
+    serving = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
+    return environment.describe(learner.device, [*serving, settings.dataset.plugin, settings.model.plugin])
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """Tells data sets apart well enough to notice that a file was replaced."""
+    parts = [
+        list(dataset.inputs.shape),
+        f"{dataset.inputs.sum(dtype=torch.float64):.6g}",
+        int(dataset.targets.sum()),
+    ]
+    return repr(parts)
+
+
+def _send(registry: Registry, listener: Listener, event: str, **arguments: Any) -> None:
+    for plugin, error in registry.send(event, **arguments):
+        listener.note(
+            f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event}: {type(error).__name__}: {error}"
+        )

@@ -1,0 +1,255 @@
+"""The hooks. A plugin implements any of them, and takes any of their arguments.
+
+Symbols: N unlabelled rows, L labelled rows, C classes, D features, n budget.
+
+The four stages have exactly one provider each in a trial: a flag (``--select NAME``), else the
+strategy's own hook, else what its ``PluginInfo.uses`` names, else the default. The chosen provider
+is called alone, and returning None is an error. Wrappers (``hookimpl(wrapper=True)``) of every
+installed plugin stay around whichever provider was chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import torch
+
+    from alframe.recipe import Recipe
+    from alframe.context import Context
+    from alframe.experiment import RunSummary, TrialRun
+    from alframe.geometry import Embeddings
+    from alframe.info import DatasetInfo, ModelInfo, PluginInfo, PresetInfo
+    from alframe.models import Classifier
+    from alframe.training import TrainResult
+    from alframe.views import LabelledView, PoolView
+
+PROJECT = "alframe"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+STAGES = ("train", "embed", "score", "select")
+
+# -- description: must not import torch --------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def alframe_info() -> PluginInfo:  # type: ignore[empty-body]
+    """Describe the plugin. Called for listings, and once before a run.
+
+    Returns:
+        A `PluginInfo`: one-line summary, paper, options, borrowed stages.
+
+    Example::
+
+        @hookimpl
+        def alframe_info():
+            return PluginInfo(summary="least confident first", reference="Settles, 2009", options=Options)
+    """
+
+
+# -- the four stages: exactly one provider each ------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def alframe_train(  # type: ignore[empty-body]
+    model: Classifier,
+    labelled: LabelledView,
+    validation: LabelledView | None,
+    recipe: Recipe,
+    options: Any,
+    ctx: Context,
+) -> TrainResult:
+    """Fit the network in place on the labelled set. Called once a round, after the labels came.
+
+    Args:
+        model: the network, at its initial weights or, with ``warm_start``, at the last round's.
+        labelled: the labelled set; ``labelled.inputs()`` and ``labelled.targets [L]``.
+        validation: labelled samples held out for early stopping, or None.
+        recipe: epochs, batch size, learning rate and so on: the ``[train]`` section.
+        options: the plugin's own options object.
+        ctx: generator, device, progress, log.
+
+    Returns:
+        A `TrainResult`: epochs trained and the last training accuracy and loss.
+
+    Example::
+
+        @hookimpl
+        def alframe_train(model, labelled, recipe, ctx):
+            ...
+            return TrainResult(epochs=recipe.epochs, accuracy=accuracy, loss=loss)
+    """
+
+
+@hookspec(firstresult=True)
+def alframe_embed(  # type: ignore[empty-body]
+    pool: PoolView, labelled: LabelledView, options: Any, ctx: Context
+) -> Embeddings:
+    """Represent the samples for comparison. Called when a stage first reads ``pool.embedding``.
+
+    Args:
+        pool: the unlabelled pool; ``pool.features [N, D]``, ``pool.probs [N, C]`` and so on.
+        labelled: the labelled set, the same with ``labelled.targets [L]``.
+        options: the plugin's own options object.
+        ctx: model, generator, state, log.
+
+    Returns:
+        ``Embeddings(pool, labelled)``: a geometry (or an ``N x E`` and an ``L x E`` tensor) each.
+
+    Example::
+
+        @hookimpl
+        def alframe_embed(pool, labelled):
+            return Embeddings(pool.probs, labelled.probs)
+    """
+
+
+@hookspec(firstresult=True)
+def alframe_score(  # type: ignore[empty-body]
+    pool: PoolView, labelled: LabelledView, options: Any, ctx: Context
+) -> torch.Tensor:
+    """Say how much each sample is worth labelling. Called once a query.
+
+    Args:
+        pool: the unlabelled pool.
+        labelled: the labelled set.
+        options: the plugin's own options object.
+        ctx: model, generator, state, log.
+
+    Returns:
+        A floating-point tensor of ``N`` scores: higher = label it first, ``-inf`` = never, no NaN.
+
+    Example::
+
+        @hookimpl
+        def alframe_score(pool):
+            return 1 - pool.probs.amax(dim=1)
+    """
+
+
+@hookspec(firstresult=True)
+def alframe_select(  # type: ignore[empty-body]
+    pool: PoolView, labelled: LabelledView, scores: torch.Tensor | None, n: int, options: Any, ctx: Context
+) -> torch.Tensor:
+    """Choose up to ``n`` samples of the pool. Called once a query.
+
+    Args:
+        pool: the unlabelled pool; ``pool.embedding`` is a geometry of ``N`` points.
+        labelled: the labelled set; ``labelled.embedding`` has ``L`` points.
+        scores: ``N`` scores, or None when no scorer serves.
+        n: the budget, ``1 <= n <= N``.
+        options: the plugin's own options object.
+        ctx: model, generator, state, log.
+
+    Returns:
+        An int64 tensor of ``k <= n`` positions in the unlabelled pool, best first, no repeats. The
+        engine fills up at random what is missing, and records how many.
+
+    Example::
+
+        @hookimpl
+        def alframe_select(pool, n, ctx):
+            return torch.randperm(len(pool), generator=ctx.generator)[:n]
+    """
+
+
+# -- resources: collected from every plugin ----------------------------------------------------------
+
+
+@hookspec
+def alframe_datasets() -> Mapping[str, DatasetInfo]:  # type: ignore[empty-body]
+    """Offer data sets by name. Called for listings and when a data set is asked for.
+
+    Returns:
+        Name and `DatasetInfo`; the data are loaded only when ``DatasetInfo.load`` is called.
+
+    Example::
+
+        @hookimpl
+        def alframe_datasets():
+            return {"toy": DatasetInfo(summary="two moons", load=load_two_moons)}
+    """
+
+
+@hookspec
+def alframe_models() -> Mapping[str, ModelInfo]:  # type: ignore[empty-body]
+    """Offer networks by name. Called for listings and when a network is asked for.
+
+    Returns:
+        Name and `ModelInfo`; the network is built only when ``ModelInfo.build`` is called.
+
+    Example::
+
+        @hookimpl
+        def alframe_models():
+            return {"tiny": ModelInfo(summary="one hidden layer", build=build_tiny)}
+    """
+
+
+@hookspec
+def alframe_presets() -> Mapping[str, PresetInfo]:  # type: ignore[empty-body]
+    """Offer complete settings by name. Called for listings and for ``--preset``.
+
+    Returns:
+        Name and `PresetInfo`; its settings have the form of a configuration file.
+
+    Example::
+
+        @hookimpl
+        def alframe_presets():
+            return {"toy-mlp": PresetInfo(summary="...", settings={"dataset": "toy", "rounds": 3})}
+    """
+
+
+# -- events: sent to every plugin; an exception is reported and never ends a run ---------------------
+
+
+@hookspec
+def alframe_run_started(run: TrialRun) -> None:
+    """Told when a trial starts or continues.
+
+    Args:
+        run: the trial: strategy, seed, folder, resolved settings.
+
+    Example::
+
+        @hookimpl
+        def alframe_run_started(run):
+            print(run.folder)
+    """
+
+
+@hookspec
+def alframe_round_finished(run: TrialRun, record: Mapping[str, Any]) -> None:
+    """Told after each round, when its record is on disk.
+
+    Args:
+        run: the trial.
+        record: the round's line of ``rounds.jsonl``.
+
+    Example::
+
+        @hookimpl
+        def alframe_round_finished(run, record):
+            print(record["labelled"], record["accuracy"])
+    """
+
+
+@hookspec
+def alframe_run_finished(run: TrialRun, summary: RunSummary) -> None:
+    """Told when a trial's last round is done.
+
+    Args:
+        run: the trial.
+        summary: every record of the trial, and a note where it ended early.
+
+    Example::
+
+        @hookimpl
+        def alframe_run_finished(run, summary):
+            print(summary.records[-1]["accuracy"])
+    """

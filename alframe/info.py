@@ -1,0 +1,134 @@
+"""What plugins say of themselves. Nothing here imports torch: listings must be fast."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alframe.options import NoOptions, option
+
+if TYPE_CHECKING:
+    import torch
+
+    from alframe.data import Dataset
+    from alframe.models import Classifier
+
+API_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class PluginInfo:
+    """A plugin's description of itself, returned by the hook ``alframe_info``.
+
+    Args:
+        summary: one line for listings.
+        reference: the paper, as "Authors, venue year, arXiv number".
+        options: a frozen dataclass of options (see `alframe.option`), or None.
+        uses: stages borrowed from other plugins without code, as ``{"select": "coreset"}``.
+        api: the `API_VERSION` that the plugin was written for.
+    """
+
+    summary: str
+    reference: str = ""
+    options: type = NoOptions
+    uses: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    api: int = API_VERSION
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Options that every data set has; a data set with more of its own inherits from this."""
+
+    test_fraction: float = option(
+        0.2, help="share of the samples held out for testing, where the data set has no test part of its own"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses a share that leaves nothing to train or nothing to test on."""
+        if not 0 < self.test_fraction < 1:
+            raise ValueError(f"test_fraction must lie between 0 and 1, got {self.test_fraction}")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRequest:
+    """What a data set plugin is asked for.
+
+    Args:
+        location: what follows the colon in ``npz:PATH``, else "".
+        data_dir: folder that holds data sets.
+        download: whether fetching what is missing is allowed.
+        options: the data set's own options object.
+    """
+
+    location: str
+    data_dir: Path
+    download: bool
+    options: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetInfo:
+    """A data set that a plugin offers through ``alframe_datasets``.
+
+    Args:
+        summary: one line for listings.
+        load: function that makes the `alframe.Dataset`; it imports what it needs when called.
+        reference: the paper or the source.
+        location: what must follow a colon, as "PATH" in ``npz:PATH``; "" when nothing does.
+        options: a frozen dataclass that inherits from `DataOptions`.
+    """
+
+    summary: str
+    load: Callable[[DataRequest], Dataset]
+    reference: str = ""
+    location: str = ""
+    options: type = DataOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRequest:
+    """What a network plugin is asked for.
+
+    Args:
+        input_shape: shape of one sample, as ``(1, 28, 28)``.
+        num_classes: rows of the head.
+        options: the network's own options object.
+    """
+
+    input_shape: torch.Size
+    num_classes: int
+    options: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """A network that a plugin offers through ``alframe_models``.
+
+    Args:
+        summary: one line for listings.
+        build: function that makes an `alframe.Classifier`; torch's generator is seeded around the call.
+        reference: the paper.
+        options: a frozen dataclass of options.
+    """
+
+    summary: str
+    build: Callable[[ModelRequest], Classifier]
+    reference: str = ""
+    options: type = NoOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class PresetInfo:
+    """A complete setting that a plugin offers through ``alframe_presets``.
+
+    Args:
+        summary: one line for listings.
+        settings: what a configuration file would say, as nested dictionaries.
+        reference: where the values come from, and which of them are ours.
+    """
+
+    summary: str
+    settings: Mapping[str, Any]
+    reference: str = ""

@@ -1,0 +1,249 @@
+"""`ActiveLearner`: a network, what is labelled so far, and the next samples to label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe import seeds
+from alframe.data import UNKNOWN, Dataset
+from alframe.errors import UsageError
+from alframe.info import ModelRequest
+from alframe.metrics import Evaluation, evaluate
+from alframe.models import Classifier, initial_state, resolve_device
+from alframe.options import build
+from alframe.pipeline import Pipeline, RoundState, Selection
+from alframe.recipe import Recipe
+from alframe.registry import Registry, installed
+from alframe.training import TrainResult
+from alframe.views import LabelledView, NetworkRows
+
+NO_LABELS = torch.empty(0, dtype=torch.int64)
+
+
+class ActiveLearner:
+    """Fit, ask, tell: the active learning loop with you as the oracle.
+
+    Args:
+        dataset: samples; those whose target is -1 are the unlabelled pool, the others are labelled.
+            Only what is labelled is kept: `Dataset.hide_labels` makes a pool of a labelled data set.
+        model: a network's name (see ``alframe list-models``) or a `Classifier`, whose weights are then
+            the initial ones.
+        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`.
+        seed: everything random derives from it.
+        recipe: how the network is trained.
+        stages: other providers for stages, as ``{"select": "alfamix"}``.
+        options: plugins' options by plugin name, as ``{"alfamix": {"cap": 0.1}}``.
+        model_options: options of the network, where it is given by name.
+        device: ``"auto"``, or what `torch.device` takes.
+        registry: where plugins are looked up; the installed ones by default.
+
+    Raises:
+        UsageError: a name or a value that can't be used.
+
+    Example:
+        >>> import alframe
+        >>> digits = alframe.load_dataset("digits", test_fraction=0.2)
+        >>> learner = alframe.ActiveLearner(digits.hide_labels(), "mlp", strategy="margin")
+        >>> for _ in range(2):
+        ...     picks = learner.ask(50)
+        ...     learner.tell(picks, digits.targets[picks])  # your labels
+        ...     result = learner.fit()
+        >>> learner.evaluate().accuracy > 0.6
+        True
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        model: str | Classifier = "mlp",
+        strategy: str | Pipeline = "alfamix",
+        *,
+        seed: int = 0,
+        recipe: Recipe | None = None,
+        stages: Mapping[str, str] | None = None,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        model_options: Mapping[str, Any] | None = None,
+        device: str | torch.device = "auto",
+        registry: Registry | None = None,
+    ) -> None:
+        registry = registry or installed()
+        self.pipeline = (
+            strategy if isinstance(strategy, Pipeline) else Pipeline(registry, strategy, stages, options)
+        )
+        self.seed = seed
+        self.recipe = recipe or Recipe()
+        self.device = resolve_device(device)
+        self.num_classes = dataset.num_classes
+        self.progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+        self._inputs = dataset.inputs.to(self.device)
+        self._test = None
+        if dataset.test_inputs is not None and dataset.test_targets is not None:
+            self._test = (dataset.test_inputs.to(self.device), dataset.test_targets.to(self.device))
+        if isinstance(model, str):
+            model = build_model(registry, model, dataset, model_options or {}, seed)
+        self.model = model.to(self.device).eval()
+        self._initial_state = initial_state(self.model)
+        known = (dataset.targets != UNKNOWN).cpu()
+        self.labelled = known.nonzero().squeeze(1)
+        self.targets = dataset.targets.cpu()[known]
+        self.round = 0 if len(self.labelled) else -1
+        self.logged: dict[str, dict[str, float]] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+        self._fitted = False
+
+    @property
+    def unlabelled(self) -> Tensor:
+        """Positions of the unlabelled pool in the data set, ascending: ``N`` int64 numbers."""
+        free = torch.ones(len(self._inputs), dtype=torch.bool)
+        free[self.labelled] = False
+        return free.nonzero().squeeze(1)
+
+    def fit(self) -> TrainResult:
+        """Trains the network on the labelled set.
+
+        Raises:
+            UsageError: nothing is labelled yet.
+        """
+        if not len(self.labelled):
+            raise UsageError(
+                "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
+            )
+        if not self.recipe.warm_start:
+            self.model.load_state_dict(self._initial_state)
+        labelled = LabelledView(self._rows(self.labelled), self.targets.to(self.device))
+        result = self.pipeline.train(self.model, labelled, None, self.recipe, self._round_state(self.round))
+        self._fitted = True
+        return result
+
+    def ask(self, n: int) -> Tensor:
+        """Chooses samples to label; the same answer until the next `tell`.
+
+        The first query, when nothing is labelled, is uniformly random whatever the strategy.
+
+        Args:
+            n: how many; the whole unlabelled pool where that is smaller.
+
+        Returns:
+            Positions in the data set, best first: int64, on the CPU.
+
+        Raises:
+            UsageError: ``n`` below 1, an empty pool, or no `fit` so far.
+        """
+        return self.unlabelled[self.query(n).picks]
+
+    def query(self, n: int) -> Selection:
+        """As `ask`, with the scores: positions are those in the unlabelled pool."""
+        pool = self.unlabelled
+        if n < 1:
+            raise UsageError(f"the number of samples to ask for must be at least 1, got {n}")
+        if not len(pool):
+            raise UsageError(
+                "the unlabelled pool is empty; Dataset.hide_labels() makes a pool of labelled samples"
+            )
+        n = min(n, len(pool))
+        if not len(self.labelled):
+            stream = seeds.generator(self.seed, "initial")
+            return Selection(torch.randperm(len(pool), generator=stream)[:n], None, 0)
+        if not self._fitted:
+            raise UsageError("the network has not been trained yet: fit() before ask()")
+        state = self._round_state(self.round + 1)
+        targets = self.targets.to(self.device)
+        return self.pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
+
+    def tell(self, indices: Tensor | list[int], labels: Tensor | list[int]) -> None:
+        """Adds labels.
+
+        Args:
+            indices: positions in the data set, none of them labelled yet.
+            labels: their class numbers.
+
+        Raises:
+            UsageError: lengths differ, a position is wrong, repeated or labelled, or a label is out of range.
+        """
+        positions = torch.as_tensor(indices, dtype=torch.int64).cpu().reshape(-1)
+        targets = torch.as_tensor(labels, dtype=torch.int64).cpu().reshape(-1)
+        self._check_answer(positions, targets)
+        self.labelled = torch.cat([self.labelled, positions])
+        self.targets = torch.cat([self.targets, targets])
+        self.round += 1
+
+    def _check_answer(self, positions: Tensor, targets: Tensor) -> None:
+        if len(positions) != len(targets):
+            raise UsageError(f"{len(positions)} indices but {len(targets)} labels")
+        if not len(positions):
+            raise UsageError("no labels were given")
+        if positions.min() < 0 or positions.max() >= len(self._inputs):
+            raise UsageError(f"indices must lie in 0..{len(self._inputs) - 1}")
+        if len(positions.unique()) < len(positions):
+            raise UsageError("an index is repeated")
+        if torch.isin(positions, self.labelled).any():
+            raise UsageError("a sample is labelled already")
+        if targets.min() < 0 or targets.max() >= self.num_classes:
+            raise UsageError(f"labels must lie in 0..{self.num_classes - 1}")
+
+    @torch.no_grad()
+    def evaluate(self) -> Evaluation:
+        """Scores the network on the test part.
+
+        Raises:
+            UsageError: the data set has no test part.
+        """
+        if self._test is None:
+            raise UsageError("the data set has no test part: Dataset.split_test() holds one out")
+        inputs, targets = self._test
+        rows = NetworkRows(self.model, inputs, torch.arange(len(inputs), device=self.device), self.seed)
+        return evaluate(rows.logits(rows.features()), targets)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that `load_state_dict` needs to go on as if never interrupted."""
+        return {
+            "labelled": self.labelled,
+            "targets": self.targets,
+            "round": self.round,
+            "fitted": self._fitted,
+            "model": {name: value.cpu() for name, value in self.model.state_dict().items()},
+            "plugins": self._states,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up where `state_dict` was called, on a learner made with the same arguments."""
+        self.labelled, self.targets = state["labelled"], state["targets"]
+        self.round, self._fitted = state["round"], state["fitted"]
+        self.model.load_state_dict(state["model"])
+        self._states = state["plugins"]
+
+    def _rows(self, positions: Tensor) -> NetworkRows:
+        seed = seeds.derive(self.seed, self.round, "views")
+        return NetworkRows(self.model, self._inputs, positions.to(self.device), seed)
+
+    def _round_state(self, number: int) -> RoundState:
+        self.logged = {}
+        return RoundState(
+            seed=self.seed,
+            number=number,
+            num_classes=self.num_classes,
+            device=self.device,
+            model=self.model,
+            states=self._states,
+            logged=self.logged,
+            progress=lambda stage, done, total: self.progress(stage, done, total),
+        )
+
+
+def build_model(
+    registry: Registry, name: str, dataset: Dataset, options: Mapping[str, Any], seed: int
+) -> Classifier:
+    """Builds a network by name, its initial weights drawn from the seed's stream."""
+    offer = registry.resource("model", name)
+    request = ModelRequest(
+        input_shape=dataset.inputs.shape[1:],
+        num_classes=dataset.num_classes,
+        options=build(offer.value.options, options, "model"),
+    )
+    with seeds.global_stream(seed, "initial weights"):
+        model: Classifier = offer.value.build(request)
+    return model

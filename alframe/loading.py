@@ -1,0 +1,52 @@
+"""Loading a data set by name, outside a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alframe import seeds
+from alframe.data import Dataset
+from alframe.info import DataRequest
+from alframe.options import build
+from alframe.registry import Registry, installed
+
+
+def load_dataset(
+    name: str,
+    *,
+    data_dir: str | Path = "data",
+    download: bool = False,
+    test_fraction: float | None = None,
+    seed: int = 0,
+    registry: Registry | None = None,
+    **options: Any,
+) -> Dataset:
+    """Loads a data set, all labels known.
+
+    Args:
+        name: as ``alframe list-datasets`` shows it, with what follows the colon.
+        data_dir: folder that holds data sets.
+        download: whether what is missing may be fetched.
+        test_fraction: share held out for testing, where the data set has no test part of its own.
+        seed: of that split; a trial with this seed splits the same way.
+        registry: where plugins are looked up; the installed ones by default.
+        options: the data set's own options.
+
+    Raises:
+        UsageError: an unknown name or option, or missing or unusable data.
+
+    Example:
+        >>> import alframe
+        >>> digits = alframe.load_dataset("digits")
+        >>> len(digits), digits.num_classes
+        (1438, 10)
+    """
+    short, _, location = name.partition(":")
+    info = (registry or installed()).resource("data set", short).value
+    given = options if test_fraction is None else options | {"test_fraction": test_fraction}
+    built = build(info.options, given, "data")
+    dataset: Dataset = info.load(DataRequest(location, Path(data_dir), download, built))
+    if dataset.test_inputs is None:
+        dataset = dataset.split_test(built.test_fraction, seeds.generator(seed, "split"))
+    return dataset

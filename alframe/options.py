@@ -1,0 +1,116 @@
+"""Options as data: a frozen dataclass whose every field has a default and a help text.
+
+From it come the validation of ``-o section.key=value``, the tables of ``alframe show`` and the
+values written with every run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from alframe.errors import PluginError, UsageError, unknown_name
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """The options of whoever has none."""
+
+
+def option(default: Any, help: str) -> Any:  # noqa: A002 (the word every option library uses)
+    """Declares one field of an options dataclass.
+
+    Args:
+        default: value used when the user says nothing; immutable.
+        help: one line for ``alframe show``.
+
+    Example:
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Options:
+        ...     cap: float = option(0.2, help="largest mixing ratio tried first")
+        >>> Options().cap
+        0.2
+    """
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionField:
+    """One option as people see it."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def describe(options_type: type) -> list[OptionField]:
+    """Lists the fields of an options dataclass in the order of declaration."""
+    hints = typing.get_type_hints(options_type)
+    return [
+        OptionField(field.name, _type_name(hints[field.name]), field.default, field.metadata.get("help", ""))
+        for field in dataclasses.fields(options_type)
+    ]
+
+
+def check_declaration(options_type: Any) -> None:
+    """Raises `PluginError` unless ``options_type`` is a frozen dataclass with defaults and help."""
+    if not (isinstance(options_type, type) and dataclasses.is_dataclass(options_type)):
+        raise PluginError(f"options must be a dataclass, got {options_type!r}")
+    if not options_type.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise PluginError(f"options {options_type.__name__} must be @dataclass(frozen=True)")
+    for field in dataclasses.fields(options_type):
+        if field.default is dataclasses.MISSING:
+            raise PluginError(f"option {options_type.__name__}.{field.name} has no default")
+        if not field.metadata.get("help"):
+            raise PluginError(f"option {options_type.__name__}.{field.name} has no help: use alframe.option")
+
+
+def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
+    """Makes an options object from what the user gave, as text or already typed.
+
+    Args:
+        options_type: a dataclass that passes `check_declaration`.
+        values: key and value; text is converted (``"0.1"``, ``"true"``, ``"none"``).
+        section: the name users write before the dot, for messages.
+
+    Raises:
+        UsageError: an unknown key, a value of another type, or one the dataclass refuses.
+    """
+    hints = typing.get_type_hints(options_type)
+    typed = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise unknown_name(f"option of {section!r}", key, hints, f"See `alframe show {section}`.")
+        typed[key] = _convert(value, hints[key], f"{section}.{key}")
+    try:
+        return options_type(**typed)
+    except ValueError as error:
+        raise UsageError(f"options of {section!r}: {error}") from error
+
+
+def _convert(value: Any, wanted: Any, where: str) -> Any:
+    is_text = isinstance(value, str)
+    if is_text and value.lower() == "none" and type(None) in typing.get_args(wanted):
+        return None
+    if is_text and typing.get_origin(wanted) is tuple:
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, wanted, strict=not is_text)
+    except msgspec.ValidationError:
+        raise UsageError(f"option {where}: expected {_type_name(wanted)}, got {value!r}") from None
+
+
+def _type_name(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "|".join(str(choice) for choice in typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return f"list of {_type_name(typing.get_args(hint)[0])}"
+    if typing.get_origin(hint) is not None and typing.get_args(hint):
+        return "|".join(_type_name(part) for part in typing.get_args(hint))
+    return "none" if hint is type(None) else getattr(hint, "__name__", str(hint))

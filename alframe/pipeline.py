@@ -1,0 +1,292 @@
+"""Which provider serves which stage, and calling it: nothing else in the engine calls a stage."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe import contract, seeds
+from alframe.context import Context
+from alframe.errors import PluginError, TrialError, UsageError
+from alframe.geometry import Geometry
+from alframe.hookspecs import STAGES
+from alframe.models import Classifier
+from alframe.options import build
+from alframe.recipe import Recipe
+from alframe.registry import Plugin, Registry
+from alframe.training import TrainResult
+from alframe.views import LabelledView, PoolView, Rows
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RoundState:
+    """What the hooks of one round have in common.
+
+    Attributes:
+        seed: the trial's seed.
+        number: the round, see `Context.round`.
+        num_classes: number of classes.
+        device: where the tensors are.
+        model: the network, or None.
+        states: each plugin's dictionary, by plugin name, kept between rounds.
+        logged: each plugin's numbers for the record, by plugin name.
+        progress: told ``(stage, done, total)`` during long work.
+    """
+
+    seed: int
+    number: int
+    num_classes: int
+    device: torch.device
+    model: Classifier | None
+    states: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    logged: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+
+    def context(self, stage: str, plugin: Plugin) -> Context:
+        """The context of one hook call."""
+        return Context(
+            round=self.number,
+            num_classes=self.num_classes,
+            device=self.device,
+            generator=seeds.generator(self.seed, self.number, stage, plugin.name),
+            model=self.model,
+            state=self.states.setdefault(plugin.name, {}),
+            logged=self.logged.setdefault(plugin.name, {}),
+            progress=lambda done, total: self.progress(stage, done, total),
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Selection:
+    """The answer to one query.
+
+    Attributes:
+        picks: ``n`` distinct positions in the unlabelled pool, on the CPU, best first.
+        scores: ``N`` scores on the CPU, or None where no scorer served.
+        topped_up: how many of the last picks the engine drew at random.
+    """
+
+    picks: Tensor
+    scores: Tensor | None
+    topped_up: int
+
+
+class Pipeline:
+    """A strategy with its four stages resolved.
+
+    Args:
+        registry: where plugins are looked up.
+        strategy: the strategy's name.
+        stages: providers that the user asked for, by stage, as ``{"select": "coreset"}``.
+        options: options that the user gave, by plugin name.
+
+    Raises:
+        UsageError: an unknown name, or a plugin that does not provide the stage.
+        PluginError: a plugin that was asked for is broken.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        strategy: str,
+        stages: Mapping[str, str] | None = None,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._registry = registry
+        self.strategy = registry.plugin(strategy, "strategy")
+        self.asked_for = strategy
+        self._asked = dict(stages or {})
+        self.providers: dict[str, Plugin] = {}
+        for stage in STAGES:
+            provider = self._resolve(stage)
+            if provider is not None:
+                self.providers[stage] = provider
+        self.options = {
+            plugin.name: build(plugin.info.options, (options or {}).get(plugin.name, {}), plugin.name)
+            for plugin in (self.strategy, *self.providers.values())
+        }
+
+    def _resolve(self, stage: str) -> Plugin | None:
+        asked = self._asked.get(stage)
+        if asked is not None:
+            provider = self._follow(stage, self._registry.plugin(asked), ())
+            if provider is None:
+                able = sorted({p.name for p in self._registry.plugins if stage in {*p.stages, *p.info.uses}})
+                raise UsageError(
+                    f"--{stage} {asked}: {asked!r} has no {stage} stage; {', '.join(able)} have one"
+                )
+            return provider
+        provider = self._follow(stage, self.strategy, ())
+        if provider is None and stage != "score":
+            provider = self._registry.plugin("alframe/default")
+        return provider
+
+    def _follow(self, stage: str, plugin: Plugin, path: tuple[str, ...]) -> Plugin | None:
+        """The plugin itself where it has the stage's code, else the one it borrows the stage from."""
+        if stage in plugin.stages:
+            return plugin
+        lender = plugin.info.uses.get(stage)
+        if lender is None:
+            return None
+        if plugin.name in path:
+            raise PluginError(
+                f"plugins borrow the {stage} stage in a circle: {' -> '.join((*path, plugin.name))}"
+            )
+        provider = self._follow(stage, self._registry.plugin(lender), (*path, plugin.name))
+        if provider is None:
+            raise PluginError(f"plugin {plugin.name!r} uses the {stage} stage of {lender!r}, which has none")
+        return provider
+
+    @property
+    def label(self) -> str:
+        """The strategy with whatever differs from its defaults, as ``badge+select=coreset+cap=0.1``."""
+        parts = [f"{stage}={name}" for stage, name in sorted(self._asked.items()) if stage != "train"]
+        for name, options in self.options.items():
+            prefix = "" if name == self.strategy.name else f"{name}."
+            parts += [f"{prefix}{key}={value}" for key, value in _differences(options).items()]
+        return "+".join([self.asked_for, *parts])
+
+    def train(
+        self,
+        model: Classifier,
+        labelled: LabelledView,
+        validation: LabelledView | None,
+        recipe: Recipe,
+        state: RoundState,
+    ) -> TrainResult:
+        """Trains ``model`` in place."""
+        # Dropout reads torch's global state, which is seeded for the trainer and restored after it.
+        with seeds.global_stream(state.seed, state.number, "training", device=state.device):
+            result: TrainResult = self._call(
+                "train",
+                state,
+                contract.check_training,
+                model=model,
+                labelled=labelled,
+                validation=validation,
+                recipe=recipe,
+            )
+        model.eval()
+        return result
+
+    def query(self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState) -> Selection:
+        """Chooses ``n`` of the unlabelled pool.
+
+        Args:
+            pool: rows of the unlabelled pool.
+            labelled: rows of the labelled set.
+            targets: labels of the labelled set, ``L`` int64 numbers.
+            n: the budget, at most ``len(pool)``.
+            state: the round.
+        """
+        size = len(pool)
+        embedding = _Embedding(self, pool, labelled, targets, state)
+        views = {
+            "pool": PoolView(pool, embedding.of_pool),
+            "labelled": LabelledView(labelled, targets, embedding.of_labelled),
+        }
+        with torch.no_grad():
+            scores = None
+            if "score" in self.providers:
+                scores = self._call(
+                    "score", state, lambda answer: contract.check_scores(answer, size), **views
+                )
+            picks = self._call(
+                "select",
+                state,
+                lambda answer: contract.check_picks(answer, size, n),
+                scores=scores,
+                n=n,
+                **views,
+            )
+        missing = n - len(picks)
+        if missing:
+            picks = torch.cat([picks, _top_up(picks, missing, size, state)])
+        return Selection(picks, None if scores is None else scores.cpu(), missing)
+
+    def embed(self, pool: PoolView, labelled: LabelledView, state: RoundState) -> tuple[Geometry, Geometry]:
+        """The embedding of the pool and of the labelled set."""
+
+        def check(answer: Any) -> tuple[Geometry, Geometry]:
+            return contract.check_embeddings(answer, len(pool), len(labelled))
+
+        with torch.no_grad():
+            embeddings: tuple[Geometry, Geometry] = self._call(
+                "embed", state, check, pool=pool, labelled=labelled
+            )
+        return embeddings
+
+    def _call(self, stage: str, state: RoundState, check: Callable[[Any], Any], **arguments: Any) -> Any:
+        """Calls a stage's provider and checks its answer, both in the provider's name."""
+        plugin = self.providers[stage]
+        with _blame(plugin, stage):
+            answer = self._registry.call_stage(
+                stage,
+                plugin,
+                options=self.options[plugin.name],
+                ctx=state.context(stage, plugin),
+                **arguments,
+            )
+            return check(answer)
+
+
+def _differences(options: Any) -> dict[str, Any]:
+    return {
+        field.name: value
+        for field in dataclasses.fields(options)
+        if (value := getattr(options, field.name)) != field.default
+    }
+
+
+class _Embedding:
+    """The embed stage's answer, made when a view first asks for it."""
+
+    def __init__(
+        self, pipeline: Pipeline, pool: Rows, labelled: Rows, targets: Tensor, state: RoundState
+    ) -> None:
+        self._make = lambda: pipeline.embed(PoolView(pool), LabelledView(labelled, targets), state)
+        self._made: tuple[Geometry, Geometry] | None = None
+
+    def of_pool(self) -> Geometry:
+        return self._both()[0]
+
+    def of_labelled(self) -> Geometry:
+        return self._both()[1]
+
+    def _both(self) -> tuple[Geometry, Geometry]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
+class _BlamedError(PluginError):
+    """A `PluginError` that already names plugin and hook."""
+
+
+@contextlib.contextmanager
+def _blame(plugin: Plugin, stage: str) -> Iterator[None]:
+    """Names the plugin and the hook in whatever goes wrong inside."""
+    where = f"plugin {plugin.name!r} ({plugin.provider}), hook alframe_{stage}"
+    try:
+        yield
+    except (UsageError, TrialError, _BlamedError):
+        raise
+    except PluginError as error:
+        raise _BlamedError(f"{where}: {error}") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise TrialError(f"{where}: out of memory. {error}") from error
+    except Exception as error:
+        raise _BlamedError(f"{where} raised {type(error).__name__}: {error}") from error
+
+
+def _top_up(picks: Tensor, missing: int, pool_size: int, state: RoundState) -> Tensor:
+    free = torch.ones(pool_size, dtype=torch.bool)
+    free[picks] = False
+    left = free.nonzero().squeeze(1)
+    order = torch.randperm(len(left), generator=seeds.generator(state.seed, state.number, "top-up"))
+    return left[order[:missing]]

@@ -1,0 +1,318 @@
+"""Which plugins there are: discovery, isolation of broken ones, conflicts, look-up by name."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from typing import Any, Generic, TypeVar
+
+import pluggy
+
+from alframe import defaults, hookspecs
+from alframe.errors import AlframeError, PluginError, UsageError, unknown_name
+from alframe.hookspecs import PROJECT, STAGES
+from alframe.info import API_VERSION, DatasetInfo, ModelInfo, PluginInfo, PresetInfo
+from alframe.options import check_declaration
+from alframe.sections import SECTIONS
+
+GROUP = PROJECT
+OWN_DISTRIBUTION = "alframe"
+DISABLE_VARIABLE = "ALFRAME_DISABLE_PLUGINS"
+RESOURCES = {
+    "data set": ("alframe_datasets", DatasetInfo, "See `alframe list-datasets`."),
+    "model": ("alframe_models", ModelInfo, "See `alframe list-models`."),
+    "preset": ("alframe_presets", PresetInfo, "See `alframe list-presets`."),
+}
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plugin:
+    """One plugin, usable or not.
+
+    Attributes:
+        name: what users type.
+        distribution: the installed package it came from.
+        version: that package's version.
+        module: the object that holds the hooks, or None when it could not be loaded.
+        info: its description of itself.
+        hooks: names of the hooks it provides, wrappers left out.
+        problem: why it can't be used; "" when it can.
+        cause: the exception behind the problem.
+    """
+
+    name: str
+    distribution: str
+    version: str = ""
+    module: Any = None
+    info: PluginInfo = dataclasses.field(default_factory=lambda: PluginInfo(summary=""))
+    hooks: frozenset[str] = frozenset()
+    problem: str = ""
+    cause: BaseException | None = None
+
+    @property
+    def key(self) -> str:
+        """``distribution/name``, which names one plugin even where two share a name."""
+        return f"{self.distribution}/{self.name}"
+
+    @property
+    def provider(self) -> str:
+        """Distribution and version, for people."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages this plugin has code for."""
+        return tuple(stage for stage in STAGES if f"alframe_{stage}" in self.hooks)
+
+    @property
+    def is_strategy(self) -> bool:
+        """Whether it decides what is queried, be it only by leaving everything to the defaults."""
+        if self.module is defaults:
+            return False
+        own = {*self.stages, *self.info.uses}
+        return bool(own - {"train"}) or self.hooks <= {"alframe_info"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer(Generic[T]):
+    """A named resource and the plugin that offers it."""
+
+    name: str
+    plugin: Plugin
+    value: T
+
+    @property
+    def key(self) -> str:
+        """``distribution/name``."""
+        return f"{self.plugin.distribution}/{self.name}"
+
+
+class Registry:
+    """The plugins of one process.
+
+    Args:
+        entry_points: where to look; the installed distributions' by default. An empty list makes a
+            registry that holds the defaults alone, as tests want it.
+    """
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
+        self._pm = _new_manager()
+        self.plugins: list[Plugin] = []
+        self.register(defaults, "default", OWN_DISTRIBUTION)
+        found = metadata.entry_points(group=GROUP) if entry_points is None else entry_points
+        seen = set()
+        for entry in found:
+            distribution, version = _source(entry)
+            if (distribution, entry.name, entry.value) not in seen:  # an editable install may be listed twice
+                seen.add((distribution, entry.name, entry.value))
+                self._load(entry, distribution, version)
+
+    def register(self, module: Any, name: str, distribution: str = "local", version: str = "") -> Plugin:
+        """Adds a plugin that is at hand: a module, or any hashable object with the hooks on it.
+
+        Returns:
+            The plugin's row; a broken one has its ``problem`` set and takes no part.
+        """
+        try:
+            plugin = self._accept(module, name, distribution, version)
+        except Exception as error:
+            plugin = Plugin(name, distribution, version, problem=_reason(error), cause=error)
+        self.plugins.append(plugin)
+        return plugin
+
+    def _load(self, entry: metadata.EntryPoint, distribution: str, version: str) -> None:
+        if _is_disabled(entry.name, distribution):
+            self.plugins.append(
+                Plugin(entry.name, distribution, version, problem=f"disabled by {DISABLE_VARIABLE}")
+            )
+            return
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
+                module = entry.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: a plugin that exits must not take alframe along
+            problem = f"could not be imported: {_reason(error)}"
+            self.plugins.append(Plugin(entry.name, distribution, version, problem=problem, cause=error))
+            return
+        self.register(module, entry.name, distribution, version)
+
+    def _accept(self, module: Any, name: str, distribution: str, version: str) -> Plugin:
+        if name in SECTIONS:
+            raise PluginError(f"the name {name!r} is taken by a section of the configuration file")
+        rehearsal = _new_manager()  # a failed registration leaves traces, so it fails elsewhere first
+        rehearsal.register(module)
+        rehearsal.check_pending()
+        info = _info(module)
+        self._pm.register(module, name=f"{distribution}/{name}")
+        hooks = frozenset(
+            caller.name
+            for caller in self._pm.get_hookcallers(module) or ()
+            for implementation in caller.get_hookimpls()
+            if implementation.plugin is module and not (implementation.wrapper or implementation.hookwrapper)
+        )
+        return Plugin(name, distribution, version, module, info, hooks)
+
+    # -- look-up ---------------------------------------------------------------------------------
+
+    @property
+    def strategies(self) -> list[Plugin]:
+        """Usable strategies, sorted by name."""
+        usable = (plugin for plugin in self.plugins if not plugin.problem and plugin.is_strategy)
+        return sorted(usable, key=lambda plugin: plugin.name)
+
+    def plugin(self, name: str, what: str = "plugin") -> Plugin:
+        """Finds a usable plugin by ``name`` or ``distribution/name``.
+
+        Raises:
+            UsageError: no such plugin, a disabled one, or two of that name.
+            PluginError: the plugin is broken.
+        """
+        named = [plugin for plugin in self.plugins if name in (plugin.name, plugin.key)]
+        if not named:
+            known = [p.name for p in (self.strategies if what == "strategy" else self.plugins)]
+            raise unknown_name(what, name, known, "See `alframe list-strategies`.")
+        if len(named) > 1:
+            raise _conflict(what, name, [(plugin.key, plugin.provider) for plugin in named])
+        plugin = named[0]
+        if plugin.problem.startswith("disabled"):
+            raise UsageError(f"{what} {name!r} is {plugin.problem}")
+        if plugin.problem:
+            raise PluginError(f"plugin {name!r} ({plugin.provider}): {plugin.problem}") from plugin.cause
+        return plugin
+
+    def offers(self, what: str) -> list[Offer[Any]]:
+        """Every usable resource of a kind: ``"data set"``, ``"model"`` or ``"preset"``."""
+        offers, _ = self._collect(what)
+        return sorted(offers, key=lambda offer: offer.name)
+
+    def resource(self, what: str, name: str) -> Offer[Any]:
+        """Finds a resource by ``name`` or ``distribution/name``.
+
+        Raises:
+            UsageError: no such resource, or two of that name.
+            PluginError: a plugin failed when asked what it offers, so the name may be its.
+        """
+        offers, failures = self._collect(what)
+        named = [offer for offer in offers if name in (offer.name, offer.key)]
+        if len(named) > 1:
+            raise _conflict(what, name, [(offer.key, offer.plugin.provider) for offer in named])
+        if named:
+            return named[0]
+        if failures:
+            raise failures[0]
+        raise unknown_name(what, name, [offer.name for offer in offers], RESOURCES[what][2])
+
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Name, provider and reason of all that can't be used."""
+        rows = [(p.name, p.provider, p.problem) for p in self.plugins if p.problem]
+        for what in RESOURCES:
+            rows += [
+                (error.plugin.name, error.plugin.provider, str(error)) for error in self._collect(what)[1]
+            ]
+        return rows
+
+    def _collect(self, what: str) -> tuple[list[Offer[Any]], list[_OfferError]]:
+        hook, wanted, _ = RESOURCES[what]
+        offers: list[Offer[Any]] = []
+        failures: list[_OfferError] = []
+        for plugin in self.plugins:
+            if hook not in plugin.hooks:
+                continue
+            try:
+                found = getattr(plugin.module, hook)()
+                offers += [Offer(name, plugin, _checked(value, wanted)) for name, value in found.items()]
+            except Exception as error:
+                failure = _OfferError(f"plugin {plugin.name!r}, hook {hook}: {_reason(error)}", plugin)
+                failure.__cause__ = error
+                failures.append(failure)
+        return offers, failures
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def call_stage(self, stage: str, plugin: Plugin, **arguments: Any) -> Any:
+        """Calls one provider of a stage alone, with everybody's wrappers around it."""
+        others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
+        return self._pm.subset_hook_caller(f"alframe_{stage}", others)(**arguments)
+
+    def send(self, event: str, **arguments: Any) -> Iterator[tuple[Plugin, Exception]]:
+        """Sends an event to each plugin in turn; yields who failed, and how."""
+        hook = f"alframe_{event}"
+        for plugin in self.plugins:
+            if hook in plugin.hooks:
+                others = [p.module for p in self.plugins if p is not plugin and hook in p.hooks]
+                try:
+                    self._pm.subset_hook_caller(hook, others)(**arguments)
+                except Exception as error:
+                    yield plugin, error
+
+
+@functools.cache
+def installed() -> Registry:
+    """The registry of the installed plugins, discovered once a process."""
+    return Registry()
+
+
+class _OfferError(PluginError):
+    """A plugin that failed when asked what it offers."""
+
+    def __init__(self, message: str, plugin: Plugin) -> None:
+        super().__init__(message)
+        self.plugin = plugin
+
+
+def _new_manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _source(entry: metadata.EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("local", "")
+
+
+def _is_disabled(name: str, distribution: str) -> bool:
+    disabled = {part.strip() for part in os.environ.get(DISABLE_VARIABLE, "").split(",")}
+    return bool({name, f"{distribution}/{name}"} & disabled) or (
+        "*" in disabled and distribution != OWN_DISTRIBUTION
+    )
+
+
+def _info(module: Any) -> PluginInfo:
+    hook = getattr(module, "alframe_info", None)
+    if hook is None:
+        return PluginInfo(summary=(getattr(module, "__doc__", None) or "").strip().partition("\n")[0])
+    info = hook()
+    if not isinstance(info, PluginInfo):
+        raise PluginError(f"alframe_info: wanted a PluginInfo, got {info!r}")
+    if info.api > API_VERSION:
+        raise PluginError(f"needs a newer alframe: plugin API {info.api}, this one has {API_VERSION}")
+    if unknown := set(info.uses) - set(STAGES):
+        raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
+    check_declaration(info.options)
+    return info
+
+
+def _checked(value: Any, wanted: type) -> Any:
+    if not isinstance(value, wanted):
+        raise PluginError(f"wanted a {wanted.__name__}, got {value!r}")
+    if not isinstance(value, PresetInfo):
+        check_declaration(value.options)  # type: ignore[attr-defined]
+    return value
+
+
+def _conflict(what: str, name: str, providers: list[tuple[str, str]]) -> UsageError:
+    listed = ", ".join(f"{key} (from {provider})" for key, provider in providers)
+    return UsageError(f"{len(providers)} plugins offer the {what} {name!r}: {listed}. Ask for one of them.")
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, AlframeError) and text else f"{type(error).__name__}: {text}"

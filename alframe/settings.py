@@ -1,0 +1,218 @@
+"""The settings of a run: defaults < preset < configuration file < flags, all validated.
+
+A configuration is a dictionary of sections, the same in a TOML file, in a preset and after ``-o``:
+``run``, ``data``, ``model``, ``train``, ``stages``, and one for each plugin with options.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alframe.errors import UsageError, unknown_name
+from alframe.info import DatasetInfo, ModelInfo
+from alframe.options import build
+from alframe.pipeline import Pipeline
+from alframe.recipe import Recipe
+from alframe.registry import Offer, Registry
+from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
+
+Sections = dict[str, dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Settings:
+    """Everything about a run, validated.
+
+    Attributes:
+        run: budgets, seeds, strategies, device, output folder.
+        source: data set name, folder, permission to download.
+        dataset: the plugin's offer behind the name.
+        data_options: the data set's options.
+        model: the plugin's offer of a network.
+        model_options: the network's options.
+        recipe: how the network is trained.
+        stages: providers asked for, by stage.
+        plugin_options: what the user gave, by plugin name.
+        pipelines: the resolved strategies, in the order asked for.
+    """
+
+    run: RunOptions
+    source: DataSource
+    dataset: Offer[DatasetInfo]
+    data_options: Any
+    model: Offer[ModelInfo]
+    model_options: Any
+    recipe: Recipe
+    stages: Mapping[str, str]
+    plugin_options: Mapping[str, Mapping[str, Any]]
+    pipelines: tuple[Pipeline, ...]
+
+    @property
+    def location(self) -> str:
+        """What follows the colon in ``npz:PATH``."""
+        return self.source.name.partition(":")[2]
+
+    @property
+    def dataset_folder(self) -> str:
+        """Name of the data set's folder of runs."""
+        stem = Path(self.location).stem
+        return safe_name("-".join(part for part in (self.dataset.name, stem) if part))
+
+    @property
+    def setting_folder(self) -> str:
+        """Name of the setting's folder of runs: readable, with a hash of all that makes the setting."""
+        run = self.run
+        readable = f"{self.model.name}-{run.initial_size}+{run.rounds}x{run.query_size}"
+        return safe_name(f"{readable}-{_digest(self._setting())}")
+
+    def _setting(self) -> dict[str, Any]:
+        budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
+        trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None
+        return {
+            "data": [self.dataset.key, str(Path(self.location).resolve()) if self.location else ""],
+            "data_options": dataclasses.asdict(self.data_options),
+            "model": [self.model.key, dataclasses.asdict(self.model_options)],
+            "recipe": dataclasses.asdict(self.recipe),
+            "budgets": {name: getattr(self.run, name) for name in budgets},
+            "trainer": [trainer.key, dataclasses.asdict(self.pipelines[0].options[trainer.name])]
+            if trainer
+            else None,
+        }
+
+    def sections(
+        self, pipelines: tuple[Pipeline, ...] | None = None, seeds: tuple[int, ...] | None = None
+    ) -> Sections:
+        """Every resolved value, in the form of a configuration file.
+
+        Args:
+            pipelines: the strategies to describe; all of them by default.
+            seeds: the seeds to name; all of them by default.
+        """
+        pipelines = pipelines or self.pipelines
+        run = dataclasses.asdict(self.run) | {
+            "strategy": [pipeline.asked_for for pipeline in pipelines],
+            "seeds": list(seeds or self.run.seeds),
+        }
+        sections: Sections = {
+            "run": run,
+            "data": dataclasses.asdict(self.source) | dataclasses.asdict(self.data_options),
+            "model": {"name": self.model.name} | dataclasses.asdict(self.model_options),
+            "train": dataclasses.asdict(self.recipe),
+        }
+        if self.stages:
+            sections["stages"] = dict(self.stages)
+        for pipeline in pipelines:
+            for name, options in pipeline.options.items():
+                if values := dataclasses.asdict(options):
+                    sections[name] = values
+        return {
+            name: {key: "none" if value is None else value for key, value in section.items()}
+            for name, section in sections.items()
+        }
+
+    def unused_sections(self) -> list[str]:
+        """Plugins that were given options but serve no stage of any strategy here."""
+        used = {name for pipeline in self.pipelines for name in pipeline.options}
+        return sorted(set(self.plugin_options) - used)
+
+
+def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Validates a configuration and looks up every name in it.
+
+    Raises:
+        UsageError: an unknown section, key or name, or a value that can't be used.
+        PluginError: a plugin that was asked for is broken.
+    """
+    given = {name: dict(section) for name, section in sections.items()}
+    run = build(RunOptions, given.pop("run", {}), "run")
+    recipe = build(Recipe, given.pop("train", {}), "train")
+    stages = {
+        k: v
+        for k, v in dataclasses.asdict(build(StageProviders, given.pop("stages", {}), "stages")).items()
+        if v
+    }
+    data = given.pop("data", {})
+    source = build(DataSource, _take(data, DataSource), "data")
+    dataset = registry.resource("data set", source.name.partition(":")[0])
+    _check_location(dataset, source.name)
+    model_section = given.pop("model", {})
+    model = registry.resource("model", build(ModelSource, _take(model_section, ModelSource), "model").name)
+    for name in given:
+        if name not in {plugin.name for plugin in registry.plugins}:
+            known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
+            raise unknown_name("section", name, known)
+        plugin = registry.plugin(name)
+        build(plugin.info.options, given[name], name)
+    return Settings(
+        run=run,
+        source=source,
+        dataset=dataset,
+        data_options=build(dataset.value.options, data, "data"),
+        model=model,
+        model_options=build(model.value.options, model_section, "model"),
+        recipe=recipe,
+        stages=stages,
+        plugin_options=given,
+        pipelines=tuple(Pipeline(registry, name, stages, given) for name in run.strategy),
+    )
+
+
+def read_toml(path: Path) -> Sections:
+    """Reads a configuration file.
+
+    Raises:
+        UsageError: it can't be read, is not TOML, or has a key outside a section.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"configuration {path} can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"configuration {path} is not valid TOML: {error}") from error
+    for key, value in content.items():
+        if not isinstance(value, dict):
+            raise UsageError(
+                f"configuration {path}: {key!r} stands outside a section; write it under [run], [data], [model], "
+                "[train], [stages] or a plugin's name, as `alframe run --print-config` does"
+            )
+    return content
+
+
+def merge(*layers: Mapping[str, Mapping[str, Any]]) -> Sections:
+    """Lays configurations over one another; later ones win, key by key."""
+    merged: Sections = {}
+    for layer in layers:
+        for name, section in layer.items():
+            merged.setdefault(name, {}).update(section)
+    return merged
+
+
+def safe_name(text: str) -> str:
+    """``text`` as a folder name: letters, digits and ``._+=-``, not too long."""
+    safe = "".join(c if c.isalnum() or c in "._+=-" else "-" for c in text)
+    return safe if len(safe) <= 120 else f"{safe[:100]}-{_digest(text)}"
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _take(section: dict[str, Any], owner: type) -> dict[str, Any]:
+    return {
+        field.name: section.pop(field.name) for field in dataclasses.fields(owner) if field.name in section
+    }
+
+
+def _check_location(dataset: Offer[DatasetInfo], name: str) -> None:
+    wanted = dataset.value.location
+    given = name.partition(":")[2]
+    if wanted and not given:
+        raise UsageError(f"data set {name!r} needs {wanted} after a colon: {dataset.name}:{wanted}")
+    if given and not wanted:
+        raise UsageError(f"data set {dataset.name!r} takes nothing after a colon, got {name!r}")

@@ -1,0 +1,226 @@
+"""What a strategy sees of the samples: lazy views, computed once a round, in batches, on the device.
+
+A view of the pool holds no labels: there is nothing to leak.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from alframe.errors import AlframeError, UsageError
+from alframe.geometry import Geometry
+from alframe.models import Classifier, dropout_modules
+from alframe.seeds import global_stream
+
+BATCH_SIZE = 1024  # rows that pass through the network at once
+BLOCK_ROWS = 1 << 15  # rows of features that pass through the head at once
+
+
+class UnknownLabelsError(AlframeError):
+    """A strategy asked for labels of the unlabelled pool."""
+
+
+class Rows(Protocol):
+    """Where a view's numbers come from."""
+
+    def __len__(self) -> int: ...
+
+    def inputs(self, batch_size: int) -> Iterator[Tensor]:
+        """Batches of network inputs, in order."""
+        ...
+
+    def features(self) -> Tensor:
+        """``n x D`` features."""
+        ...
+
+    def logits(self, features: Tensor) -> Tensor:
+        """``n x C`` logits of a block of features."""
+        ...
+
+    def mc_logits(self, features: Callable[[], Tensor], step: int) -> Tensor:
+        """``n x C`` logits of one pass with dropout switched on; ``features()`` gives the cached ones."""
+        ...
+
+
+class NetworkRows:
+    """Rows that a network computes from inputs in memory.
+
+    Args:
+        model: the network, in evaluation mode.
+        inputs: ``M x ...`` tensor of all samples.
+        positions: ``n`` rows of it to look at.
+        seed: seed of the dropout masks of Monte Carlo passes.
+    """
+
+    def __init__(self, model: Classifier, inputs: Tensor, positions: Tensor, seed: int) -> None:
+        self._model = model
+        self._inputs = inputs
+        self._positions = positions
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def inputs(self, batch_size: int) -> Iterator[Tensor]:
+        """Batches of network inputs, in order."""
+        for rows in self._positions.split(batch_size):
+            yield self._inputs[rows]
+
+    @torch.no_grad()
+    def features(self) -> Tensor:
+        """Features of all rows, ``n x D``."""
+        return torch.cat([self._model.features(batch) for batch in self.inputs(BATCH_SIZE)])
+
+    @torch.no_grad()
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits of a block of features."""
+        logits: Tensor = self._model.head(features)
+        return logits
+
+    @torch.no_grad()
+    def mc_logits(self, features: Callable[[], Tensor], step: int) -> Tensor:
+        """One Monte Carlo dropout pass; only Dropout layers change mode, batch statistics do not move."""
+        layers = dropout_modules(self._model)
+        if not layers:
+            raise UsageError(
+                "Monte Carlo dropout needs a network with dropout: use one with a Dropout layer whose rate is "
+                "above 0, e.g. `-o model.dropout=0.5`"
+            )
+        only_head = not dropout_modules(self._model.body)
+        for layer in layers:
+            layer.train()
+        try:
+            with global_stream(self._seed, "dropout", step, device=self._inputs.device):
+                if only_head:
+                    return _by_blocks(self._model.head, features())
+                return torch.cat([self._model(batch) for batch in self.inputs(BATCH_SIZE)])
+        finally:
+            for layer in layers:
+                layer.eval()
+
+
+class FeatureRows:
+    """Rows whose features somebody already has.
+
+    Args:
+        features: ``n x D`` tensor.
+        head: maps features to logits, or None.
+    """
+
+    def __init__(self, features: Tensor, head: torch.nn.Module | None) -> None:
+        self._features = features
+        self._head = head
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def inputs(self, batch_size: int) -> Iterator[Tensor]:
+        """There are none."""
+        raise UsageError(
+            "this strategy needs the network and its inputs, and a query on features has neither: "
+            "use alframe.ActiveLearner or `alframe run`"
+        )
+
+    def features(self) -> Tensor:
+        """The features, ``n x D``."""
+        return self._features
+
+    @torch.no_grad()
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits of a block of features."""
+        if self._head is None:
+            raise UsageError("this strategy needs logits: pass head=(W, b), the network's last linear layer")
+        logits: Tensor = self._head(features)
+        return logits
+
+    def mc_logits(self, features: Callable[[], Tensor], step: int) -> Tensor:
+        """There is no network whose dropout could be switched on."""
+        raise UsageError(
+            "this strategy needs a network with dropout: use alframe.ActiveLearner or `alframe run`"
+        )
+
+
+def _by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    return torch.cat([function(block) for block in rows.split(BLOCK_ROWS)])
+
+
+class View:
+    """Samples as a strategy sees them. Every tensor is computed when first read, then kept.
+
+    Args:
+        rows: where the numbers come from.
+        embed: gives this view's embedding; None while the embedding itself is being made.
+    """
+
+    def __init__(self, rows: Rows, embed: Callable[[], Geometry] | None = None) -> None:
+        self._rows = rows
+        self._embed = embed
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def inputs(self, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
+        """Batches of network inputs, in order: ``b x ...`` tensors on the device."""
+        return self._rows.inputs(batch_size)
+
+    @functools.cached_property
+    def features(self) -> Tensor:
+        """``n x D`` tensor of features: what the network's body makes of the samples."""
+        return self._rows.features()
+
+    @functools.cached_property
+    def logits(self) -> Tensor:
+        """``n x C`` tensor of logits."""
+        return _by_blocks(self._rows.logits, self.features)
+
+    @functools.cached_property
+    def probs(self) -> Tensor:
+        """``n x C`` tensor of class probabilities."""
+        return self.logits.softmax(dim=1)
+
+    def mc_probs(self, passes: int) -> Iterator[Tensor]:
+        """Class probabilities under Monte Carlo dropout, one ``n x C`` tensor a pass, never kept.
+
+        Args:
+            passes: number of passes, each with its own dropout masks.
+
+        Raises:
+            UsageError: the network has no dropout.
+        """
+        for step in range(passes):
+            yield self._rows.mc_logits(lambda: self.features, step).softmax(dim=1)
+
+    @functools.cached_property
+    def embedding(self) -> Geometry:
+        """The samples as points with distances: what the embed stage made of them."""
+        if self._embed is None:
+            raise RuntimeError("an embedder can't read the embedding that it is asked to make")
+        return self._embed()
+
+
+class PoolView(View):
+    """The unlabelled pool: ``N`` samples."""
+
+    @property
+    def targets(self) -> Any:
+        """Nobody knows them: reading them raises `UnknownLabelsError`."""
+        raise UnknownLabelsError(
+            "labels of the unlabelled pool are unknown: a strategy can't read pool.targets"
+        )
+
+
+class LabelledView(View):
+    """The labelled set: ``L`` samples and their labels.
+
+    Attributes:
+        targets: ``L`` class numbers (int64).
+    """
+
+    def __init__(self, rows: Rows, targets: Tensor, embed: Callable[[], Geometry] | None = None) -> None:
+        super().__init__(rows, embed)
+        self.targets = targets

@@ -1,0 +1,1 @@
+"""The command line of alframe: presentation, and nothing else."""

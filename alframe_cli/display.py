@@ -1,0 +1,159 @@
+"""Progress on standard error: bars on a terminal, one plain line a round elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from alframe.experiment import RunSummary, TrialRun
+from alframe_cli.output import console
+
+Record = dict[str, Any]
+
+
+def make_display(kind: str, quiet: bool, trials: int, rounds: int) -> SilentDisplay:
+    """Chooses a display.
+
+    Args:
+        kind: ``auto``, ``rich``, ``plain`` or ``none``.
+        quiet: whether only results are wanted.
+        trials: trials of the run.
+        rounds: records of each.
+    """
+    if quiet or kind == "none":
+        return SilentDisplay(quiet)
+    if kind == "rich" or (kind == "auto" and sys.stderr.isatty()):
+        return RichDisplay(trials, rounds)
+    return PlainDisplay()
+
+
+class SilentDisplay:
+    """Shows notes alone, and with ``quiet`` not even those."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        """Nothing to show."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Nothing to show."""
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        """Nothing to show."""
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """Shows why a trial ended early."""
+        if summary.note:
+            self.note(f"{_name(trial)}: {summary.note}")
+
+    def note(self, text: str) -> None:
+        """Shows a remark."""
+        if not self._quiet:
+            click.echo(f"note: {text}", err=True)
+
+
+class PlainDisplay(SilentDisplay):
+    """One line a round."""
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        """Says where a trial goes on."""
+        total = trial.settings.run.rounds + 1
+        if 0 < rounds_done < total:
+            click.echo(f"{_name(trial)}: continues after {rounds_done} of {total} trainings", err=True)
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        """Shows a round."""
+        click.echo(f"{_name(trial)}  {_describe(trial, record)}", err=True)
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """Shows the last accuracy."""
+        super().trial_finished(trial, summary)
+        last = summary.records[-1]
+        click.echo(
+            f"{_name(trial)}: finished, accuracy {last['accuracy']:.4f} with {last['labelled']} labels",
+            err=True,
+        )
+
+
+class RichDisplay(SilentDisplay):
+    """Two bars: all rounds of the run, and the work inside the present round."""
+
+    def __init__(self, trials: int, rounds: int) -> None:
+        super().__init__()
+        self._rounds = rounds
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=console(stderr=True),
+            transient=True,
+        )
+        self._all = self._bars.add_task(f"{trials} trials", total=trials * rounds, unit="rounds", state="")
+        self._part = self._bars.add_task("", total=None, unit="", state="", visible=False)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        """Counts what an earlier run has done."""
+        self._bars.update(self._all, advance=rounds_done, description=_name(trial), state="")
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Moves the inner bar."""
+        unit = "epochs" if stage == "train" else "steps"
+        self._bars.update(
+            self._part, description=f"  {stage}", completed=done, total=total, unit=unit, visible=True
+        )
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        """Moves the outer bar and shows the accuracy."""
+        state = f"{record['labelled']} labels, accuracy {record['accuracy']:.3f}"
+        self._bars.update(self._all, advance=1, state=state)
+        self._bars.update(self._part, visible=False)
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """Leaves a line behind."""
+        super().trial_finished(trial, summary)
+        last = summary.records[-1]
+        self._bars.update(self._all, advance=self._rounds - len(summary.records))
+        self._bars.console.print(
+            f"{_name(trial)}: accuracy {last['accuracy']:.4f} with {last['labelled']} labels", highlight=False
+        )
+
+    def note(self, text: str) -> None:
+        """Shows a remark above the bars."""
+        self._bars.console.print(f"note: {text}", markup=False, highlight=False)
+
+
+def _name(trial: TrialRun) -> str:
+    return f"{trial.strategy} seed {trial.seed}"
+
+
+def _describe(trial: TrialRun, record: Record) -> str:
+    return (
+        f"round {record['round']}/{trial.settings.run.rounds}  {record['labelled']} labels  "
+        f"accuracy {record['accuracy']:.4f}  query {record['query_seconds']:.2f} s  "
+        f"training {record['train_seconds']:.2f} s ({record['epochs']} epochs)"
+    )

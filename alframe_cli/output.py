@@ -1,0 +1,70 @@
+"""Standard output: tables for people, JSON for programs; no control codes in a pipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from alframe.options import describe
+
+PIPE_WIDTH = 160  # columns; a pipe has no width of its own
+
+
+def console(stderr: bool = False) -> Console:
+    """A console for a standard stream, which colours a terminal only."""
+    stream = sys.stderr if stderr else sys.stdout
+    is_terminal = stream.isatty()
+    return Console(file=stream, force_terminal=is_terminal, width=None if is_terminal else PIPE_WIDTH)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: Sequence[str] = ()
+) -> None:
+    """Prints a table.
+
+    Args:
+        columns: the headings; "" for none.
+        rows: the cells, taken literally.
+        title: a line above.
+        right: headings of the columns that are aligned to the right.
+    """
+    from rich.text import Text
+
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)
+
+
+def print_options(options_type: type, section: str) -> None:
+    """Prints the options of a section, as they are written after ``-o``."""
+    fields = describe(options_type)
+    if fields:
+        rows = [(f"{section}.{f.name}", f.type, _shown(f.default), f.help) for f in fields]
+        print_table(("option (-o)", "type", "default", "meaning"), rows)
+
+
+def options_as_data(options_type: type) -> list[dict[str, Any]]:
+    """The same for ``--json``."""
+    return [dataclasses.asdict(field) for field in describe(options_type)]
+
+
+def print_json(value: Any) -> None:
+    """Prints one JSON document."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -1,0 +1,58 @@
+"""What the flags of ``run`` accept."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+
+class NameList(click.ParamType):
+    """Names separated by commas."""
+
+    name = "a,b"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """Splits."""
+        names = [part.strip() for part in str(value).split(",") if part.strip()]
+        if not names:
+            self.fail("name at least one", param, ctx)
+        return names
+
+
+class SeedList(click.ParamType):
+    """Numbers and ranges separated by commas: ``1,2,5-8``."""
+
+    name = "1,2,5-8"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Expands the ranges."""
+        seeds: list[int] = []
+        for part in str(value).split(","):
+            match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+            if not match:
+                self.fail(f"{part.strip()!r} is not a seed; write numbers and ranges as 1,2,5-8", param, ctx)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if last < first:
+                self.fail(f"the range {part.strip()} is empty", param, ctx)
+            seeds.extend(range(first, last + 1))
+        return seeds
+
+
+class Override(click.ParamType):
+    """``section.key=value``."""
+
+    name = "section.key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str, str]:
+        """Takes it apart."""
+        path, equals, text = str(value).partition("=")
+        section, dot, key = path.strip().rpartition(".")
+        if not (equals and dot and section and key):
+            self.fail(
+                f"{value!r} is not of the form section.key=value, as train.weight_decay=5e-4", param, ctx
+            )
+        return section, key, text.strip()

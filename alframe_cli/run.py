@@ -1,0 +1,212 @@
+"""``run``: strategies on a data set, over seeds, written to a folder."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alframe_cli.params import NameList, Override, SeedList
+
+FLAGS = {  # the key of the configuration that each flag stands for
+    "strategy": "run.strategy",
+    "dataset": "data.name",
+    "data_dir": "data.dir",
+    "download": "data.download",
+    "model": "model.name",
+    "seeds": "run.seeds",
+    "initial_size": "run.initial_size",
+    "initial": "run.initial",
+    "query_size": "run.query_size",
+    "query_growth": "run.query_growth",
+    "rounds": "run.rounds",
+    "epochs": "train.epochs",
+    "batch_size": "train.batch_size",
+    "learning_rate": "train.learning_rate",
+    "embed": "stages.embed",
+    "score": "stages.score",
+    "select": "stages.select",
+    "train": "stages.train",
+    "device": "run.device",
+    "out": "run.out",
+}
+
+
+@click.command(epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.")
+@click.option("--strategy", type=NameList(), help="Strategies, see list-strategies.  [default: alfamix]")
+@click.option("--dataset", metavar="NAME", help="Data set, see list-datasets.  [default: digits]")
+@click.option(
+    "--data-dir", metavar="DIR", envvar="ALFRAME_DATA_DIR", help="Folder of data sets.  [default: data]"
+)
+@click.option("--download", is_flag=True, default=None, help="Fetch what is missing in --data-dir.")
+@click.option("--model", metavar="NAME", help="Network, see list-models.  [default: mlp]")
+@click.option("--seeds", type=SeedList(), help="One trial a strategy and seed.  [default: 1-5]")
+@click.option("--initial-size", type=int, metavar="N", help="Samples labelled at the start.  [default: 100]")
+@click.option("--initial", metavar="random|balanced", help="How those are drawn.  [default: random]")
+@click.option("--query-size", type=int, metavar="N", help="Samples labelled a round.  [default: 100]")
+@click.option("--query-growth", type=float, metavar="X", help="Growth of that each round.  [default: 1.0]")
+@click.option("--rounds", type=int, metavar="N", help="Queries.  [default: 10]")
+@click.option("--epochs", type=int, metavar="N", help="Most epochs a round.  [default: 200]")
+@click.option("--batch-size", type=int, metavar="N", help="Samples a gradient step.  [default: 64]")
+@click.option("--learning-rate", type=float, metavar="X", help="Learning rate.  [default: 0.001]")
+@click.option("--embed", metavar="NAME", help="Plugin that embeds, in the strategy's place.")
+@click.option("--score", metavar="NAME", help="Plugin that scores, in the strategy's place.")
+@click.option("--select", metavar="NAME", help="Plugin that selects, in the strategy's place.")
+@click.option("--train", metavar="NAME", help="Plugin that trains, in the strategy's place.")
+@click.option(
+    "-o",
+    "overrides",
+    type=Override(),
+    multiple=True,
+    help="Any other option, as train.weight_decay=5e-4; see show.",
+)
+@click.option("--preset", metavar="NAME", help="A ready-made setting, see list-presets.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file.")
+@click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
+@click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop.")
+@click.option("--force", is_flag=True, help="Start the trials anew: what exists of them is removed.")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...  [default: auto]")
+@click.option("--out", metavar="DIR", help="Folder for the runs.  [default: runs]")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option(
+    "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print tracebacks of errors.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    overrides: tuple[tuple[str, str, str], ...],
+    preset: str | None,
+    config: Path | None,
+    print_config: bool,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    display: str,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> int:
+    """Run strategies on a data set and compare their learning curves.
+
+    The same command continues what was interrupted, and prints the results of what is finished.
+
+    \b
+    alframe run --strategy alfamix
+    alframe run --strategy alfamix,margin,random --seeds 1-10 --rounds 5
+    alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
+    """
+    from alframe.experiment import trials
+    from alframe.registry import installed
+    from alframe.runs import require_writable
+    from alframe.settings import merge, read_toml, resolve
+
+    ctx.obj["verbose"] = verbose
+    registry = installed()
+    settings = resolve(
+        registry,
+        merge(
+            registry.resource("preset", preset).value.settings if preset else {},
+            read_toml(config) if config else {},
+            _sections(flags, overrides),
+        ),
+    )
+    if print_config:
+        import tomli_w
+
+        click.echo(tomli_w.dumps(settings.sections()), nl=False)
+        return 0
+    planned = trials(settings)
+    if dry_run:
+        _print_plan(planned, as_json)
+        return 0
+    require_writable(Path(settings.run.out))
+    for name in settings.unused_sections():
+        click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
+    return _run(
+        registry,
+        settings,
+        planned,
+        force=force,
+        as_json=as_json,
+        display=display,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
+
+def _sections(
+    flags: dict[str, Any], overrides: tuple[tuple[str, str, str], ...]
+) -> dict[str, dict[str, Any]]:
+    sections: dict[str, dict[str, Any]] = {}
+    for flag, value in flags.items():
+        if value is not None:
+            section, _, key = FLAGS[flag].partition(".")
+            sections.setdefault(section, {})[key] = value
+    for section, key, text in overrides:
+        sections.setdefault(section, {})[key] = text
+    return sections
+
+
+def _run(
+    registry: Any,
+    settings: Any,
+    planned: list[Any],
+    *,
+    force: bool,
+    as_json: bool,
+    display: str,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    from alframe.errors import TrialError
+    from alframe.experiment import load_data, run_trial
+    from alframe.runs import TrialFolder
+    from alframe_cli.display import make_display
+    from alframe_cli.results import print_results
+
+    dataset = load_data(settings)
+    done = []
+    failed = []
+    with make_display(display, quiet, len(planned), settings.run.rounds + 1) as shown:
+        for trial in planned:
+            if force:
+                TrialFolder(trial.folder).clear()
+            try:
+                done.append((trial, run_trial(trial, dataset, registry, shown)))
+            except TrialError as error:
+                failed.append((trial, error))
+    for trial, error in failed:
+        if verbose:
+            traceback.print_exception(error)
+        click.echo(f"error: {trial.strategy} seed {trial.seed}: {error}", err=True)
+    print_results(settings, done, failed, as_json)
+    return TrialError.exit_code if failed else 0
+
+
+def _print_plan(planned: list[Any], as_json: bool) -> None:
+    from alframe.runs import TrialFolder
+    from alframe_cli.output import print_json, print_table
+
+    rows = []
+    for trial in planned:
+        recorded, finished = TrialFolder(trial.folder).progress()
+        state = (
+            "finished"
+            if finished
+            else f"{recorded} of {trial.settings.run.rounds + 1}"
+            if recorded
+            else "new"
+        )
+        rows.append(
+            {"strategy": trial.strategy, "seed": trial.seed, "state": state, "folder": str(trial.folder)}
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(
+            ("strategy", "seed", "trained", "folder"), [tuple(map(str, row.values())) for row in rows]
+        )

@@ -1,0 +1,114 @@
+"""``show NAME``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from alframe.errors import unknown_name
+from alframe.hookspecs import STAGES
+from alframe.registry import RESOURCES, Offer, Plugin, installed
+from alframe.sections import SECTIONS
+from alframe_cli.listing import as_json, strategy_as_data
+from alframe_cli.output import options_as_data, print_json, print_options, print_table
+
+DEFAULTS = {
+    "train": "supervised",
+    "embed": "the network's features",
+    "score": "none",
+    "select": "the highest scores; without scores, uniformly at random",
+}
+OPTION_SECTION = {"data set": "data", "model": "model"}
+
+
+@click.command()
+@click.argument("name")
+@as_json
+def show(name: str, as_json: bool) -> None:
+    """Show NAME: what it is, where it comes from, and its options."""
+    registry = installed()
+    plugins = [p for p in registry.plugins if name in (p.name, p.key)]
+    offers = [(kind, offer) for kind in RESOURCES for offer in registry.offers(kind) if offer.name == name]
+    if not (plugins or offers or name in SECTIONS):
+        known = {p.name for p in registry.plugins} | {
+            o.name for kind in RESOURCES for o in registry.offers(kind)
+        }
+        raise unknown_name("name", name, known | set(SECTIONS))
+    if as_json:
+        found = [_plugin_as_data(p) for p in plugins] + [
+            _offer_as_data(kind, offer) for kind, offer in offers
+        ]
+        if name in SECTIONS:
+            found.append({"kind": "section", "name": name, "options": options_as_data(SECTIONS[name])})
+        print_json(found)
+        return
+    for plugin in plugins:
+        _show_plugin(plugin)
+    for kind, offer in offers:
+        _show_offer(kind, offer)
+    if name in SECTIONS:
+        click.echo(f"section [{name}] of a configuration")
+        if name in OPTION_SECTION.values():
+            click.echo(f"Each {name} has more options of its own: `alframe show NAME`.")
+        print_options(SECTIONS[name], name)
+
+
+def _show_plugin(plugin: Plugin) -> None:
+    kind = "strategy" if plugin.is_strategy else "plugin"
+    _show_head(kind, plugin.name, plugin.info.summary, plugin.info.reference, plugin)
+    if plugin.problem:
+        click.echo(f"can't be used: {plugin.problem}")
+        return
+    if plugin.is_strategy:
+        print_table(("stage", "served by"), [(stage, _server(plugin, stage)) for stage in STAGES])
+    print_options(plugin.info.options, plugin.name)
+
+
+def _show_offer(kind: str, offer: Offer[Any]) -> None:
+    info = offer.value
+    _show_head(kind, offer.name, info.summary, info.reference, offer.plugin)
+    if kind in OPTION_SECTION:
+        print_options(info.options, OPTION_SECTION[kind])
+        return
+    import tomli_w
+
+    click.echo()
+    click.echo(tomli_w.dumps(info.settings))
+
+
+def _show_head(kind: str, name: str, summary: str, reference: str, plugin: Plugin) -> None:
+    click.echo(f"{kind} {name}: {summary}")
+    if reference:
+        click.echo(f"source: {reference}")
+    click.echo(f"provided by {plugin.provider}")
+
+
+def _server(plugin: Plugin, stage: str) -> str:
+    if stage in plugin.stages:
+        return f"{plugin.name} (its own)"
+    lender = plugin.info.uses.get(stage)
+    return lender if lender else f"default: {DEFAULTS[stage]}"
+
+
+def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
+    return strategy_as_data(plugin) | {
+        "kind": "strategy" if plugin.is_strategy else "plugin",
+        "problem": plugin.problem,
+        "served_by": {stage: _server(plugin, stage) for stage in STAGES},
+        "options": options_as_data(plugin.info.options),
+    }
+
+
+def _offer_as_data(kind: str, offer: Offer[Any]) -> dict[str, Any]:
+    data = {
+        "kind": kind,
+        "name": offer.name,
+        "summary": offer.value.summary,
+        "reference": offer.value.reference,
+        "distribution": offer.plugin.distribution,
+        "version": offer.plugin.version,
+    }
+    if kind in OPTION_SECTION:
+        return data | {"options": options_as_data(offer.value.options)}
+    return data | {"settings": offer.value.settings}

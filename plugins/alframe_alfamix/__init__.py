@@ -1,0 +1,88 @@
+"""ALFA-Mix: label what changes its class when its features are mixed a little with labelled ones.
+
+Parvaneh et al., "Active Learning by Feature Mixing", CVPR 2022, arXiv 2203.07034.
+
+The closed form of the mixing ratio (eq. 5) is computed exactly: with a linear head each sample has a
+flip threshold, the smallest cap at which mixing with some class's anchor changes its prediction.
+Samples below the cap are candidates; k-means on their unit-length features picks one a cluster.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Literal
+
+from alframe import PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe import Context, Embeddings, LabelledView, PoolView
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of ALFA-Mix."""
+
+    cap: float = option(
+        0.2, "cap of the mixing ratio, times the square root of the feature size (the paper's 0.2)"
+    )
+    growth: bool = option(
+        True, "raise the cap in steps of itself, up to 1, until there are as many candidates as the budget"
+    )
+    missing_anchor: Literal["mean", "none"] = option(
+        "mean", "anchor of a class without labels: the mean of all labelled features, or none"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses a cap outside its range."""
+        if not 0 < self.cap <= 1:
+            raise ValueError(f"cap must lie in 0..1, got {self.cap}")
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the strategy."""
+    return PluginInfo(
+        summary="samples that flip when mixed with labelled features, one a cluster",
+        reference="Parvaneh et al., CVPR 2022, arXiv 2203.07034",
+        options=Options,
+    )
+
+
+@hookimpl
+def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
+    """Unit-length features."""
+    from torch.nn.functional import normalize
+
+    from alframe import Embeddings
+
+    return Embeddings(normalize(pool.features), normalize(labelled.features))
+
+
+@hookimpl
+def alframe_score(pool: PoolView, labelled: LabelledView, options: Options, ctx: Context) -> Tensor:
+    """Minus the flip threshold; ``-inf`` where no anchor flips the sample."""
+    from alframe import UsageError
+    from alframe_alfamix import _alfamix
+
+    if ctx.model is None or not len(labelled):
+        raise UsageError("alfamix needs a head and labelled samples to mix with")
+    anchors = _alfamix.class_anchors(
+        labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor
+    )
+    return -_alfamix.thresholds_for_head(ctx.model.head, pool.features, anchors, options.cap, options.growth)
+
+
+@hookimpl
+def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Options, ctx: Context) -> Tensor:
+    """The member nearest to each of ``n`` k-means centres among the candidates.
+
+    A candidate has a score above minus the cap. Another scorer's scores are read the same way;
+    without scores every sample is a candidate.
+    """
+    from alframe_alfamix import _alfamix
+
+    chosen = _alfamix.candidates(scores, len(pool), n, options.cap, options.growth)
+    ctx.log("candidates", len(chosen))
+    return _alfamix.one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)

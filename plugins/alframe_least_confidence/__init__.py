@@ -1,0 +1,27 @@
+"""Least-confidence sampling: label first where the likeliest class is least likely.
+
+Lewis & Gale, SIGIR 1994; Settles, "Active Learning Literature Survey", 2009.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alframe import PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe import PoolView
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the strategy."""
+    return PluginInfo(summary="smallest probability of the predicted class first", reference="Settles, 2009")
+
+
+@hookimpl
+def alframe_score(pool: PoolView) -> Tensor:
+    """``1 - p_1``: one minus the largest probability."""
+    return 1 - pool.probs.amax(dim=1)

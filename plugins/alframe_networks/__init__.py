@@ -1,0 +1,59 @@
+"""Small networks that train in seconds: a multilayer perceptron and LeNet.
+
+LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from alframe import ModelInfo, ModelRequest, PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from alframe import Classifier
+
+
+@dataclasses.dataclass(frozen=True)
+class MlpOptions:
+    """Options of the multilayer perceptron."""
+
+    hidden: int = option(256, "units of the hidden layer: the features")
+
+    def __post_init__(self) -> None:
+        """Refuses an empty layer."""
+        if self.hidden < 1:
+            raise ValueError(f"hidden must be at least 1, got {self.hidden}")
+
+
+def build_mlp(request: ModelRequest) -> Classifier:
+    """One hidden layer of rectified units."""
+    from alframe_networks._networks import mlp
+
+    return mlp(request.input_shape.numel(), request.options.hidden, request.num_classes)
+
+
+def build_lenet(request: ModelRequest) -> Classifier:
+    """LeNet-5 with rectified units and max-pooling."""
+    from alframe_networks._networks import lenet
+
+    return lenet(tuple(request.input_shape), request.num_classes)
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the plugin."""
+    return PluginInfo(summary="small networks: mlp, lenet")
+
+
+@hookimpl
+def alframe_models() -> dict[str, ModelInfo]:
+    """Offers the networks."""
+    return {
+        "mlp": ModelInfo(summary="one hidden layer, for any data", build=build_mlp, options=MlpOptions),
+        "lenet": ModelInfo(
+            summary="LeNet-5 for images from 12 x 12",
+            build=build_lenet,
+            reference="LeCun et al., Proc. IEEE 1998",
+        ),
+    }
