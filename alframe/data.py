@@ -65,7 +65,8 @@ class Dataset:
         low, high = targets.aminmax()
         if low < lowest or high >= self.num_classes:
             raise UsageError(
-                f"{where}: targets must lie in {lowest}..{self.num_classes - 1}, got {low.item()}..{high.item()}"
+                f"{where}: targets must lie in {lowest}..{self.num_classes - 1}, "
+                f"got {low.item()}..{high.item()}"
             )
         low, high = inputs.aminmax()
         if not (torch.isfinite(low) and torch.isfinite(high)):
@@ -76,12 +77,13 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set with its tensors on ``device``."""
-        moved = {
-            field.name: value.to(device)
-            for field in dataclasses.fields(self)
-            if isinstance(value := getattr(self, field.name), Tensor)
-        }
-        return dataclasses.replace(self, **moved)
+        return dataclasses.replace(
+            self,
+            inputs=self.inputs.to(device),
+            targets=self.targets.to(device),
+            test_inputs=None if self.test_inputs is None else self.test_inputs.to(device),
+            test_targets=None if self.test_targets is None else self.test_targets.to(device),
+        )
 
     def hide_labels(self, keep: Tensor | None = None) -> Dataset:
         """The same data set with the labels unknown, but for the positions in ``keep``.

@@ -21,12 +21,12 @@ def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
         device: where it runs.
         plugins: who serves its stages, data and network.
     """
-    packages = ("alframe", "torch", "torchvision", "numpy", "scikit-learn", "pluggy")
+    packages = ("alframe", "torchvision", "numpy", "scikit-learn", "pluggy")
     on_cuda = device.type == "cuda"
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in packages},
+        "packages": {"torch": torch.__version__} | {name: _version(name) for name in packages},
         "plugins": {plugin.key: plugin.version for plugin in plugins},
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if on_cuda else platform.processor(),

@@ -256,5 +256,6 @@ def _fingerprint(dataset: Dataset) -> str:
 def _send(registry: Registry, listener: Listener, event: str, **arguments: Any) -> None:
     for plugin, error in registry.send(event, **arguments):
         listener.note(
-            f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event}: {type(error).__name__}: {error}"
+            f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event}: "
+            f"{type(error).__name__}: {error}"
         )

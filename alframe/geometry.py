@@ -6,7 +6,7 @@ combines with any embedder.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -29,7 +29,7 @@ class Geometry(Protocol):
         """Squared distance of each point from the origin."""
         ...
 
-    def squared_distances(self, other: Geometry) -> Float[Tensor, "n m"]:
+    def squared_distances(self, other: Any) -> Float[Tensor, "n m"]:
         """Squared distances to each point of ``other``, which has the same geometry."""
         ...
 
@@ -76,4 +76,6 @@ class Embeddings(NamedTuple):
 
 def as_geometry(points: Geometry | Tensor) -> Geometry:
     """A plain tensor means `Euclidean`."""
-    return Euclidean(points) if isinstance(points, Tensor) else points
+    if isinstance(points, Tensor):
+        return Euclidean(points)
+    return points

@@ -12,11 +12,13 @@ class Classifier(nn.Module):
     Args:
         body: maps a batch of inputs to ``n x D`` features.
         head: maps ``n x D`` features to ``n x C`` logits; a linear layer for most strategies to be exact.
+        dropout: share of the features that is dropped between the two in training.
     """
 
-    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+    def __init__(self, body: nn.Module, head: nn.Module, dropout: float = 0.0) -> None:
         super().__init__()
         self.body = body
+        self.dropout = nn.Dropout(dropout)
         self.head = head
 
     def features(self, x: Tensor) -> Tensor:
@@ -26,7 +28,7 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch: ``n x C``."""
-        logits: Tensor = self.head(self.body(x))
+        logits: Tensor = self.head(self.dropout(self.body(x)))
         return logits
 
 

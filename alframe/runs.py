@@ -89,7 +89,8 @@ class TrialFolder:
             format_number = state["format"]
         except Exception as error:  # what torch raises for a damaged file depends on the damage
             raise TrialError(
-                f"checkpoint {self._checkpoint} can't be read ({type(error).__name__}); --force starts the trial anew"
+                f"checkpoint {self._checkpoint} can't be read ({type(error).__name__}); "
+                "--force starts the trial anew"
             ) from error
         if format_number != FORMAT:
             raise TrialError(

@@ -178,8 +178,8 @@ def read_toml(path: Path) -> Sections:
     for key, value in content.items():
         if not isinstance(value, dict):
             raise UsageError(
-                f"configuration {path}: {key!r} stands outside a section; write it under [run], [data], [model], "
-                "[train], [stages] or a plugin's name, as `alframe run --print-config` does"
+                f"configuration {path}: {key!r} stands outside a section; write it under [run], [data], "
+                "[model], [train], [stages] or a plugin's name, as `alframe run --print-config` does"
             )
     return content
 

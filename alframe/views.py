@@ -88,16 +88,16 @@ class NetworkRows:
         layers = dropout_modules(self._model)
         if not layers:
             raise UsageError(
-                "Monte Carlo dropout needs a network with dropout: use one with a Dropout layer whose rate is "
-                "above 0, e.g. `-o model.dropout=0.5`"
+                "Monte Carlo dropout needs a network with dropout: one with a Dropout layer whose rate is above 0, "
+                "e.g. `-o model.dropout=0.5`"
             )
-        only_head = not dropout_modules(self._model.body)
+        same_features = not dropout_modules(self._model.body)
         for layer in layers:
             layer.train()
         try:
             with global_stream(self._seed, "dropout", step, device=self._inputs.device):
-                if only_head:
-                    return _by_blocks(self._model.head, features())
+                if same_features:
+                    return _by_blocks(lambda block: self._model.head(self._model.dropout(block)), features())
                 return torch.cat([self._model(batch) for batch in self.inputs(BATCH_SIZE)])
         finally:
             for layer in layers:
@@ -209,9 +209,7 @@ class PoolView(View):
     @property
     def targets(self) -> Any:
         """Nobody knows them: reading them raises `UnknownLabelsError`."""
-        raise UnknownLabelsError(
-            "labels of the unlabelled pool are unknown: a strategy can't read pool.targets"
-        )
+        raise UnknownLabelsError("labels of the unlabelled pool are unknown: pool.targets can't be read")
 
 
 class LabelledView(View):

@@ -90,7 +90,7 @@ def run(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    """Run strategies on a data set and compare their learning curves.
+    r"""Run strategies on a data set and compare their learning curves.
 
     The same command continues what was interrupted, and prints the results of what is finished.
 
@@ -179,10 +179,10 @@ def _run(
                 done.append((trial, run_trial(trial, dataset, registry, shown)))
             except TrialError as error:
                 failed.append((trial, error))
-    for trial, error in failed:
+    for trial, failure in failed:
         if verbose:
-            traceback.print_exception(error)
-        click.echo(f"error: {trial.strategy} seed {trial.seed}: {error}", err=True)
+            traceback.print_exception(failure)
+        click.echo(f"error: {trial.strategy} seed {trial.seed}: {failure}", err=True)
     print_results(settings, done, failed, as_json)
     return TrialError.exit_code if failed else 0
 

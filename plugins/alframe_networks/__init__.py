@@ -15,13 +15,26 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class MlpOptions:
+class NetworkOptions:
+    """Options of every network here."""
+
+    dropout: float = option(0.0, "share of the features dropped before the head in training")
+
+    def __post_init__(self) -> None:
+        """Refuses a share outside its range."""
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
+
+
+@dataclasses.dataclass(frozen=True)
+class MlpOptions(NetworkOptions):
     """Options of the multilayer perceptron."""
 
     hidden: int = option(256, "units of the hidden layer: the features")
 
     def __post_init__(self) -> None:
         """Refuses an empty layer."""
+        super().__post_init__()
         if self.hidden < 1:
             raise ValueError(f"hidden must be at least 1, got {self.hidden}")
 
@@ -30,14 +43,15 @@ def build_mlp(request: ModelRequest) -> Classifier:
     """One hidden layer of rectified units."""
     from alframe_networks._networks import mlp
 
-    return mlp(request.input_shape.numel(), request.options.hidden, request.num_classes)
+    options = request.options
+    return mlp(request.input_shape.numel(), options.hidden, request.num_classes, options.dropout)
 
 
 def build_lenet(request: ModelRequest) -> Classifier:
     """LeNet-5 with rectified units and max-pooling."""
     from alframe_networks._networks import lenet
 
-    return lenet(tuple(request.input_shape), request.num_classes)
+    return lenet(tuple(request.input_shape), request.num_classes, request.options.dropout)
 
 
 @hookimpl
@@ -55,5 +69,6 @@ def alframe_models() -> dict[str, ModelInfo]:
             summary="LeNet-5 for images from 12 x 12",
             build=build_lenet,
             reference="LeCun et al., Proc. IEEE 1998",
+            options=NetworkOptions,
         ),
     }

@@ -58,7 +58,7 @@ def _part(folder: Path, part: str) -> tuple[Tensor, Tensor]:
 
 
 def _read(path: Path, reader: Callable[[str], Tensor]) -> Tensor:
-    """Reads an idx file; where only ``path.gz`` is there, from an unpacked copy, as the folder may be read-only."""
+    """Reads an idx file, or an unpacked copy of ``path.gz`` elsewhere: the folder may be read-only."""
     packed = path.with_name(path.name + ".gz")
     if path.exists() or not packed.exists():
         return reader(str(path))

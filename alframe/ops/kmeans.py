@@ -1,0 +1,224 @@
+"""k-means with k clusters that all have a member, so that a query of k samples returns k samples.
+
+Lloyd's iteration from a greedy k-means++ start. The time goes to matrix products, on the CPU and on CUDA;
+the memory above the input is one block of distances and, for many rows, the sample that seeds the centres.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
+SEEDING_ROWS = 8192  # the seeds are drawn from a sample of this many rows, or
+SEEDING_ROWS_PER_CLUSTER = 16  # of this many times the number of clusters, whichever is more
+
+
+@dataclass(frozen=True, eq=False)
+class KMeansResult:
+    """Clusters found by `kmeans`; each has at least one row.
+
+    Attributes:
+        centres: ``k x d`` tensor of cluster centres.
+        labels: ``n`` integers, the cluster of each row.
+        inertia: sum of the squared distances from each row to the centre of its cluster.
+        iterations: how often the centres moved.
+    """
+
+    centres: Float[Tensor, "k d"]
+    labels: Int64[Tensor, " n"]
+    inertia: float
+    iterations: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows seen from their mean: a common offset, however large, costs the distances no digits.
+
+    The rows stay where they are. With ``c`` a centre relative to the mean ``o``,
+    ``|x - o - c|^2 = |x - o|^2 + |c|^2 + 2 o.c - 2 x.c``, which needs no copy of ``x``.
+    """
+
+    x: Float[Tensor, "n d"]
+    origin: Float[Tensor, " d"]
+    squared_norms: Float[Tensor, " n"]  # of x - origin
+
+    @classmethod
+    def of(cls, x: Float[Tensor, "n d"]) -> _Rows:
+        origin = x.mean(0)
+        return cls(x, origin, torch.cat([(block - origin).square_().sum(1) for block in _blocks(x)]))
+
+    def __getitem__(self, positions: Int64[Tensor, " m"]) -> _Rows:
+        return _Rows(self.x[positions], self.origin, self.squared_norms[positions])
+
+    def as_centres(self, positions: Int64[Tensor, " m"]) -> Float[Tensor, "m d"]:
+        """The rows at ``positions`` relative to the mean, as centres are."""
+        return self.x[positions] - self.origin
+
+    def centre_terms(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, " k"]:
+        """``|c|^2 + 2 o.c``: the part of a squared distance that does not depend on the row."""
+        return (centres * (centres + 2 * self.origin)).sum(1)
+
+
+def kmeans(
+    x: Float[Tensor, "n d"],
+    k: int,
+    generator: torch.Generator,
+    *,
+    max_iterations: int = 100,
+    tolerance: float = 1e-4,
+) -> KMeansResult:
+    """Partition rows into ``k`` non-empty clusters of small squared distance to their centres.
+
+    Lloyd's iteration (Lloyd 1982, "Least squares quantization in PCM") from a greedy k-means++ start (Arthur
+    and Vassilvitskii 2007, "k-means++: the advantages of careful seeding"). A cluster that loses its rows is
+    given the row farthest from its centre, so all are kept, also where rows coincide.
+
+    Args:
+        x: ``n x d`` tensor of rows, float32 or float64.
+        k: number of clusters, at most ``n``.
+        generator: CPU generator, the only source of randomness.
+        max_iterations: the most moves of the centres.
+        tolerance: stop when a move lowers the inertia by less than this fraction.
+
+    Raises:
+        ValueError: ``k`` is less than 1 or more than the number of rows.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
+        >>> kmeans(x, 2, torch.Generator().manual_seed(0)).inertia
+        1.0
+    """
+    if not 1 <= k <= len(x):
+        raise ValueError(f"k-means: expected between 1 and {len(x)} clusters for x of {len(x)} rows, got k={k}")
+    if k == len(x):
+        return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
+    with torch.no_grad():
+        rows = _Rows.of(x)
+        centres = _seed(rows, k, generator)
+        labels, inertia = _assign(rows, centres)
+        iterations = 0
+        while iterations < max_iterations:
+            iterations += 1
+            previous = inertia
+            centres = _means(rows, labels, k)
+            labels, inertia = _assign(rows, centres)
+            if previous - inertia <= tolerance * previous:
+                break
+        centres += rows.origin
+        inertia = float(_own_distances(x, centres, labels).sum(dtype=torch.float64))
+    return KMeansResult(centres, labels, inertia, iterations)
+
+
+def nearest_to_centres(x: Float[Tensor, "n d"], result: KMeansResult) -> Int64[Tensor, " k"]:
+    """For each cluster, the position of its member nearest the centre: ``k`` distinct rows.
+
+    Args:
+        x: ``n x d`` tensor that was clustered.
+        result: what `kmeans` returned for it.
+    """
+    distances = _own_distances(x, result.centres, result.labels)
+    return _nearest_members(result.labels, distances, len(result.centres))
+
+
+def _seed(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tensor, "k d"]:
+    """Greedy k-means++ centres, from a sample if there are many rows.
+
+    The sample is a lightweight coreset (Bachem, Lucic and Krause 2018, "Scalable k-means clustering via
+    lightweight coresets"): half uniform, half by squared distance to the mean so that far rows are there,
+    weighted so that sums over it estimate sums over all rows.
+    """
+    n, size = len(rows.x), max(SEEDING_ROWS, SEEDING_ROWS_PER_CLUSTER * k)
+    if n <= size:
+        return _greedy_seeds(rows, torch.ones_like(rows.squared_norms), k, generator)
+    norms = rows.squared_norms.double()
+    law = 1 / n + norms / norms.sum().clamp_min(torch.finfo(norms.dtype).tiny)
+    sample = _draw(law, _uniforms((size,), generator, law.device))
+    return _greedy_seeds(rows[sample], (1 / law[sample]).to(rows.x.dtype), k, generator)
+
+
+def _greedy_seeds(
+    rows: _Rows, weights: Float[Tensor, " n"], k: int, generator: torch.Generator
+) -> Float[Tensor, "k d"]:
+    """Draw several rows by squared distance to the nearest seed; keep the one that lowers the sum most."""
+    trials = 2 + int(math.log(k))  # Arthur and Vassilvitskii's program, and scikit-learn
+    uniforms = _uniforms((k, trials), generator, weights.device)
+    closest = torch.full_like(weights, math.inf)
+    law = weights  # no seed yet: the first candidates are uniform
+    seeds = []
+    for u in uniforms:
+        candidates = rows.as_centres(_draw(law, u))
+        distances = torch.addmm(rows.squared_norms, candidates, rows.x.T, alpha=-2)
+        distances = distances.add_(rows.centre_terms(candidates)[:, None]).clamp_(min=0).minimum(closest)
+        best = (distances @ weights).argmin(keepdim=True)  # stays a tensor: the device is not waited for
+        closest = distances.index_select(0, best)[0]
+        law = weights * closest
+        seeds.append(candidates.index_select(0, best))
+    return torch.cat(seeds)
+
+
+def _uniforms(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+
+
+def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tensor, " m"]:
+    """Positions with probability proportional to ``law``, by inversion of its cumulative sum."""
+    cumulative = law.cumsum(0, dtype=torch.float64)
+    # right=True never returns a position of probability 0; the clamp is for a law that is 0 everywhere
+    return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
+
+
+def _assign(rows: _Rows, centres: Float[Tensor, "k d"]) -> tuple[Int64[Tensor, " n"], float]:
+    """Nearest centre of each row, with empty clusters refilled (which moves their centres), and the inertia."""
+    terms = rows.centre_terms(centres)
+    # |x - o|^2 is the same for all centres: left out of the matrix, added to the minima
+    nearest = [torch.addmm(terms, block, centres.T, alpha=-2).min(1) for block in _blocks(rows.x, len(centres))]
+    labels = torch.cat([block.indices for block in nearest])
+    distances = torch.cat([block.values for block in nearest]).add_(rows.squared_norms).clamp_(min=0)
+    _refill(rows, centres, labels, distances)
+    return labels, float(distances.sum(dtype=torch.float64))
+
+
+def _refill(rows: _Rows, centres: Tensor, labels: Tensor, distances: Tensor) -> None:
+    """Move each empty cluster, in place, to one of the rows farthest from their centres.
+
+    Every cluster keeps its nearest row. The others number at least the empty clusters, because ``n >= k``.
+    """
+    empty = (labels.bincount(minlength=len(centres)) == 0).nonzero()[:, 0]
+    if len(empty) == 0:
+        return
+    movable = distances.clone()
+    movable[_nearest_members(labels, distances, len(centres))] = -1
+    taken = movable.argsort(descending=True, stable=True)[: len(empty)]
+    labels[taken], distances[taken], centres[empty] = empty, 0, rows.as_centres(taken)
+
+
+def _means(rows: _Rows, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:
+    """Mean row of each cluster. Bags of sorted rows: unlike `index_add_`, the same sum each time on CUDA."""
+    counts = labels.bincount(minlength=k)
+    members = labels.argsort(stable=True)
+    starts = counts.cumsum(0) - counts
+    return torch.nn.functional.embedding_bag(members, rows.x, starts, mode="mean") - rows.origin
+
+
+def _nearest_members(labels: Tensor, distances: Tensor, k: int) -> Int64[Tensor, " m"]:
+    """Position of the row of least distance in each cluster that has rows, in the order of clusters."""
+    by_distance = distances.argsort(stable=True)
+    by_cluster = by_distance[labels[by_distance].argsort(stable=True)]
+    counts = labels.bincount(minlength=k)
+    return by_cluster[(counts.cumsum(0) - counts)[counts > 0]]
+
+
+def _own_distances(x: Tensor, centres: Tensor, labels: Tensor) -> Float[Tensor, " n"]:
+    """Squared distance from each row to the centre of its cluster, as a difference: exact where they meet."""
+    blocks = zip(_blocks(x), _blocks(labels, x.shape[1]), strict=True)
+    return torch.cat([(block - centres[own]).square_().sum(1) for block, own in blocks])
+
+
+def _blocks(rows: Tensor, width: int | None = None) -> tuple[Tensor, ...]:
+    """Split so that a block with ``width`` numbers a row (the row's own length if not given) is bounded."""
+    return rows.split(max(1, BLOCK_ELEMENTS // (width or rows.shape[1])))

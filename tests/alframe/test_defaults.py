@@ -1,0 +1,27 @@
+import subprocess
+import sys
+
+import torch
+
+from alframe import Classifier, Recipe, defaults
+from alframe.context import Context
+from alframe.views import LabelledView, NetworkRows
+
+
+def test_training_uses_the_contexts_generator(toy):
+    def train(seed):
+        torch.manual_seed(0)
+        model = Classifier(torch.nn.Linear(6, 8), torch.nn.Linear(8, 3))
+        rows = NetworkRows(model, toy.inputs, torch.arange(100), seed=0)
+        ctx = Context(0, 3, torch.device("cpu"), torch.Generator().manual_seed(seed), model)
+        result = defaults.alframe_train(model, LabelledView(rows, toy.targets[:100]), Recipe(epochs=3), ctx)
+        assert result.epochs == 3
+        return model.head.weight.detach()
+
+    assert torch.equal(train(0), train(0))
+    assert not torch.equal(train(0), train(1))
+
+
+def test_importing_them_imports_no_torch():
+    code = "import sys, alframe.defaults; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,198 @@
+import json
+import tomllib
+
+import pytest
+import torch
+
+from alframe import DatasetInfo, PluginInfo, TrialError, UsageError
+from alframe.experiment import RunSummary, load_data, run_trial, trials
+from alframe.registry import Registry
+from alframe.settings import resolve
+
+TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
+
+
+class Watch:
+    """A listener that remembers, and can stop a trial."""
+
+    def __init__(self, stop_after=None):
+        self.events, self.notes, self.stop_after = [], [], stop_after
+
+    def trial_started(self, trial, rounds_done):
+        self.events.append(("started", rounds_done))
+
+    def progress(self, stage, done, total):
+        self.events.append(("progress", stage))
+
+    def round_finished(self, trial, record):
+        self.events.append(("round", record["round"]))
+        if record["round"] == self.stop_after:
+            raise KeyboardInterrupt
+
+    def trial_finished(self, trial, summary):
+        self.events.append(("finished", len(summary.records)))
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def lab(tmp_path, toy, make_plugin):
+    """A registry with the toy data, and a function that runs one trial."""
+    registry = Registry()
+    offer = {"toy": DatasetInfo(summary="toy", load=lambda request: toy)}
+    registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
+
+    def run(listener=None, out="runs", **run_options):
+        options = {"strategy": ["margin"], "seeds": [1], "initial_size": 10, "query_size": 10, "rounds": 3}
+        sections = {
+            "run": options | {"device": "cpu", "out": str(tmp_path / out)} | run_options,
+            "data": {"name": "toy"},
+            "train": {"epochs": 10, "learning_rate": 0.01},
+        }
+        settings = resolve(registry, sections)
+        trial = trials(settings)[0]
+        return trial, run_trial(trial, load_data(settings), registry, listener or Watch())
+
+    run.registry = registry
+    return run
+
+
+def stable(records):
+    return [{key: value for key, value in record.items() if key not in TIMES} for record in records]
+
+
+def test_a_trial_is_written(lab, toy):
+    trial, summary = lab()
+    assert [record["labelled"] for record in summary.records] == [10, 20, 30, 40]
+    assert summary.records[-1]["accuracy"] > 0.8
+    queried = [index for record in summary.records for index in record["queried"]]
+    assert len(set(queried)) == 40
+    lines = (trial.folder / "rounds.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == summary.records
+    config = tomllib.loads((trial.folder / "config.toml").read_text())
+    assert config["run"]["strategy"] == ["margin"]
+    assert config["train"]["epochs"] == 10
+    environment = json.loads((trial.folder / "environment.json").read_text())
+    assert environment["packages"]["alframe"]
+    assert "alframe/margin" in environment["plugins"]
+    assert trial.folder.parts[-4:][0] == "toy"
+    assert trial.folder.parts[-2:] == ("margin", "seed-1")
+
+
+def test_the_written_configuration_gives_the_same_folder(lab):
+    trial, _ = lab()
+    config = tomllib.loads((trial.folder / "config.toml").read_text())
+    assert trials(resolve(lab.registry, config))[0].folder == trial.folder
+
+
+def test_a_finished_trial_is_not_run_again(lab):
+    trial, first = lab()
+    before = (trial.folder / "checkpoint.pt").stat().st_mtime_ns
+    watch = Watch()
+    _, second = lab(watch)
+    assert second.records == first.records
+    assert watch.events == [("started", 4), ("finished", 4)]
+    assert (trial.folder / "checkpoint.pt").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2])
+@pytest.mark.parametrize("strategy", ["margin", "alfamix", "random"])
+def test_an_interrupted_trial_continues_as_if_it_never_was(lab, stop_after, strategy):
+    with pytest.raises(KeyboardInterrupt):
+        lab(Watch(stop_after), strategy=[strategy])
+    watch = Watch()
+    _, continued = lab(watch, strategy=[strategy])
+    assert watch.events[0] == ("started", stop_after + 1)
+    _, whole = lab(out="other", strategy=[strategy])
+    assert stable(continued.records) == stable(whole.records)
+
+
+def test_strategies_share_initial_set_and_first_accuracy(lab):
+    firsts = [lab(strategy=[name])[1].records[0] for name in ("random", "margin", "entropy")]
+    assert len({tuple(record["queried"]) for record in firsts}) == 1
+    assert len({record["accuracy"] for record in firsts}) == 1
+
+
+def test_growing_queries(lab):
+    _, summary = lab(query_growth=2.0)
+    assert [record["labelled"] for record in summary.records] == [10, 20, 40, 80]
+
+
+def test_a_budget_above_the_pool_ends_early_with_a_note(lab):
+    _, summary = lab(query_size=60, rounds=9)
+    assert [record["labelled"] for record in summary.records] == [10, 70, 120]
+    assert summary.note == "the pool was exhausted after 2 of 9 rounds"
+    _, again = lab(query_size=60, rounds=9)
+    assert again == RunSummary(summary.records, summary.note)
+
+
+def test_an_initial_set_above_the_pool(lab):
+    _, summary = lab(initial_size=1000)
+    assert [record["labelled"] for record in summary.records] == [120]
+    assert "exhausted after 0 of 3" in summary.note
+
+
+def test_no_rounds_is_the_initial_set_alone(lab):
+    _, summary = lab(rounds=0)
+    assert [record["labelled"] for record in summary.records] == [10]
+    assert summary.note == ""
+
+
+def test_a_balanced_initial_set(lab, toy):
+    _, summary = lab(initial="balanced", initial_size=12)
+    assert toy.targets[summary.records[0]["queried"]].bincount().tolist() == [4, 4, 4]
+    _, other = lab(initial="balanced", initial_size=12, seeds=[2])
+    assert other.records[0]["queried"] != summary.records[0]["queried"]
+
+
+def test_topping_up_is_recorded(lab, make_plugin):
+    plugin = make_plugin(
+        alframe_info=lambda: PluginInfo(summary="lazy"), alframe_select=lambda pool, n: torch.arange(4)
+    )
+    lab.registry.register(plugin, "lazy")
+    _, summary = lab(strategy=["lazy"])
+    assert [record["topped_up"] for record in summary.records] == [0, 6, 6, 6]
+
+
+def test_what_plugins_log_is_recorded(lab):
+    _, summary = lab(strategy=["alfamix"])
+    assert summary.records[0]["logged"] == {}
+    assert summary.records[1]["logged"]["alfamix"]["candidates"] >= 0
+
+
+def test_events_are_sent_and_a_failing_one_harms_nothing(lab, make_plugin):
+    heard = []
+    plugin = make_plugin(
+        alframe_run_started=lambda run: heard.append(run.strategy),
+        alframe_round_finished=lambda run, record: heard.append(record["round"]),
+        alframe_run_finished=lambda run, summary: heard.append(len(summary.records)),
+    )
+    lab.registry.register(plugin, "ears")
+    lab.registry.register(make_plugin(alframe_round_finished=lambda run: 1 / 0), "failing")
+    watch = Watch()
+    lab(watch)
+    assert heard == ["margin", 0, 1, 2, 3, 4]
+    assert len(watch.notes) == 4
+    assert "plugin 'failing' (local) failed in alframe_round_finished: ZeroDivisionError" in watch.notes[0]
+
+
+def test_changed_data_are_noticed(lab, toy):
+    with pytest.raises(KeyboardInterrupt):
+        lab(Watch(stop_after=1))
+    toy.inputs[0] += 1
+    with pytest.raises(TrialError, match="the data have changed since this trial began"):
+        lab()
+
+
+def test_unlabelled_data_cannot_be_simulated(lab, toy, make_plugin):
+    offer = {"hidden": DatasetInfo(summary="", load=lambda request: toy.hide_labels())}
+    lab.registry.register(make_plugin(alframe_datasets=lambda: offer), "hidden")
+    with pytest.raises(UsageError, match="samples without a label"):
+        load_data(resolve(lab.registry, {"data": {"name": "hidden"}}))
+
+
+def test_a_training_that_diverges_is_the_trials_failure(lab, toy):
+    toy.inputs.mul_(1e37)
+    with pytest.raises(TrialError, match="loss became NaN"):
+        lab()

@@ -1,0 +1,206 @@
+import gc
+
+import pytest
+import torch
+
+from alframe import ActiveLearner, Classifier, PluginInfo, Recipe, UsageError
+from alframe.registry import Registry
+
+FAST = Recipe(epochs=15, learning_rate=0.01)
+
+
+def make(dataset, strategy="margin", **kwargs):
+    return ActiveLearner(dataset, "mlp", strategy, recipe=FAST, device="cpu", **kwargs)
+
+
+def loop(learner, oracle, rounds=3, n=10):
+    asked = []
+    for _ in range(rounds):
+        picks = learner.ask(n)
+        asked.append(picks.tolist())
+        learner.tell(picks, oracle[picks])
+        learner.fit()
+    return asked
+
+
+def test_fit_ask_tell_evaluate(toy):
+    learner = make(toy.hide_labels())
+    asked = loop(learner, toy.targets)
+    assert len(learner.labelled) == 30
+    assert len({p for picks in asked for p in picks}) == 30
+    assert torch.equal(learner.targets, toy.targets[learner.labelled])
+    assert set(learner.unlabelled.tolist()) == set(range(120)) - set(learner.labelled.tolist())
+    assert learner.evaluate().accuracy > 0.8
+
+
+def test_what_is_labelled_already_is_the_labelled_set(toy):
+    learner = make(toy.hide_labels(keep=torch.arange(10, 30)))
+    assert learner.labelled.tolist() == list(range(10, 30))
+    learner.fit()
+    assert set(learner.ask(20).tolist()).isdisjoint(range(10, 30))
+
+
+def test_asking_twice_gives_the_same_answer(toy):
+    learner = make(toy.hide_labels(keep=torch.arange(20)), "random")
+    learner.fit()
+    first = learner.ask(5)
+    assert torch.equal(learner.ask(5), first)
+    learner.tell(first, toy.targets[first])
+    assert not torch.equal(learner.ask(5), first)
+
+
+def test_strategies_share_initial_set_and_initial_weights_at_one_seed(toy):
+    learners = [make(toy.hide_labels(), strategy, seed=4) for strategy in ("random", "margin", "entropy")]
+    assert len({tuple(learner.ask(10).tolist()) for learner in learners}) == 1
+    weights = [learner.model.head.weight for learner in learners]
+    assert all(torch.equal(weight, weights[0]) for weight in weights)
+    other = make(toy.hide_labels(), seed=5)
+    assert not torch.equal(other.model.head.weight, weights[0])
+
+
+def test_the_same_seed_gives_the_same_run_and_the_global_state_is_left_alone(toy):
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    first = loop(make(toy.hide_labels(), seed=1), toy.targets)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(99)
+    assert loop(make(toy.hide_labels(), seed=1), toy.targets) == first
+    assert loop(make(toy.hide_labels(), seed=2), toy.targets) != first
+
+
+def test_dropout_in_training_is_seeded_too(toy):
+    def weights(outside):
+        torch.manual_seed(outside)
+        learner = make(toy.hide_labels(keep=torch.arange(40)), model_options={"dropout": 0.5})
+        learner.fit()
+        return learner.model.head.weight.detach()
+
+    assert torch.equal(weights(1), weights(2))
+
+
+def test_training_starts_anew_or_goes_on(toy):
+    known = toy.hide_labels(keep=torch.arange(30))
+    fresh = make(known)
+    fresh.fit()
+    first = fresh.model.head.weight.detach().clone()
+    fresh.fit()
+    assert torch.equal(fresh.model.head.weight, first)
+    warm = ActiveLearner(known, "mlp", "random", recipe=Recipe(epochs=5, warm_start=True), device="cpu")
+    warm.fit()
+    first = warm.model.head.weight.detach().clone()
+    warm.fit()
+    assert not torch.equal(warm.model.head.weight, first)
+
+
+def test_a_network_of_ones_own(toy):
+    model = Classifier(torch.nn.Linear(6, 4), torch.nn.Linear(4, 3))
+    learner = ActiveLearner(toy.hide_labels(torch.arange(30)), model, "entropy", recipe=FAST, device="cpu")
+    learner.fit()
+    assert len(learner.ask(5)) == 5
+
+
+def test_asking_for_more_than_there_is_gives_what_there_is(toy):
+    learner = make(toy.hide_labels(keep=torch.arange(115)))
+    learner.fit()
+    picks = learner.ask(50)
+    assert sorted(picks.tolist()) == [115, 116, 117, 118, 119]
+    learner.tell(picks, toy.targets[picks])
+    with pytest.raises(UsageError, match="pool is empty"):
+        learner.ask(1)
+
+
+def test_state_dict_goes_on_as_if_never_interrupted(toy):
+    whole = make(toy.hide_labels(), seed=1)
+    loop(whole, toy.targets, rounds=2)
+    saved = whole.state_dict()
+    continued = make(toy.hide_labels(), seed=1)
+    continued.load_state_dict(saved)
+    assert loop(continued, toy.targets) == loop(whole, toy.targets)
+    assert torch.equal(continued.model.head.weight, whole.model.head.weight)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda learner: learner.fit(), "nothing is labelled yet"),
+        (lambda learner: learner.ask(0), "at least 1, got 0"),
+        (lambda learner: learner.tell([1, 2], [0]), "2 indices but 1 labels"),
+        (lambda learner: learner.tell([], []), "no labels"),
+        (lambda learner: learner.tell([120], [0]), r"must lie in 0..119"),
+        (lambda learner: learner.tell([-1], [0]), r"must lie in 0..119"),
+        (lambda learner: learner.tell([1, 1], [0, 0]), "repeated"),
+        (lambda learner: learner.tell([1], [3]), r"labels must lie in 0..2"),
+        (lambda learner: (learner.tell([1], [0]), learner.tell([1], [0])), "labelled already"),
+        (lambda learner: (learner.tell([1], [0]), learner.ask(1)), r"fit\(\) before ask\(\)"),
+    ],
+)
+def test_mistakes_are_named(toy, act, message):
+    with pytest.raises(UsageError, match=message):
+        act(make(toy.hide_labels()))
+
+
+def test_evaluating_without_a_test_part(toy):
+    import dataclasses
+
+    blind = dataclasses.replace(toy, test_inputs=None, test_targets=None)
+    learner = make(blind.hide_labels(torch.arange(10)))
+    learner.fit()
+    with pytest.raises(UsageError, match="no test part"):
+        learner.evaluate()
+
+
+def test_labels_of_the_pool_are_nowhere_a_hook_can_reach(toy, make_plugin):
+    """Walks every object that hangs on a hook's arguments."""
+    registry = Registry()
+    secret = toy.targets.clone()
+    found = []
+
+    def score(pool, labelled, options, ctx):
+        seen, queue = set(), [pool, labelled, options, ctx]
+        while queue:
+            thing = queue.pop()
+            if id(thing) in seen or isinstance(thing, type | type(gc)):
+                continue
+            seen.add(id(thing))
+            if isinstance(thing, torch.Tensor):
+                if thing.dtype == torch.int64 and any(
+                    torch.equal(thing.flatten().cpu(), part) for part in (secret, secret[30:])
+                ):
+                    found.append(thing)
+                continue
+            queue.extend(getattr(thing, "__dict__", {}).values())
+            queue.extend(getattr(thing, "__closure__", None) or ())
+            if hasattr(thing, "cell_contents"):
+                queue.append(thing.cell_contents)
+            if hasattr(thing, "__self__"):
+                queue.append(thing.__self__)
+            if isinstance(thing, dict):
+                queue.extend(thing.values())
+            elif isinstance(thing, list | tuple | set):
+                queue.extend(thing)
+        found.append(len(seen))
+        return torch.zeros(len(pool))
+
+    registry.register(make_plugin(alframe_info=lambda: PluginInfo(summary="spy"), alframe_score=score), "spy")
+    learner = make(toy.hide_labels(torch.arange(30)), "spy", registry=registry)
+    learner.fit()
+    learner.ask(5)
+    assert found[0] > 30  # it did look around, and what it found were no labels
+    assert len(found) == 1
+
+
+def test_a_plugin_keeps_state_between_rounds(toy, make_plugin):
+    registry = Registry()
+
+    def score(pool, ctx):
+        ctx.state["queries"] = ctx.state.get("queries", 0) + 1
+        return torch.full((len(pool),), float(ctx.state["queries"]))
+
+    registry.register(make_plugin(alframe_info=lambda: PluginInfo(summary="x"), alframe_score=score), "counting")
+    learner = make(toy.hide_labels(torch.arange(30)), "counting", registry=registry)
+    learner.fit()
+    assert learner.query(2).scores[0] == 1
+    assert learner.query(2).scores[0] == 2
+    other = make(toy.hide_labels(), "counting", registry=registry)
+    other.load_state_dict(learner.state_dict())
+    assert other.query(2).scores[0] == 3

@@ -1,0 +1,97 @@
+import dataclasses
+from typing import Literal
+
+import pytest
+
+from alframe.errors import PluginError, UsageError
+from alframe.options import NoOptions, build, check_declaration, describe, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    cap: float = option(0.2, "a number")
+    steps: int = option(5, "a count")
+    growth: bool = option(True, "a switch")
+    kind: Literal["mean", "none"] = option("mean", "a choice")
+    limit: float | None = option(0.9, "a number or nothing")
+    names: tuple[str, ...] = option((), "several")
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError("steps must be at least 1")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("cap", "0.1", 0.1),
+        ("cap", "5e-4", 5e-4),
+        ("steps", "7", 7),
+        ("growth", "false", False),
+        ("growth", "true", True),
+        ("kind", "none", "none"),
+        ("limit", "none", None),
+        ("limit", "0.5", 0.5),
+        ("names", "a, b", ("a", "b")),
+    ],
+)
+def test_text_becomes_the_declared_type(key, text, value):
+    assert getattr(build(Options, {key: text}, "x"), key) == value
+
+
+def test_typed_values_are_taken_as_they_are():
+    assert build(Options, {"cap": 1, "names": ["a"]}, "x") == Options(cap=1.0, names=("a",))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"cap": "much"}, "option x.cap: expected float, got 'much'"),
+        ({"steps": "1.5"}, "option x.steps: expected int, got '1.5'"),
+        ({"steps": 1.5}, "option x.steps: expected int, got 1.5"),
+        ({"growth": "perhaps"}, "option x.growth: expected bool"),
+        ({"kind": "median"}, r"option x.kind: expected mean\|none"),
+        ({"capp": "1"}, "unknown option of 'x' 'capp'. Did you mean 'cap'"),
+        ({"steps": "0"}, "options of 'x': steps must be at least 1"),
+    ],
+)
+def test_bad_values_are_named(values, message):
+    with pytest.raises(UsageError, match=message):
+        build(Options, values, "x")
+
+
+def test_describe_lists_every_field():
+    fields = describe(Options)
+    assert [field.name for field in fields] == [field.name for field in dataclasses.fields(Options)]
+    assert fields[4].type == "float|none"
+    assert fields[5].type == "list of str"
+    assert fields[0].help == "a number"
+
+
+def test_no_options_pass():
+    check_declaration(NoOptions)
+    check_declaration(Options)
+
+
+def test_declarations_that_are_refused():
+    @dataclasses.dataclass
+    class Thawed:
+        a: int = option(1, "x")
+
+    @dataclasses.dataclass(frozen=True)
+    class NoDefault:
+        a: int
+
+    @dataclasses.dataclass(frozen=True)
+    class NoHelp:
+        a: int = 1
+
+    for kind, message in (
+        (Thawed, "frozen"),
+        (NoDefault, "no default"),
+        (NoHelp, "no help"),
+        (int, "must be a dataclass"),
+        (Options(), "must be a dataclass"),
+    ):
+        with pytest.raises(PluginError, match=message):
+            check_declaration(kind)

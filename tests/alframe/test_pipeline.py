@@ -1,0 +1,245 @@
+import dataclasses
+
+import pytest
+import torch
+
+from alframe import Embeddings, PluginError, PluginInfo, TrialError, UsageError, hookimpl, option
+from alframe.pipeline import Pipeline, RoundState
+from alframe.views import FeatureRows
+
+N, L = 20, 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    power: float = option(1.0, "a power")
+
+
+@pytest.fixture
+def add(bare_registry, make_plugin):
+    def register(name, uses=None, options=None, **hooks):
+        described = {"summary": name, "uses": uses or {}}
+        if options:
+            described["options"] = options
+        hooks = {f"alframe_{stage}": function for stage, function in hooks.items()}
+        return bare_registry.register(make_plugin(alframe_info=lambda: PluginInfo(**described), **hooks), name)
+
+    return register
+
+
+@pytest.fixture
+def ask(bare_registry):
+    def query(strategy, n=5, seed=0, **kwargs):
+        features = torch.arange(float(N))[:, None]
+        state = RoundState(seed, 1, 2, torch.device("cpu"), None)
+        rows = FeatureRows(features, None), FeatureRows(features[:L], None)
+        return Pipeline(bare_registry, strategy, **kwargs).query(*rows, torch.zeros(L, dtype=torch.int64), n, state)
+
+    return query
+
+
+def by_position(pool):
+    return pool.features[:, 0]
+
+
+def first_ones(pool, n):
+    return torch.arange(n)
+
+
+def served(registry, strategy, stages=None):
+    pipeline = Pipeline(registry, strategy, stages)
+    return {stage: plugin.name for stage, plugin in pipeline.providers.items()}
+
+
+class TestWhoServes:
+    def test_the_strategys_own_hook_before_the_default(self, bare_registry, add):
+        add("mine", score=by_position)
+        assert served(bare_registry, "mine") == {
+            "train": "default",
+            "embed": "default",
+            "score": "mine",
+            "select": "default",
+        }
+
+    def test_a_borrowed_stage_and_one_borrowed_by_the_lender(self, bare_registry, add):
+        add("owner", select=first_ones)
+        add("lender", uses={"select": "owner"})
+        add("mine", uses={"select": "lender"})
+        assert served(bare_registry, "mine")["select"] == "owner"
+
+    def test_a_flag_before_everything(self, bare_registry, add):
+        add("other", select=first_ones)
+        add("mine", select=first_ones)
+        assert served(bare_registry, "mine", {"select": "other"})["select"] == "other"
+
+    def test_the_default_can_be_asked_for(self, bare_registry, add):
+        add("mine", select=first_ones)
+        assert served(bare_registry, "mine", {"select": "default"})["select"] == "default"
+
+    def test_a_flag_for_a_plugin_without_the_stage(self, bare_registry, add):
+        add("mine")
+        add("able", score=by_position)
+        with pytest.raises(UsageError, match="--score mine: 'mine' has no score stage; able have one"):
+            Pipeline(bare_registry, "mine", {"score": "mine"})
+
+    def test_borrowing_in_a_circle(self, bare_registry, add):
+        add("a", uses={"select": "b"})
+        add("b", uses={"select": "a"})
+        with pytest.raises(PluginError, match="in a circle: a -> b -> a"):
+            Pipeline(bare_registry, "a")
+
+    def test_borrowing_what_is_not_there(self, bare_registry, add):
+        add("a", uses={"select": "b"})
+        add("b")
+        with pytest.raises(PluginError, match="'a' uses the select stage of 'b', which has none"):
+            Pipeline(bare_registry, "a")
+
+
+class TestQuery:
+    def test_top_scores_best_first(self, add, ask):
+        add("mine", score=by_position)
+        selection = ask("mine")
+        assert selection.picks.tolist() == [19, 18, 17, 16, 15]
+        assert selection.scores.tolist() == list(range(N))
+        assert selection.topped_up == 0
+
+    def test_without_scores_uniformly_at_random(self, add, ask):
+        add("mine")
+        picks = [ask("mine", seed=seed).picks for seed in range(400)]
+        assert all(len(p.unique()) == 5 for p in picks)
+        counts = torch.cat(picks).bincount(minlength=N)
+        assert (counts - 100).abs().max() < 45  # 400 x 5 / 20 = 100 expected, five standard deviations
+
+    def test_ties_are_broken_at_random(self, add, ask):
+        add("mine", score=lambda pool: torch.zeros(len(pool)))
+        assert len({tuple(ask("mine", seed=seed).picks.tolist()) for seed in range(5)}) == 5
+
+    def test_minus_infinity_means_never_unless_nothing_else_is_left(self, add, ask):
+        add("mine", score=lambda pool: torch.where(pool.features[:, 0] < 3, pool.features[:, 0], -torch.inf))
+        selection = ask("mine")
+        assert selection.picks[:3].tolist() == [2, 1, 0]
+        assert len(selection.picks.unique()) == 5
+        assert selection.topped_up == 2
+
+    @pytest.mark.parametrize("found", [0, 1, 4])
+    def test_what_is_missing_is_drawn_at_random_without_repeats(self, add, ask, found):
+        add("mine", select=lambda pool, n: torch.arange(found))
+        draws = [ask("mine", seed=seed) for seed in range(20)]
+        assert all(s.picks[:found].tolist() == list(range(found)) for s in draws)
+        assert all(len(s.picks.unique()) == 5 and s.topped_up == 5 - found for s in draws)
+        assert len({tuple(s.picks.tolist()) for s in draws}) > 10
+
+    def test_the_whole_pool(self, add, ask):
+        add("mine", score=by_position)
+        assert sorted(ask("mine", n=N).picks.tolist()) == list(range(N))
+
+    def test_the_same_seed_gives_the_same_answer_whatever_the_global_state(self, add, ask):
+        add("mine")
+        torch.manual_seed(1)
+        first = ask("mine").picks
+        torch.manual_seed(2)
+        state = torch.get_rng_state()
+        assert torch.equal(ask("mine").picks, first)
+        assert torch.equal(torch.get_rng_state(), state)
+
+    def test_stages_see_each_other(self, add, ask):
+        seen = {}
+
+        def embed(pool, labelled):
+            return Embeddings(pool.features * 2, labelled.features * 2)
+
+        def score(pool, labelled, ctx, options):
+            seen["embedding"] = pool.embedding.x, labelled.embedding.x
+            ctx.log("half", 0.5)
+            return pool.features[:, 0] ** options.power
+
+        def select(pool, scores, n, ctx):
+            seen["scores"] = scores
+            return scores.argsort()[:n]
+
+        add("mine", embed=embed, score=score, select=select, options=Options)
+        assert ask("mine", options={"mine": {"power": "2"}}).picks.tolist() == [0, 1, 2, 3, 4]
+        assert seen["embedding"][0][:3, 0].tolist() == [0, 2, 4]
+        assert len(seen["embedding"][1]) == L
+        assert seen["scores"][3] == 9
+
+    def test_random_sampling_reads_nothing(self, add, ask, monkeypatch):
+        add("mine")
+        monkeypatch.setattr(FeatureRows, "features", lambda self: 1 / 0)
+        ask("mine")
+
+    def test_labels_of_the_pool_cannot_be_reached(self, add, ask):
+        add("mine", score=lambda pool: pool.targets.float())
+        with pytest.raises(PluginError, match="UnknownLabelsError: labels of the unlabelled pool are unknown"):
+            ask("mine")
+
+
+class TestBlame:
+    @pytest.mark.parametrize(
+        ("stage", "hook", "message"),
+        [
+            ("score", lambda pool: None, "hook alframe_score: wanted a floating-point tensor.*got None"),
+            ("score", lambda pool: torch.full((len(pool),), torch.nan), "hook alframe_score: .*got 20 NaN"),
+            ("score", lambda pool: pool.nothing, "hook alframe_score raised AttributeError"),
+            ("select", lambda n: torch.zeros(n, dtype=torch.int64), "hook alframe_select.*4 repeated"),
+            ("select", lambda pool, n: torch.tensor([len(pool)]), r"hook alframe_select.*positions 20..20"),
+            ("select", lambda pool: torch.arange(len(pool)), "hook alframe_select: .*up to n = 5 distinct positions"),
+        ],
+    )
+    def test_a_broken_contract_names_plugin_and_hook(self, add, ask, stage, hook, message):
+        add("mine", **{stage: hook})
+        with pytest.raises(PluginError, match=rf"plugin 'mine' \(local\), {message}") as caught:
+            ask("mine")
+        assert caught.value.__cause__ is not None
+
+    def test_an_embedder_is_blamed_and_not_who_asked_it(self, add, ask):
+        add("mine", embed=lambda pool: None, score=lambda pool: pool.embedding.x)
+        with pytest.raises(PluginError, match=r"^plugin 'mine' \(local\), hook alframe_embed: wanted Embeddings"):
+            ask("mine")
+
+    def test_a_usage_error_passes_as_it_is(self, add, ask):
+        def score(pool):
+            raise UsageError("no dropout here")
+
+        add("mine", score=score)
+        with pytest.raises(UsageError, match="^no dropout here$"):
+            ask("mine")
+
+    def test_out_of_memory_is_the_trials_failure(self, add, ask):
+        def score(pool):
+            raise MemoryError
+
+        add("mine", score=score)
+        with pytest.raises(TrialError, match="hook alframe_score: out of memory"):
+            ask("mine")
+
+
+class TestLabel:
+    def test_a_plain_strategy(self, bare_registry, add):
+        add("mine", options=Options)
+        assert Pipeline(bare_registry, "mine").label == "mine"
+        assert Pipeline(bare_registry, "mine", options={"mine": {"power": 1.0}}).label == "mine"
+
+    def test_what_differs_is_named(self, bare_registry, add):
+        add("other", select=first_ones, options=Options)
+        add("mine", options=Options)
+        pipeline = Pipeline(
+            bare_registry, "mine", {"select": "other"}, {"mine": {"power": 3.0}, "other": {"power": 2.0}}
+        )
+        assert pipeline.label == "mine+select=other+power=3.0+other.power=2.0"
+
+    def test_options_of_strangers_do_not_count(self, bare_registry, add):
+        add("other", options=Options)
+        add("mine")
+        assert Pipeline(bare_registry, "mine", options={"other": {"power": 2.0}}).label == "mine"
+
+
+def test_wrappers_stay_around_the_chosen_provider(bare_registry, add, ask):
+    class Negating:
+        @hookimpl(wrapper=True)
+        def alframe_score(self):
+            return -(yield)
+
+    bare_registry.register(Negating(), "negating")
+    add("mine", score=by_position)
+    assert ask("mine").picks.tolist() == [0, 1, 2, 3, 4]

@@ -1,0 +1,33 @@
+import subprocess
+import sys
+
+import pytest
+
+import alframe
+
+NAMES = """
+API_VERSION ActiveLearner AlframeError Classifier Context DataOptions DataRequest Dataset DatasetInfo Embeddings
+Euclidean Evaluation Geometry LabelledView ModelInfo ModelRequest PluginError PluginInfo PoolView PresetInfo
+QueryResult Recipe TrainResult TrialError UsageError hookimpl load_dataset option query
+""".split()
+
+
+def test_the_public_names_are_these():
+    """Removing one breaks other people's plugins: change this list in the same commit."""
+    assert sorted(alframe.__all__) == sorted(NAMES)
+    assert set(NAMES) <= set(dir(alframe))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_there(name):
+    assert getattr(alframe, name) is not None
+
+
+def test_an_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = alframe.nothing
+
+
+def test_importing_alframe_imports_no_torch():
+    code = "import sys, alframe; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,267 @@
+import dataclasses
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from alframe import (
+    API_VERSION,
+    DatasetInfo,
+    ModelInfo,
+    PluginError,
+    PluginInfo,
+    PresetInfo,
+    UsageError,
+    hookimpl,
+    option,
+)
+from alframe.registry import Registry, installed
+
+
+class Entry:
+    """Stands for an installed entry point."""
+
+    def __init__(self, name, load, distribution="third-party", version="1.0"):
+        self.name = name
+        self.value = f"{name}_module"
+        self.load = load
+        self.dist = type("Distribution", (), {"name": distribution, "version": version})()
+
+
+def info(**hooks):
+    return lambda: PluginInfo(summary="a plugin", **hooks)
+
+
+def raising(error):
+    def load():
+        raise error
+
+    return load
+
+
+def problem_of(registry, name):
+    return next(plugin.problem for plugin in registry.plugins if plugin.name == name)
+
+
+@pytest.fixture
+def good(make_plugin):
+    return make_plugin(alframe_info=info(), alframe_score=lambda pool: pool.probs)
+
+
+def test_installed_plugins_are_found_through_entry_points(registry):
+    assert {"alfamix", "entropy", "least-confidence", "margin", "random"} <= {p.name for p in registry.strategies}
+    assert registry.problems() == []
+
+
+def test_discovery_happens_once_a_process():
+    assert installed() is installed()
+
+
+def test_an_entry_point_listed_twice_is_one_plugin(good):
+    entry = Entry("mine", lambda: good)
+    assert [p.name for p in Registry([entry, entry]).plugins] == ["default", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        (raising(ImportError("no module named x")), "could not be imported: ImportError: no module named x"),
+        (raising(SyntaxError("bad")), "could not be imported: SyntaxError"),
+        (raising(SystemExit(3)), "could not be imported: SystemExit"),
+        (raising(AttributeError("no y")), "could not be imported: AttributeError"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_harms_nobody(load, reason, good):
+    registry = Registry([Entry("broken", load), Entry("good", lambda: good)])
+    assert problem_of(registry, "broken").startswith(reason)
+    assert registry.plugin("good").module is good
+    with pytest.raises(PluginError, match=r"plugin 'broken' \(third-party 1.0\): could not") as caught:
+        registry.plugin("broken")
+    assert caught.value.__cause__ is not None
+
+
+def test_an_interrupt_during_import_is_an_interrupt():
+    with pytest.raises(KeyboardInterrupt):
+        Registry([Entry("x", raising(KeyboardInterrupt()))])
+
+
+def test_a_plugin_that_prints_does_not_print_to_standard_output(good, capsys):
+    def load():
+        print("hello")
+        return good
+
+    Registry([Entry("chatty", load)])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "hello" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("hooks", "reason"),
+    [
+        ({"alframe_scroe": lambda pool: None}, "unknown hook 'alframe_scroe'"),
+        ({"alframe_score": lambda pool, colour: None}, "colour"),
+        ({"alframe_info": lambda: "me"}, "alframe_info: wanted a PluginInfo, got 'me'"),
+        ({"alframe_info": info(api=API_VERSION + 1)}, "needs a newer alframe"),
+        ({"alframe_info": info(uses={"choose": "x"})}, "unknown stages ['choose']"),
+        ({"alframe_info": info(options=int)}, "options must be a dataclass"),
+        ({"alframe_info": lambda: 1 / 0}, "ZeroDivisionError"),
+    ],
+)
+def test_a_plugin_that_breaks_the_specification_takes_no_part(bare_registry, make_plugin, hooks, reason):
+    plugin = make_plugin(**{"alframe_select": lambda pool: None, **hooks})
+    row = bare_registry.register(plugin, "broken")
+    assert reason in row.problem
+    assert bare_registry.strategies == []
+    with pytest.raises(PluginError, match="broken"):
+        bare_registry.plugin("broken")
+
+
+def test_options_without_help_are_refused(bare_registry, make_plugin):
+    @dataclasses.dataclass(frozen=True)
+    class Options:
+        a: int = 1
+
+    row = bare_registry.register(make_plugin(alframe_info=info(options=Options)), "x")
+    assert "has no help" in row.problem
+
+
+@pytest.mark.parametrize("name", ["train", "data", "model", "run", "stages"])
+def test_names_of_sections_are_taken(bare_registry, good, name):
+    assert "taken by a section" in bare_registry.register(good, name).problem
+
+
+def test_a_plugin_without_info_is_described_by_its_docstring(bare_registry):
+    class Plugin:
+        """Clever sampling.
+
+        More of it.
+        """
+
+        @hookimpl
+        def alframe_score(self, pool):
+            return pool.probs
+
+    assert bare_registry.register(Plugin(), "clever").info.summary == "Clever sampling."
+
+
+def test_two_plugins_of_one_name_are_not_guessed_between(make_plugin):
+    first, second = (make_plugin(alframe_info=info()) for _ in range(2))
+    registry = Registry([Entry("badge", lambda: first, "one"), Entry("badge", lambda: second, "two", "2.0")])
+    with pytest.raises(UsageError, match=r"one/badge \(from one 1.0\), two/badge \(from two 2.0\)"):
+        registry.plugin("badge")
+    assert registry.plugin("two/badge").module is second
+
+
+def test_an_unknown_name_is_met_with_suggestions(registry):
+    with pytest.raises(UsageError, match="unknown strategy 'alfamx'. Did you mean 'alfamix'"):
+        registry.plugin("alfamx", "strategy")
+
+
+@pytest.mark.parametrize("value", ["mine", "other, mine", "third-party/mine", "*"])
+def test_plugins_can_be_disabled(monkeypatch, good, value):
+    monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", value)
+    loads = []
+    registry = Registry([Entry("mine", lambda: loads.append(1) or good)])
+    assert loads == []
+    with pytest.raises(UsageError, match="'mine' is disabled by ALFRAME_DISABLE_PLUGINS"):
+        registry.plugin("mine")
+
+
+def test_the_star_disables_third_parties_only(monkeypatch, registry):
+    monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", "*")
+    assert [p.name for p in Registry().strategies] == [p.name for p in registry.strategies]
+
+
+@pytest.mark.parametrize(
+    ("hooks", "uses", "expected"),
+    [
+        ({}, {}, True),
+        ({"alframe_score": lambda pool: None}, {}, True),
+        ({}, {"select": "x"}, True),
+        ({"alframe_train": lambda model: None}, {}, False),
+        ({"alframe_models": lambda: {}}, {}, False),
+        ({"alframe_models": lambda: {}, "alframe_score": lambda pool: None}, {}, True),
+        ({"alframe_round_finished": lambda run: None}, {}, False),
+    ],
+)
+def test_what_counts_as_a_strategy(bare_registry, make_plugin, hooks, uses, expected):
+    plugin = bare_registry.register(make_plugin(alframe_info=info(uses=uses), **hooks), "x")
+    assert plugin.is_strategy is expected
+
+
+def test_resources_are_collected_and_looked_up(bare_registry, make_plugin):
+    offered = DatasetInfo(summary="toy", load=lambda request: None)
+    bare_registry.register(make_plugin(alframe_datasets=lambda: {"toy": offered}), "a", "dist")
+    assert bare_registry.resource("data set", "toy").value is offered
+    assert bare_registry.resource("data set", "dist/toy").value is offered
+    with pytest.raises(UsageError, match="unknown data set 'tooy'. Did you mean 'toy'"):
+        bare_registry.resource("data set", "tooy")
+
+
+@pytest.mark.parametrize(
+    ("kind", "hook", "value"),
+    [
+        ("data set", "alframe_datasets", DatasetInfo(summary="", load=lambda request: None)),
+        ("model", "alframe_models", ModelInfo(summary="", build=lambda request: None)),
+        ("preset", "alframe_presets", PresetInfo(summary="", settings={})),
+    ],
+)
+def test_two_resources_of_one_name_are_not_guessed_between(bare_registry, make_plugin, kind, hook, value):
+    for name in ("one", "two"):
+        bare_registry.register(make_plugin(**{hook: lambda: {"x": value}}), name, f"dist-{name}")
+    with pytest.raises(UsageError, match="2 plugins offer the"):
+        bare_registry.resource(kind, "x")
+    assert bare_registry.resource(kind, "dist-two/x").plugin.name == "two"
+
+
+@pytest.mark.parametrize(
+    ("offer", "reason"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError"),
+        (lambda: None, "AttributeError"),
+        (lambda: {"x": 3}, "wanted a DatasetInfo, got 3"),
+        (lambda: {"x": DatasetInfo(summary="", load=print, options=int)}, "options must be a dataclass"),
+    ],
+)
+def test_a_plugin_that_fails_to_offer_harms_nobody(bare_registry, make_plugin, offer, reason):
+    bare_registry.register(make_plugin(alframe_datasets=offer), "broken")
+    good = DatasetInfo(summary="", load=lambda request: None)
+    bare_registry.register(make_plugin(alframe_datasets=lambda: {"good": good}), "good")
+    assert bare_registry.resource("data set", "good").value is good
+    assert any(reason in row[2] for row in bare_registry.problems())
+    with pytest.raises(PluginError, match="broken"):
+        bare_registry.resource("data set", "x")
+
+
+def test_a_stage_is_called_alone_but_for_wrappers(bare_registry, make_plugin):
+    class Doubling:
+        @hookimpl(wrapper=True)
+        def alframe_score(self):
+            return (yield) * 2
+
+    one = bare_registry.register(make_plugin(alframe_score=lambda: 1), "one")
+    bare_registry.register(make_plugin(alframe_score=lambda: 10), "ten")
+    doubling = bare_registry.register(Doubling(), "doubling")
+    assert doubling.stages == ()
+    arguments = {"pool": None, "labelled": None, "options": None, "ctx": None}
+    assert bare_registry.call_stage("score", one, **arguments) == 2
+
+
+def test_events_reach_every_plugin_whatever_the_others_do(bare_registry, make_plugin):
+    heard = []
+    bare_registry.register(make_plugin(alframe_run_started=lambda run: 1 / 0), "failing")
+    bare_registry.register(make_plugin(alframe_run_started=lambda run: heard.append(run)), "hearing")
+    failures = list(bare_registry.send("run_started", run="r"))
+    assert heard == ["r"]
+    assert [(p.name, type(e)) for p, e in failures] == [("failing", ZeroDivisionError)]
+
+
+def test_discovery_imports_no_torch():
+    code = "import sys, alframe.registry as r; r.Registry(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_entry_point_is_loaded_as_it_is_installed(registry):
+    assert {e.name for e in metadata.entry_points(group="alframe")} <= {p.name for p in registry.plugins}

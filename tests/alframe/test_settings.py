@@ -1,0 +1,137 @@
+import tomllib
+
+import pytest
+import tomli_w
+
+from alframe import PluginError, UsageError
+from alframe.settings import merge, read_toml, resolve, safe_name
+
+
+def test_defaults(registry):
+    settings = resolve(registry, {})
+    assert [pipeline.label for pipeline in settings.pipelines] == ["alfamix"]
+    assert settings.dataset.name == "digits"
+    assert settings.model.name == "mlp"
+    assert settings.run.seeds == (1, 2, 3, 4, 5)
+    assert settings.run.rounds == 10
+
+
+def test_later_layers_win_key_by_key():
+    merged = merge({"run": {"rounds": 1, "device": "cpu"}}, {"run": {"rounds": 2}}, {"train": {"epochs": 3}})
+    assert merged == {"run": {"rounds": 2, "device": "cpu"}, "train": {"epochs": 3}}
+
+
+def test_every_value_survives_the_way_through_a_file(registry):
+    given = {
+        "run": {"strategy": ["margin", "alfamix"], "seeds": [3], "initial": "balanced"},
+        "train": {"stop_accuracy": "none", "optimizer": "sgd"},
+        "model": {"name": "mlp", "hidden": 32},
+        "alfamix": {"cap": 0.5},
+        "stages": {"select": "alfamix"},
+    }
+    settings = resolve(registry, given)
+    sections = settings.sections()
+    again = resolve(registry, tomllib.loads(tomli_w.dumps(sections)))
+    assert again.sections() == sections
+    assert again.recipe.stop_accuracy is None
+    assert again.setting_folder == settings.setting_folder
+    assert [p.label for p in again.pipelines] == [p.label for p in settings.pipelines]
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"run": {"rounds": -1}}, "rounds must not be negative"),
+        ({"run": {"query_size": 0}}, "query_size must be at least 1, got 0"),
+        ({"run": {"initial_size": "-5"}}, "initial_size must be at least 1, got -5"),
+        ({"run": {"query_growth": 0}}, "query_growth must be above 0"),
+        ({"run": {"seeds": []}}, "seeds is empty"),
+        ({"run": {"seeds": [1, 1]}}, "seeds names one twice"),
+        ({"run": {"seeds": ["a"]}}, "run.seeds: expected list of int"),
+        ({"run": {"strategy": []}}, "strategy is empty"),
+        ({"run": {"initial": "lucky"}}, r"run.initial: expected random\|balanced"),
+        ({"run": {"roundz": 1}}, "Did you mean 'rounds'"),
+        ({"data": {"name": "digitz"}}, "unknown data set 'digitz'"),
+        ({"data": {"name": "digits:x"}}, "takes nothing after a colon"),
+        ({"data": {"name": "npz"}}, "needs PATH after a colon: npz:PATH"),
+        ({"data": {"colour": 1}}, "unknown option of 'data' 'colour'"),
+        ({"model": {"name": "mpl"}}, "unknown model 'mpl'. Did you mean 'mlp'"),
+        ({"model": {"hidden": 0}}, "hidden must be at least 1"),
+        ({"train": {"epochs": "many"}}, "train.epochs: expected int, got 'many'"),
+        ({"stages": {"score": "random"}}, "no score stage"),
+        ({"alfamx": {"cap": 1}}, "unknown section 'alfamx'. Did you mean 'alfamix'"),
+        ({"alfamix": {"capp": 1}}, "unknown option of 'alfamix' 'capp'"),
+        ({"alfamix": {"cap": 2.0}}, "cap must lie in 0..1"),
+    ],
+)
+def test_mistakes_are_named(registry, sections, message):
+    with pytest.raises(UsageError, match=message):
+        resolve(registry, sections)
+
+
+def test_options_of_a_broken_plugin(registry, make_plugin):
+    registry.register(make_plugin(alframe_scroe=lambda: None), "broken")
+    with pytest.raises(PluginError, match="broken"):
+        resolve(registry, {"broken": {"x": 1}})
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"run": {"seeds": [9]}}, True),
+        ({"run": {"strategy": ["random"]}}, True),
+        ({"run": {"device": "cpu"}}, True),
+        ({"run": {"out": "elsewhere"}}, True),
+        ({"data": {"dir": "elsewhere"}}, True),
+        ({"alfamix": {"cap": 0.1}}, True),
+        ({"run": {"rounds": 3}}, False),
+        ({"run": {"initial": "balanced"}}, False),
+        ({"run": {"query_growth": 2.0}}, False),
+        ({"train": {"weight_decay": 0.1}}, False),
+        ({"model": {"hidden": 8}}, False),
+        ({"model": {"name": "lenet"}}, False),
+        ({"data": {"test_fraction": 0.5}}, False),
+        ({"stages": {"train": "default"}}, False),
+    ],
+)
+def test_what_makes_a_setting(registry, change, same):
+    base, changed = resolve(registry, {}), resolve(registry, change)
+    assert (base.setting_folder == changed.setting_folder) is same
+
+
+def test_two_files_of_one_name_are_two_settings(registry):
+    folders = {resolve(registry, {"data": {"name": f"npz:{d}/x.npz"}}).setting_folder for d in ("a", "b")}
+    assert len(folders) == 2
+    assert resolve(registry, {"data": {"name": "npz:a/x.npz"}}).dataset_folder == "npz-x"
+
+
+def test_growing_queries(registry):
+    run = resolve(registry, {"run": {"query_size": 10, "query_growth": 1.5}}).run
+    assert [run.size_of_query(number) for number in (1, 2, 3)] == [10, 15, 22]
+
+
+def test_options_that_nobody_uses_are_noticed(registry):
+    settings = resolve(registry, {"run": {"strategy": ["random"]}, "alfamix": {"cap": 0.1}})
+    assert settings.unused_sections() == ["alfamix"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "can't be read: No such file"),
+        ("[run", "is not valid TOML"),
+        ("rounds = 3", "'rounds' stands outside a section"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, content, message):
+    path = tmp_path / "c.toml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        read_toml(path)
+
+
+def test_safe_names():
+    assert safe_name("npz:a b/c+x=0.1") == "npz-a-b-c+x=0.1"
+    assert len(safe_name("x" * 500)) < 130
+    assert safe_name("x" * 500) != safe_name("x" * 501)
