@@ -12,6 +12,7 @@ import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from alframe.options import describe
 
@@ -36,14 +37,15 @@ def print_table(
         title: a line above.
         right: headings of the columns that are aligned to the right.
     """
-    from rich.text import Text
-
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    out = console()
+    if title:
+        out.print(Text(title), soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    out.print(table)
 
 
 def print_options(options_type: type, section: str) -> None:

@@ -90,5 +90,3 @@ def _no_settings_from_outside(monkeypatch):
     installed.cache_clear()
     yield
     installed.cache_clear()
-
-

@@ -94,7 +94,9 @@ def kmeans(
         1.0
     """
     if not 1 <= k <= len(x):
-        raise ValueError(f"k-means: expected between 1 and {len(x)} clusters for x of {len(x)} rows, got k={k}")
+        raise ValueError(
+            f"k-means: expected between 1 and {len(x)} clusters for x of {len(x)} rows, got k={k}"
+        )
     if k == len(x):
         return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
     with torch.no_grad():
@@ -176,7 +178,9 @@ def _assign(rows: _Rows, centres: Float[Tensor, "k d"]) -> tuple[Int64[Tensor, "
     """Nearest centre of each row, with empty clusters refilled (which moves their centres), and the inertia."""
     terms = rows.centre_terms(centres)
     # |x - o|^2 is the same for all centres: left out of the matrix, added to the minima
-    nearest = [torch.addmm(terms, block, centres.T, alpha=-2).min(1) for block in _blocks(rows.x, len(centres))]
+    nearest = [
+        torch.addmm(terms, block, centres.T, alpha=-2).min(1) for block in _blocks(rows.x, len(centres))
+    ]
     labels = torch.cat([block.indices for block in nearest])
     distances = torch.cat([block.values for block in nearest]).add_(rows.squared_norms).clamp_(min=0)
     _refill(rows, centres, labels, distances)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,4 +14,5 @@ def entropy(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
         logits: ``n x c`` tensor.
     """
     log_p = logits.log_softmax(dim=1)
+    log_p = log_p.clamp(min=torch.finfo(log_p.dtype).min)  # 0 times a finite number is 0, times -inf NaN
     return -(log_p.exp() * log_p).sum(dim=1)

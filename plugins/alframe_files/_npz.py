@@ -51,8 +51,9 @@ def load(location: str) -> Dataset:
 def _read(path: Path) -> Arrays:
     names = ("x_train", "y_train", "x_test", "y_test")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with path.open("rb") as opened:  # np.load leaves a damaged file open
+            file = np.load(opened, allow_pickle=False)
+            if isinstance(file, np.ndarray):
                 raise UsageError(f"{path} holds one array; an .npz file with {', '.join(names)} is needed")
             found = list(file)
             arrays = {name: np.atleast_1d(file[name]) for name in names if name in found}

@@ -22,7 +22,10 @@ def test_what_is_right_passes():
     [
         (None, "got None"),
         ([0.1, 0.2, 0.3], "got list"),
-        (torch.zeros(2), r"wanted a floating-point tensor of shape \[3\], got a float32 tensor of shape \[2\]"),
+        (
+            torch.zeros(2),
+            r"wanted a floating-point tensor of shape \[3\], got a float32 tensor of shape \[2\]",
+        ),
         (torch.zeros(3, 1), r"shape \[3, 1\]"),
         (torch.zeros(3, dtype=torch.int64), "int64"),
         (torch.tensor([0.0, torch.nan, torch.nan]), "got 2 NaN"),

@@ -56,5 +56,3 @@ def test_split_test_is_a_partition_drawn_by_the_generator():
 def test_split_that_leaves_nothing():
     with pytest.raises(UsageError, match="nothing to test"):
         Dataset("d", torch.zeros(2, 1), torch.tensor([0, 1]), 2).split_test(0.1, torch.Generator())
-
-

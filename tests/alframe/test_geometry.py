@@ -9,7 +9,9 @@ def test_distances_are_those_of_cdist(dtype):
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.randn(n, 5, generator=generator, dtype=dtype) for n in (7, 4))
     wanted = torch.cdist(x.double(), y.double()) ** 2
-    torch.testing.assert_close(Euclidean(x).squared_distances(Euclidean(y)).double(), wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        Euclidean(x).squared_distances(Euclidean(y)).double(), wanted, atol=1e-5, rtol=1e-5
+    )
     torch.testing.assert_close(Euclidean(x).squared_norms(), (x**2).sum(1))
 
 

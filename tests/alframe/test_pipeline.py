@@ -22,7 +22,9 @@ def add(bare_registry, make_plugin):
         if options:
             described["options"] = options
         hooks = {f"alframe_{stage}": function for stage, function in hooks.items()}
-        return bare_registry.register(make_plugin(alframe_info=lambda: PluginInfo(**described), **hooks), name)
+        return bare_registry.register(
+            make_plugin(alframe_info=lambda: PluginInfo(**described), **hooks), name
+        )
 
     return register
 
@@ -33,7 +35,9 @@ def ask(bare_registry):
         features = torch.arange(float(N))[:, None]
         state = RoundState(seed, 1, 2, torch.device("cpu"), None)
         rows = FeatureRows(features, None), FeatureRows(features[:L], None)
-        return Pipeline(bare_registry, strategy, **kwargs).query(*rows, torch.zeros(L, dtype=torch.int64), n, state)
+        return Pipeline(bare_registry, strategy, **kwargs).query(
+            *rows, torch.zeros(L, dtype=torch.int64), n, state
+        )
 
     return query
 
@@ -170,7 +174,9 @@ class TestQuery:
 
     def test_labels_of_the_pool_cannot_be_reached(self, add, ask):
         add("mine", score=lambda pool: pool.targets.float())
-        with pytest.raises(PluginError, match="UnknownLabelsError: labels of the unlabelled pool are unknown"):
+        with pytest.raises(
+            PluginError, match="UnknownLabelsError: labels of the unlabelled pool are unknown"
+        ):
             ask("mine")
 
 
@@ -183,7 +189,11 @@ class TestBlame:
             ("score", lambda pool: pool.nothing, "hook alframe_score raised AttributeError"),
             ("select", lambda n: torch.zeros(n, dtype=torch.int64), "hook alframe_select.*4 repeated"),
             ("select", lambda pool, n: torch.tensor([len(pool)]), r"hook alframe_select.*positions 20..20"),
-            ("select", lambda pool: torch.arange(len(pool)), "hook alframe_select: .*up to n = 5 distinct positions"),
+            (
+                "select",
+                lambda pool: torch.arange(len(pool)),
+                "hook alframe_select: .*up to n = 5 distinct positions",
+            ),
         ],
     )
     def test_a_broken_contract_names_plugin_and_hook(self, add, ask, stage, hook, message):
@@ -194,7 +204,9 @@ class TestBlame:
 
     def test_an_embedder_is_blamed_and_not_who_asked_it(self, add, ask):
         add("mine", embed=lambda pool: None, score=lambda pool: pool.embedding.x)
-        with pytest.raises(PluginError, match=r"^plugin 'mine' \(local\), hook alframe_embed: wanted Embeddings"):
+        with pytest.raises(
+            PluginError, match=r"^plugin 'mine' \(local\), hook alframe_embed: wanted Embeddings"
+        ):
             ask("mine")
 
     def test_a_usage_error_passes_as_it_is(self, add, ask):

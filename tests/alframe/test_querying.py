@@ -44,7 +44,9 @@ def test_margin_by_hand():
 def test_arrays_and_tensors_of_any_precision_give_the_same():
     wanted = ask().indices.tolist()
     assert ask(features=torch.from_numpy(X)).indices.tolist() == wanted
-    assert ask(features=X.astype(np.float32), head=(torch.tensor(W), torch.tensor(B))).indices.tolist() == wanted
+    assert (
+        ask(features=X.astype(np.float32), head=(torch.tensor(W), torch.tensor(B))).indices.tolist() == wanted
+    )
     linear = torch.nn.Linear(8, 3)
     linear.weight.data, linear.bias.data = torch.tensor(W).float(), torch.tensor(B).float()
     assert ask(head=linear).indices.tolist() == wanted

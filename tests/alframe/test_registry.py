@@ -50,7 +50,9 @@ def good(make_plugin):
 
 
 def test_installed_plugins_are_found_through_entry_points(registry):
-    assert {"alfamix", "entropy", "least-confidence", "margin", "random"} <= {p.name for p in registry.strategies}
+    assert {"alfamix", "entropy", "least-confidence", "margin", "random"} <= {
+        p.name for p in registry.strategies
+    }
     assert registry.problems() == []
 
 

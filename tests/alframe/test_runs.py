@@ -62,7 +62,9 @@ def test_a_crash_while_writing_leaves_the_old_file(folder, monkeypatch):
     assert folder.load()["records"] == RECORDS[:1]
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99]
+)
 def test_a_damaged_checkpoint_is_named(folder, damage):
     folder.save(RECORDS, LEARNER, "", finished=False)
     path = folder.path / "checkpoint.pt"

@@ -7,7 +7,9 @@ from alframe.training import batches, make_optimizer, train_supervised
 
 
 def train(model, x, y, recipe, seed=0):
-    return train_supervised(model, x, y, recipe, torch.Generator().manual_seed(seed), lambda done, total: None)
+    return train_supervised(
+        model, x, y, recipe, torch.Generator().manual_seed(seed), lambda done, total: None
+    )
 
 
 def net(batch_norm=False):
@@ -21,7 +23,12 @@ def test_stops_at_the_first_epoch_that_reaches_the_accuracy(toy):
     model = net()
     recipe = Recipe(learning_rate=0.01, stop_accuracy=0.9, epochs=100)
     result = train_supervised(
-        model, toy.inputs, toy.targets, recipe, torch.Generator(), lambda done, total: seen.append((done, total))
+        model,
+        toy.inputs,
+        toy.targets,
+        recipe,
+        torch.Generator(),
+        lambda done, total: seen.append((done, total)),
     )
     assert 0.9 <= result.accuracy
     assert 1 < result.epochs < 100

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from alframe import DatasetInfo, PluginInfo
+from alframe.registry import installed
+
+
+def test_strategies(alframe):
+    outcome = alframe("list-strategies")
+    assert outcome.code == 0
+    for text in ("alfamix", "embed, score, select", "arXiv 2203.07034", "random", "alframe 0."):
+        assert text in outcome.out
+    assert "can't be used" not in outcome.out
+    assert "\x1b" not in outcome.out
+
+
+def test_strategies_as_json(alframe):
+    found = json.loads(alframe("list-strategies", "--json").out)
+    row = next(row for row in found["strategies"] if row["name"] == "margin")
+    assert row["stages"] == ["score"]
+    assert row["distribution"] == "alframe"
+    assert found["problems"] == []
+
+
+def test_broken_plugins_are_listed_with_the_reason(alframe, make_plugin):
+    installed().register(make_plugin(alframe_scroe=lambda: None), "typo", "their-package", "0.3")
+    outcome = alframe("list-strategies")
+    assert outcome.code == 0
+    assert "typo" in outcome.out
+    assert "their-package 0.3" in outcome.out
+    assert "unknown hook" in outcome.out
+    problems = json.loads(alframe("list-strategies", "--json").out)["problems"]
+    assert [problem["name"] for problem in problems] == ["typo"]
+
+
+def test_a_third_partys_strategy_appears(alframe, make_plugin):
+    plugin = make_plugin(
+        alframe_info=lambda: PluginInfo(summary="[bold]clever[/bold]", uses={"select": "alfamix"}),
+        alframe_score=lambda pool: None,
+    )
+    installed().register(plugin, "clever", "alframe-strategy-clever", "2.0")
+    out = alframe("list-strategies").out
+    assert "score, select of alfamix" in out
+    assert "alframe-strategy-clever 2.0" in out
+    assert "[bold]clever[/bold]" in out  # text, not markup
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("list-datasets", ["digits", "mnist", "npz:PATH"]),
+        ("list-models", ["lenet", "mlp"]),
+        ("list-presets", ["mnist-mlp"]),
+    ],
+)
+def test_resources(alframe, command, names):
+    outcome = alframe(command)
+    assert outcome.code == 0
+    assert all(name in outcome.out for name in names)
+    found = json.loads(alframe(command, "--json").out)
+    rows = next(value for key, value in found.items() if key != "problems")
+    assert {row["name"] for row in rows} == {name.partition(":")[0] for name in names}
+
+
+def test_a_plugin_that_fails_to_offer_is_listed(alframe, make_plugin):
+    installed().register(make_plugin(alframe_datasets=lambda: 1 / 0), "failing")
+    installed().register(make_plugin(alframe_datasets=lambda: {"x": DatasetInfo("toy", print)}), "good")
+    out = alframe("list-datasets").out
+    assert "ZeroDivisionError" in out
+    assert "toy" in out

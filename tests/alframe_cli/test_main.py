@@ -1,0 +1,99 @@
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from alframe_cli.main import COMMANDS
+
+PROBE = """
+import sys
+from alframe_cli.main import main
+try:
+    main({arguments!r})
+except SystemExit as exit_:
+    assert not exit_.code, exit_.code
+assert "torch" not in sys.modules, "torch was imported"
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["list-strategies"],
+        ["list-strategies", "--json"],
+        ["list-datasets"],
+        ["list-models"],
+        ["list-presets"],
+        ["show", "alfamix"],
+        ["show", "digits"],
+        ["show", "mlp"],
+        ["show", "train"],
+        ["show", "mnist-mlp"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_instant_imports_no_torch(arguments):
+    subprocess.run([sys.executable, "-c", PROBE.format(arguments=arguments)], check=True, capture_output=True)
+
+
+def test_help_imports_no_plugin():
+    probe = (
+        PROBE.format(arguments=["--help"])
+        + "assert not any(name.startswith('alframe_a') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(alframe, command):
+    outcome = alframe(command, "--help")
+    assert outcome.code == 0
+    assert "Usage: alframe" in outcome.out
+
+
+def test_version(alframe):
+    assert alframe("--version").out == f"alframe {version('alframe')}\n"
+
+
+def test_the_module_runs_as_the_program():
+    outcome = subprocess.run(
+        [sys.executable, "-m", "alframe_cli", "--version"], capture_output=True, text=True
+    )
+    assert outcome.returncode == 0
+    assert outcome.stdout.startswith("alframe ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rnu"], "error: unknown command 'rnu'. Did you mean 'run'"),
+        (["run", "--rouns", "3"], "No such option"),
+        (["run", "--rounds", "many"], "'many' is not a valid integer"),
+        (["show"], "Missing argument"),
+    ],
+)
+def test_mistakes_end_with_2_and_no_traceback(alframe, arguments, message):
+    outcome = alframe(*arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def test_an_interrupt_ends_with_130_and_says_how_to_go_on(alframe, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alframe_cli.run._run", interrupt)
+    outcome = alframe("run")
+    assert outcome.code == 130
+    assert "the same command continues" in outcome.err
+
+
+def test_verbose_prints_the_traceback(alframe):
+    assert "Traceback" not in alframe("run", "--strategy", "x").err
+    assert "Traceback" in alframe("run", "--strategy", "x", "-v").err

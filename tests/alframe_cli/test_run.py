@@ -1,0 +1,226 @@
+import json
+import os
+import tomllib
+
+import numpy as np
+import pytest
+import torch
+
+from alframe import PluginInfo
+from alframe.registry import installed
+
+
+def test_the_results_are_a_table_and_a_folder(alframe, quick, tmp_path):
+    outcome = alframe("run", "--strategy", "margin,random", *quick)
+    assert outcome.code == 0
+    for text in (
+        "labels",
+        "margin",
+        "random",
+        "20",
+        "60",
+        "±",
+        "over 2 seeds",
+        "runs: runs/digits/mlp-20+2x20-",
+    ):
+        assert text in outcome.out
+    assert len(list(tmp_path.glob("runs/digits/mlp-20+2x20-*/*/seed-*/rounds.jsonl"))) == 4
+    assert outcome.err.count("round 2/2") == 4
+    assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_the_same_command_again_says_finished(alframe, quick):
+    first = alframe("run", "--strategy", "random", *quick)
+    second = alframe("run", "--strategy", "random", *quick)
+    assert second.out == first.out
+    assert "random seed 1: finished" in second.err
+    assert "round" not in second.err
+
+
+def test_more_seeds_are_added(alframe, quick, tmp_path):
+    alframe("run", "--strategy", "random", *quick)
+    outcome = alframe("run", "--strategy", "random", *quick, "--seeds", "1-3")
+    assert outcome.err.count("round 2/2") == 1
+    assert "over 3 seeds" in outcome.out
+
+
+def test_force_starts_anew(alframe, quick):
+    alframe("run", "--strategy", "random", *quick)
+    assert alframe("run", "--strategy", "random", *quick, "--force").err.count("round 2/2") == 2
+
+
+def test_json_is_one_document(alframe, quick):
+    outcome = alframe("run", "--strategy", "margin", *quick, "--json")
+    found = json.loads(outcome.out)
+    assert [point["labelled"] for point in found["curves"]["margin"]] == [20, 40, 60]
+    assert found["trials"][0]["seed"] == 1
+    assert len(found["trials"][1]["rounds"]) == 3
+    assert found["failed"] == []
+    assert os.path.isdir(found["folder"])
+
+
+@pytest.mark.parametrize("flags", [["-q"], ["--display", "none"]])
+def test_quiet(alframe, quick, flags):
+    outcome = alframe("run", "--strategy", "random", *quick, *flags)
+    assert outcome.err == ""
+    assert "labels" in outcome.out
+
+
+def test_the_configuration_is_printed_and_read_back(alframe, quick, tmp_path):
+    printed = alframe("run", "--strategy", "alfamix", *quick, "-o", "alfamix.cap=0.1", "--print-config")
+    assert printed.code == 0
+    config = tomllib.loads(printed.out)
+    assert config["alfamix"]["cap"] == 0.1
+    assert config["run"]["seeds"] == [1, 2]
+    assert config["train"]["stop_accuracy"] == 0.99
+    (tmp_path / "c.toml").write_text(printed.out)
+    assert alframe("run", "--config", "c.toml", "--print-config").out == printed.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(alframe, tmp_path):
+    (tmp_path / "c.toml").write_text("[run]\nrounds = 7\nquery_size = 5\n[train]\nepochs = 9\n")
+    out = alframe(
+        "run", "--config", "c.toml", "--rounds", "3", "-o", "train.batch_size=8", "--print-config"
+    ).out
+    config = tomllib.loads(out)
+    assert config["run"]["rounds"] == 3
+    assert config["run"]["query_size"] == 5
+    assert config["train"] == config["train"] | {"epochs": 9, "batch_size": 8, "learning_rate": 0.001}
+
+
+def test_a_preset_lies_below_file_and_flags(alframe):
+    out = alframe("run", "--preset", "mnist-mlp", "--epochs", "5", "--print-config").out
+    config = tomllib.loads(out)
+    assert config["data"]["name"] == "mnist"
+    assert config["train"]["epochs"] == 5
+    assert alframe("run", "--preset", "mnist").code == 2
+
+
+def test_dry_run(alframe, quick, tmp_path):
+    arguments = ["run", "--strategy", "random", *quick]
+    first = alframe(*arguments, "--dry-run")
+    assert first.code == 0
+    assert first.out.count("new") == 2
+    assert not (tmp_path / "runs").exists()
+    alframe(*arguments)
+    assert alframe(*arguments, "--dry-run").out.count("finished") == 2
+    rows = json.loads(alframe(*arguments, "--seeds", "1-3", "--dry-run", "--json").out)
+    assert [row["state"] for row in rows] == ["finished", "finished", "new"]
+
+
+def test_stages_of_different_strategies_combine(alframe, quick, tmp_path):
+    outcome = alframe("run", "--strategy", "margin", "--select", "alfamix", "--embed", "default", *quick)
+    assert outcome.code == 0
+    assert "margin+embed=default+select=alfamix" in outcome.out
+    assert len(list(tmp_path.glob("runs/digits/*/margin+embed=default+select=alfamix/seed-*"))) == 2
+
+
+def test_options_nobody_uses_are_noted(alframe, quick):
+    outcome = alframe("run", "--strategy", "random", *quick, "-o", "alfamix.cap=0.1")
+    assert outcome.code == 0
+    assert "note: options of 'alfamix' are given, but no strategy here uses it" in outcome.err
+
+
+def test_a_budget_above_the_pool_ends_early(alframe, quick):
+    outcome = alframe("run", "--strategy", "random", *quick, "--query-size", "5000")
+    assert outcome.code == 0
+    assert "note: random seed 1: the pool was exhausted after 1 of 2 rounds" in outcome.err
+    assert "1,438" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--strategy", "alfamx"], "unknown strategy 'alfamx'. Did you mean 'alfamix'"),
+        (["--dataset", "digitz"], "unknown data set 'digitz'. Did you mean 'digits'"),
+        (["--model", "mpl"], "unknown model 'mpl'. Did you mean 'mlp'"),
+        (["-o", "alfamix.capp=1"], "unknown option of 'alfamix' 'capp'. Did you mean 'cap'"),
+        (["-o", "alfamix.cap=much"], "option alfamix.cap: expected float, got 'much'"),
+        (["-o", "cap=1"], "section.key=value"),
+        (["--query-size", "0"], "query_size must be at least 1, got 0"),
+        (["--query-size", "-3"], "query_size must be at least 1, got -3"),
+        (["--initial-size", "0"], "initial_size must be at least 1"),
+        (["--epochs", "0"], "epochs must be at least 1"),
+        (["--initial", "lucky"], "expected random|balanced, got 'lucky'"),
+        (["--seeds", "a,b"], "'a' is not a seed"),
+        (["--device", "gpu"], "device 'gpu' can't be used"),
+        (["--select", "entropy"], "'entropy' has no select stage"),
+        (["--config", "none.toml"], "none.toml can't be read: No such file"),
+        (["--dataset", "npz:none.npz"], "none.npz can't be read as .npz"),
+        (["--model", "lenet"], "lenet takes images of shape (channels, height, width) from 12 x 12"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere/MNIST/raw/train-images"),
+    ],
+)
+def test_mistakes_are_one_clear_line_and_exit_2(alframe, arguments, message, tmp_path):
+    outcome = alframe("run", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+    assert not list(tmp_path.glob("runs/**/checkpoint.pt"))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x_train": np.zeros((4, 2))}, "has no array 'y_train'; it has x_train"),
+        ({"x_train": np.full((4, 2), np.nan), "y_train": np.arange(4) % 2}, "contain NaN"),
+        ({"x_train": np.zeros((4, 2)), "y_train": np.arange(3)}, "x_train has 4 rows but y_train has 3"),
+        ({"x_train": np.zeros((4, 2)), "y_train": np.zeros(4)}, "has 1 class; at least 2 are needed"),
+    ],
+)
+def test_files_that_cannot_be_used(alframe, tmp_path, arrays, message):
+    np.savez(tmp_path / "d.npz", **arrays)
+    outcome = alframe("run", "--dataset", "npz:d.npz")
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_data_of_ones_own(alframe, quick, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.array(["cat", "dog"])[np.arange(200) % 2]
+    np.savez(tmp_path / "pets.npz", x_train=rng.normal(size=(200, 3)) + 3 * (y == "dog")[:, None], y_train=y)
+    outcome = alframe("run", "--strategy", "margin", "--dataset", "npz:pets.npz", *quick)
+    assert outcome.code == 0
+    assert "runs/npz-pets/" in outcome.out
+
+
+def test_an_output_folder_that_cannot_be_written_to(alframe, tmp_path):
+    (tmp_path / "file").write_text("")
+    outcome = alframe("run", "--out", "file/runs")
+    assert outcome.code == 2
+    assert "error: output folder file/runs can't be written to" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        (lambda pool: pool.nothing, "raised AttributeError"),
+        (lambda pool: None, "wanted a floating-point tensor of shape [1418], got None"),
+        (lambda pool: torch.full((len(pool),), torch.nan), "got 1418 NaN"),
+        (lambda pool: torch.zeros(3), "of shape [1418], got a float32 tensor of shape [3]"),
+    ],
+)
+def test_a_plugin_that_breaks_its_contract_ends_with_3(alframe, quick, make_plugin, hook, message):
+    plugin = make_plugin(alframe_info=lambda: PluginInfo(summary="x"), alframe_score=hook)
+    installed().register(plugin, "broken", "their-package", "0.3")
+    outcome = alframe("run", "--strategy", "broken", *quick, "-q")
+    assert outcome.code == 3
+    assert "error: plugin 'broken' (their-package 0.3), hook alframe_score" in outcome.err
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_failed_trial_ends_with_1_and_does_not_stop_the_others(alframe, quick, tmp_path):
+    alframe("run", "--strategy", "random", *quick)
+    checkpoint = next(tmp_path.glob("runs/digits/*/random/seed-1/checkpoint.pt"))
+    checkpoint.write_bytes(b"damaged")
+    outcome = alframe("run", "--strategy", "random", *quick, "--seeds", "1-3", "--json")
+    assert outcome.code == 1
+    assert "error: random seed 1: checkpoint" in outcome.err
+    found = json.loads(outcome.out)
+    assert [trial["seed"] for trial in found["trials"]] == [2, 3]
+    assert [failure["seed"] for failure in found["failed"]] == [1]
+    assert alframe("run", "--strategy", "random", *quick, "--force").code == 0

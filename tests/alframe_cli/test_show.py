@@ -1,0 +1,45 @@
+import json
+
+import pytest
+
+from alframe.registry import installed
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("alfamix", ["strategy alfamix", "arXiv 2203.07034", "alfamix.cap", "0.2", "alfamix.growth"]),
+        ("random", ["uniformly at random", "default: the network's features"]),
+        ("digits", ["data set digits", "data.test_fraction"]),
+        ("mlp", ["model mlp", "model.hidden", "256"]),
+        ("mnist-mlp", ["preset mnist-mlp", "epochs = 1000", "ALFA-Mix authors"]),
+        ("train", ["train.weight_decay", "adam|sgd", "train.stop_accuracy"]),
+        ("data", ["data.dir", "`alframe show NAME`"]),
+        ("vision", ["plugin vision"]),
+        ("alframe/margin", ["strategy margin"]),
+    ],
+)
+def test_show(alframe, name, texts):
+    outcome = alframe("show", name)
+    assert outcome.code == 0
+    for text in texts:
+        assert text in outcome.out
+    assert isinstance(json.loads(alframe("show", name, "--json").out), list)
+
+
+def test_options_as_json(alframe):
+    (found,) = json.loads(alframe("show", "alfamix", "--json").out)
+    assert found["options"][0]["name"] == "cap"
+    assert found["options"][0]["default"] == 0.2
+    assert found["served_by"]["train"] == "default: supervised"
+
+
+def test_a_broken_plugin_says_why(alframe, make_plugin):
+    installed().register(make_plugin(alframe_scroe=lambda: None), "typo")
+    assert "can't be used: " in alframe("show", "typo").out
+
+
+def test_an_unknown_name(alframe):
+    outcome = alframe("show", "alfamixx")
+    assert outcome.code == 2
+    assert outcome.err == "error: unknown name 'alfamixx'. Did you mean 'alfamix'?\n"
