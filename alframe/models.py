@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from alframe.errors import UsageError
+
 
 class Classifier(nn.Module):
     """A body that makes features and a head that makes logits of them.
@@ -49,8 +51,6 @@ def resolve_device(name: str | torch.device) -> torch.device:
     Raises:
         UsageError: torch does not know the device, or this machine has none.
     """
-    from alframe.errors import UsageError
-
     if str(name) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

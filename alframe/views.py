@@ -88,8 +88,8 @@ class NetworkRows:
         layers = dropout_modules(self._model)
         if not layers:
             raise UsageError(
-                "Monte Carlo dropout needs a network with dropout: one with a Dropout layer whose rate is above 0, "
-                "e.g. `-o model.dropout=0.5`"
+                "Monte Carlo dropout needs a network with dropout: "
+                "one with a Dropout layer whose rate is above 0, e.g. `-o model.dropout=0.5`"
             )
         same_features = not dropout_modules(self._model.body)
         for layer in layers:

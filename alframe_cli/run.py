@@ -124,7 +124,7 @@ def run(
         _print_plan(planned, as_json)
         return 0
     require_writable(Path(settings.run.out))
-    for name in settings.unused_sections():
+    for name in [] if quiet else settings.unused_sections():
         click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
     return _run(
         registry,
@@ -188,25 +188,31 @@ def _run(
 
 
 def _print_plan(planned: list[Any], as_json: bool) -> None:
-    from alframe.runs import TrialFolder
     from alframe_cli.output import print_json, print_table
 
-    rows = []
-    for trial in planned:
-        recorded, finished = TrialFolder(trial.folder).progress()
-        state = (
-            "finished"
-            if finished
-            else f"{recorded} of {trial.settings.run.rounds + 1}"
-            if recorded
-            else "new"
-        )
-        rows.append(
-            {"strategy": trial.strategy, "seed": trial.seed, "state": state, "folder": str(trial.folder)}
-        )
+    rows = [
+        {
+            "strategy": trial.strategy,
+            "seed": trial.seed,
+            "state": _state(trial),
+            "folder": str(trial.folder),
+        }
+        for trial in planned
+    ]
     if as_json:
         print_json(rows)
     else:
-        print_table(
-            ("strategy", "seed", "trained", "folder"), [tuple(map(str, row.values())) for row in rows]
-        )
+        print_table(("strategy", "seed", "state", "folder"), [tuple(map(str, row.values())) for row in rows])
+
+
+def _state(trial: Any) -> str:
+    from alframe.errors import TrialError
+    from alframe.runs import TrialFolder
+
+    try:
+        recorded, finished = TrialFolder(trial.folder).progress()
+    except TrialError:
+        return "damaged"
+    if finished:
+        return "finished"
+    return f"{recorded} of {trial.settings.run.rounds + 1}" if recorded else "new"

@@ -1,4 +1,4 @@
-"""Folders under plugins/ == entry points in pyproject.toml == installed metadata; tests mirror the sources."""
+"""Folders under plugins/ == entry points in pyproject.toml == installed metadata; tests mirror sources."""
 
 import tomllib
 from importlib import metadata

@@ -175,7 +175,7 @@ def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tens
 
 
 def _assign(rows: _Rows, centres: Float[Tensor, "k d"]) -> tuple[Int64[Tensor, " n"], float]:
-    """Nearest centre of each row, with empty clusters refilled (which moves their centres), and the inertia."""
+    """Nearest centre of each row, and the inertia; empty clusters are refilled, which moves their centres."""
     terms = rows.centre_terms(centres)
     # |x - o|^2 is the same for all centres: left out of the matrix, added to the minima
     nearest = [

@@ -5,11 +5,37 @@ import pytest
 
 import alframe
 
-NAMES = """
-API_VERSION ActiveLearner AlframeError Classifier Context DataOptions DataRequest Dataset DatasetInfo Embeddings
-Euclidean Evaluation Geometry LabelledView ModelInfo ModelRequest PluginError PluginInfo PoolView PresetInfo
-QueryResult Recipe TrainResult TrialError UsageError hookimpl load_dataset option query
-""".split()
+NAMES = [
+    "API_VERSION",
+    "ActiveLearner",
+    "AlframeError",
+    "Classifier",
+    "Context",
+    "DataOptions",
+    "DataRequest",
+    "Dataset",
+    "DatasetInfo",
+    "Embeddings",
+    "Euclidean",
+    "Evaluation",
+    "Geometry",
+    "LabelledView",
+    "ModelInfo",
+    "ModelRequest",
+    "PluginError",
+    "PluginInfo",
+    "PoolView",
+    "PresetInfo",
+    "QueryResult",
+    "Recipe",
+    "TrainResult",
+    "TrialError",
+    "UsageError",
+    "hookimpl",
+    "load_dataset",
+    "option",
+    "query",
+]
 
 
 def test_the_public_names_are_these():

@@ -14,7 +14,6 @@ from alframe import (
     PresetInfo,
     UsageError,
     hookimpl,
-    option,
 )
 from alframe.registry import Registry, installed
 
@@ -183,8 +182,8 @@ def test_the_star_disables_third_parties_only(monkeypatch, registry):
         ({"alframe_score": lambda pool: None}, {}, True),
         ({}, {"select": "x"}, True),
         ({"alframe_train": lambda model: None}, {}, False),
-        ({"alframe_models": lambda: {}}, {}, False),
-        ({"alframe_models": lambda: {}, "alframe_score": lambda pool: None}, {}, True),
+        ({"alframe_models": dict}, {}, False),
+        ({"alframe_models": dict, "alframe_score": lambda pool: None}, {}, True),
         ({"alframe_round_finished": lambda run: None}, {}, False),
     ],
 )

@@ -30,7 +30,7 @@ def test_stops_at_the_first_epoch_that_reaches_the_accuracy(toy):
         torch.Generator(),
         lambda done, total: seen.append((done, total)),
     )
-    assert 0.9 <= result.accuracy
+    assert result.accuracy >= 0.9
     assert 1 < result.epochs < 100
     assert seen == [(epoch, 100) for epoch in range(1, result.epochs + 1)]
     shorter = train(net(), toy.inputs, toy.targets, Recipe(learning_rate=0.01, epochs=result.epochs - 1))

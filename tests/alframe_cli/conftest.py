@@ -33,4 +33,17 @@ def alframe(capsys, tmp_path, monkeypatch):
 @pytest.fixture
 def quick():
     """Flags of a run of about a second."""
-    return "--seeds 1,2 --initial-size 20 --query-size 20 --rounds 2 --epochs 5 --device cpu".split()
+    return [
+        "--seeds",
+        "1,2",
+        "--initial-size",
+        "20",
+        "--query-size",
+        "20",
+        "--rounds",
+        "2",
+        "--epochs",
+        "5",
+        "--device",
+        "cpu",
+    ]

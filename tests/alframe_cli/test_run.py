@@ -109,6 +109,13 @@ def test_dry_run(alframe, quick, tmp_path):
     assert [row["state"] for row in rows] == ["finished", "finished", "new"]
 
 
+def test_a_dry_run_names_a_damaged_trial(alframe, quick, tmp_path):
+    alframe("run", "--strategy", "random", *quick)
+    next(tmp_path.glob("runs/digits/*/random/seed-2/checkpoint.pt")).write_bytes(b"damaged")
+    outcome = alframe("run", "--strategy", "random", *quick, "--dry-run", "--json")
+    assert [row["state"] for row in json.loads(outcome.out)] == ["finished", "damaged"]
+
+
 def test_stages_of_different_strategies_combine(alframe, quick, tmp_path):
     outcome = alframe("run", "--strategy", "margin", "--select", "alfamix", "--embed", "default", *quick)
     assert outcome.code == 0

@@ -1,0 +1,79 @@
+"""What the documents say is so: commands, code, names."""
+
+import re
+import types
+from pathlib import Path
+
+import pytest
+
+import alframe
+from alframe import hookspecs
+from alframe.registry import Registry
+from alframe_cli.main import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "plugins.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def run_block(code, namespace):
+    module = types.ModuleType("block")
+    module.__dict__.update(namespace)
+    # Dataclasses and type hints look their module up by name.
+    exec(compile(code, "docs", "exec"), module.__dict__)
+    return module
+
+
+def test_the_guides_strategy_works(monkeypatch):
+    for code in blocks(GUIDE, "python")[:2]:
+        module = run_block(code, {})
+        monkeypatch.setitem(__import__("sys").modules, "block", module)
+        registry = Registry(entry_points=[])
+        plugin = registry.register(module, "gini")
+        assert plugin.problem == ""
+        x = [[3.0, 0.0], [0.0, 0.0]]
+        result = alframe.query(
+            "gini", features=x, head=([[1.0, 0.0], [0.0, 1.0]], None), n=1, registry=registry
+        )
+        assert result.indices.tolist() == [1]
+
+
+def test_the_guides_data_set_and_network_work():
+    registry = Registry()
+    plugin = registry.register(run_block(blocks(GUIDE, "python")[2], {}), "moons")
+    assert plugin.problem == ""
+    moons = alframe.load_dataset("moons", registry=registry)
+    learner = alframe.ActiveLearner(moons.hide_labels(), "wide", "margin", registry=registry)
+    assert len(learner.ask(5)) == 5
+
+
+@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("alframe_")])
+def test_every_hook_is_in_the_guide(name):
+    assert name in GUIDE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command):
+    assert command in README
+
+
+def test_every_strategy_is_in_the_readmes_table(registry):
+    for plugin in registry.strategies:
+        assert f"| `{plugin.name}` |" in README
+
+
+def test_the_gate_runs_the_readmes_commands():
+    gate = (ROOT / ".ci" / "run").read_text()
+    assert "pip install -e . && alframe run --strategy alfamix" in README
+    assert 'pip install -e ".[test]" && ./check' in README
+    for part in ("-e .", "alframe run --strategy alfamix", '-e ".[test]"', "./check"):
+        assert part in gate
+
+
+def test_the_readmes_python_runs():
+    for code in blocks(README, "python"):
+        run_block(code, {})

@@ -1,0 +1,61 @@
+"""A trial killed at random moments and continued ends as one that never was."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+KILLS = 10
+MEASURED = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
+COMMAND = [
+    *(sys.executable, "-m", "alframe_cli", "run", "--strategy", "alfamix", "--seeds", "1", "--device", "cpu"),
+    *("--initial-size", "50", "--query-size", "50", "--rounds", "12", "--epochs", "80"),
+    *("-o", "train.stop_accuracy=none", "--display", "plain"),
+]
+
+
+def start(out):
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, "--out", str(out)], stderr=pipe, stdout=pipe, text=True)
+
+
+def rounds(out):
+    (path,) = out.glob("digits/*/alfamix/seed-1/rounds.jsonl")
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{key: value for key, value in record.items() if key not in MEASURED} for record in records]
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments(tmp_path):
+    whole = start(tmp_path / "whole")
+    begun = time.monotonic()
+    first_line = whole.stderr.readline()
+    before_first_round = time.monotonic() - begun
+    _, rest = whole.communicate()
+    duration = time.monotonic() - begun - before_first_round
+    assert whole.returncode == 0, first_line + rest
+
+    draw = random.Random(0)
+    killed = 0
+    while killed < KILLS:
+        trial = start(tmp_path / "killed")
+        # Between the first moment of work and a share of what is left, so that each start gets some way.
+        delay = before_first_round * 0.9 + draw.uniform(0, duration / 4)
+        try:
+            trial.communicate(timeout=delay)
+            break  # it came to its end
+        except subprocess.TimeoutExpired:
+            trial.send_signal(signal.SIGKILL)
+            trial.communicate()
+            killed += 1
+    assert killed >= 3, "the trial ended before it could be killed"
+
+    last = start(tmp_path / "killed")
+    _, errors = last.communicate()
+    assert last.returncode == 0, errors
+    assert rounds(tmp_path / "killed") == rounds(tmp_path / "whole")
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
