@@ -64,14 +64,13 @@ def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
 def alframe_score(pool: PoolView, labelled: LabelledView, options: Options, ctx: Context) -> Tensor:
     """Minus the flip threshold; ``-inf`` where no anchor flips the sample."""
     from alframe import UsageError
-    from alframe_alfamix import _alfamix
+    from alframe_alfamix._alfamix import class_anchors
+    from alframe_alfamix._selection import thresholds
 
     if ctx.model is None or not len(labelled):
         raise UsageError("alfamix needs a head and labelled samples to mix with")
-    anchors = _alfamix.class_anchors(
-        labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor
-    )
-    return -_alfamix.thresholds_for_head(ctx.model.head, pool.features, anchors, options.cap, options.growth)
+    anchors = class_anchors(labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor)
+    return -thresholds(ctx.model.head, pool.features, anchors, options.cap, options.growth)
 
 
 @hookimpl
@@ -81,8 +80,14 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Optio
     A candidate has a score above minus the cap. Another scorer's scores are read the same way;
     without scores every sample is a candidate.
     """
-    from alframe_alfamix import _alfamix
+    import torch
 
-    chosen = _alfamix.candidates(scores, len(pool), n, options.cap, options.growth)
+    from alframe_alfamix._selection import one_a_cluster
+    from alframe_alfamix._steps import candidates
+
+    if scores is None:
+        chosen = torch.arange(len(pool), device=ctx.device)
+    else:
+        chosen = candidates(scores, n, options.cap, options.growth)
     ctx.log("candidates", len(chosen))
-    return _alfamix.one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)
+    return one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)
