@@ -77,7 +77,7 @@ def main(data_dir: str, dataset: str, strategy: str, repeats: int, device: str) 
     table.add_row("start-up", f"{startup:.2f}")
     for name, seconds in parts.items():
         table.add_row(name, f"{statistics.median(seconds):.2f}")
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":

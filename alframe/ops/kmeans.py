@@ -14,8 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
-SEEDING_ROWS = 8192  # the seeds are drawn from a sample of this many rows, or
-SEEDING_ROWS_PER_CLUSTER = 16  # of this many times the number of clusters, whichever is more
+SEEDING_ELEMENTS = 1 << 24  # the same while seeding, where wide products matter more: 64 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +51,6 @@ class _Rows:
         origin = x.mean(0)
         return cls(x, origin, torch.cat([(block - origin).square_().sum(1) for block in _blocks(x)]))
 
-    def __getitem__(self, positions: Int64[Tensor, " m"]) -> _Rows:
-        return _Rows(self.x[positions], self.origin, self.squared_norms[positions])
-
     def as_centres(self, positions: Int64[Tensor, " m"]) -> Float[Tensor, "m d"]:
         """The rows at ``positions`` relative to the mean, as centres are."""
         return self.x[positions] - self.origin
@@ -62,6 +58,11 @@ class _Rows:
     def centre_terms(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, " k"]:
         """``|c|^2 + 2 o.c``: the part of a squared distance that does not depend on the row."""
         return (centres * (centres + 2 * self.origin)).sum(1)
+
+    def distances_to(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, "k n"]:
+        """Squared distance from each centre to each row."""
+        distances = torch.addmm(self.squared_norms, centres, self.x.T, alpha=-2)
+        return distances.add_(self.centre_terms(centres)[:, None]).clamp_(min=0)
 
 
 def kmeans(
@@ -101,7 +102,7 @@ def kmeans(
         return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
     with torch.no_grad():
         rows = _Rows.of(x)
-        centres = _seed(rows, k, generator)
+        centres = _greedy_seeds(rows, k, generator)
         labels, inertia = _assign(rows, centres)
         iterations = 0
         while iterations < max_iterations:
@@ -127,44 +128,38 @@ def nearest_to_centres(x: Float[Tensor, "n d"], result: KMeansResult) -> Int64[T
     return _nearest_members(result.labels, distances, len(result.centres))
 
 
-def _seed(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tensor, "k d"]:
-    """Greedy k-means++ centres, from a sample if there are many rows.
+def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tensor, "k d"]:
+    """Draw several rows by squared distance to the nearest seed; keep the one that lowers the sum most.
 
-    The sample is a lightweight coreset (Bachem, Lucic and Krause 2018, "Scalable k-means clustering via
-    lightweight coresets"): half uniform, half by squared distance to the mean so that far rows are there,
-    weighted so that sums over it estimate sums over all rows.
+    One seed at a time is bound by memory: candidates for several are drawn at once, so that their distances
+    are one matrix product. Later ones are accepted with probability ``d_now / d_then``, which leaves the law
+    exactly as if they had been drawn one seed at a time.
     """
-    n, size = len(rows.x), max(SEEDING_ROWS, SEEDING_ROWS_PER_CLUSTER * k)
-    if n <= size:
-        return _greedy_seeds(rows, torch.ones_like(rows.squared_norms), k, generator)
-    norms = rows.squared_norms.double()
-    law = 1 / n + norms / norms.sum().clamp_min(torch.finfo(norms.dtype).tiny)
-    sample = _draw(law, _uniforms((size,), generator, law.device))
-    return _greedy_seeds(rows[sample], (1 / law[sample]).to(rows.x.dtype), k, generator)
-
-
-def _greedy_seeds(
-    rows: _Rows, weights: Float[Tensor, " n"], k: int, generator: torch.Generator
-) -> Float[Tensor, "k d"]:
-    """Draw several rows by squared distance to the nearest seed; keep the one that lowers the sum most."""
-    trials = 2 + int(math.log(k))  # Arthur and Vassilvitskii's program, and scikit-learn
-    uniforms = _uniforms((k, trials), generator, weights.device)
-    closest = torch.full_like(weights, math.inf)
-    law = weights  # no seed yet: the first candidates are uniform
-    seeds = []
-    for u in uniforms:
-        candidates = rows.as_centres(_draw(law, u))
-        distances = torch.addmm(rows.squared_norms, candidates, rows.x.T, alpha=-2)
-        distances = distances.add_(rows.centre_terms(candidates)[:, None]).clamp_(min=0).minimum(closest)
-        best = (distances @ weights).argmin(keepdim=True)  # stays a tensor: the device is not waited for
-        closest = distances.index_select(0, best)[0]
-        law = weights * closest
-        seeds.append(candidates.index_select(0, best))
+    trials = 2 + int(math.log(k))  # as in Arthur and Vassilvitskii's program and scikit-learn
+    widest = max(1, SEEDING_ELEMENTS // (len(rows.x) * trials))
+    closest = torch.full_like(rows.squared_norms, math.inf)
+    law = torch.ones_like(closest)  # no seed yet: the first candidates are uniform
+    seeds: list[Tensor] = []
+    while len(seeds) < k:
+        count = trials * min(1 + len(seeds) // 4, widest)  # the law changes slowly once there are many seeds
+        positions, luck = _draw(law, _uniforms(count, generator, law)), _uniforms(count, generator, law)
+        candidates, then, start = rows.as_centres(positions), closest[positions], 0
+        distances = rows.distances_to(candidates)
+        while len(seeds) < k:
+            accepted = (luck * then <= closest[positions])[start:].nonzero()[:trials, 0] + start
+            if len(accepted) < trials:
+                break
+            start = int(accepted[-1]) + 1
+            lowered = distances[accepted].minimum(closest)
+            best = lowered.sum(1).argmin(keepdim=True)
+            closest = lowered[best][0]
+            seeds.append(candidates[accepted[best]])
+        law = closest
     return torch.cat(seeds)
 
 
-def _uniforms(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
-    return torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+def _uniforms(count: int, generator: torch.Generator, like: Tensor) -> Float[Tensor, " count"]:
+    return torch.rand(count, generator=generator, dtype=torch.float64).to(like.device)
 
 
 def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tensor, " m"]:

@@ -2,9 +2,9 @@
 
 Parvaneh et al., "Active Learning by Feature Mixing", CVPR 2022, arXiv 2203.07034, equations 5 and 6. With
 ``z`` a sample's features, ``y`` its predicted class and ``z*`` an anchor, the mixing ratio of eq. 5 puts
-the mixed point at ``z + e/sqrt(D) ||z*-z|| g/||g||``, where ``g`` is the gradient of the cross-entropy of ``y``
-and features on which ``z`` and ``z*`` agree stay where they are. The anchor gives the length of the step, the
-gradient its direction, so with a linear head the logits move on straight lines and the cap ``e`` at which
+the mixed point at ``z + e/sqrt(D) ||z*-z|| g/||g||``, where ``g`` is the gradient of the cross-entropy of
+``y`` and features on which ``z`` and ``z*`` agree stay where they are. The anchor gives the length of the
+step, the gradient its direction, so with a linear head the logits move on straight lines and the cap ``e`` at which
 another class overtakes ``y`` is a quotient: the *flip threshold*.
 """
 
@@ -34,8 +34,8 @@ def class_anchors(
         features: ``l x d`` tensor of features of the labelled samples.
         targets: ``l`` classes, each below ``num_classes``.
         num_classes: number of classes, those without a label included.
-        missing: what a class without labelled sample gets: ``"mean"``, the mean of all labelled features as the
-            authors' program does (one row at the end, however many classes are missing), or ``"none"``.
+        missing: what a class without labelled sample gets: ``"mean"``, the mean of all labelled features as
+            the authors' program does (one row at the end, however many classes are missing), or ``"none"``.
 
     Returns:
         ``k x d`` tensor: classes with labels in ascending order, then the mean if it is needed.
@@ -64,9 +64,9 @@ def flip_thresholds(
 ) -> Float[Tensor, " n"]:
     """Smallest cap at which an anchor changes the class, for the linear head ``logits = W z + b``; exact.
 
-    ``e*(z) = sqrt(D) min_k s_k / ||z*_k - z||`` with ``s_k = min_c (l_y - l_c)/(d_kc - d_ky)`` over the classes
-    with ``d_kc > d_ky``, and ``d_k = W g/||g||`` over the features that are not zero in both ``z`` and
-    ``z*_k``. A sample is a candidate (eq. 6) at cap ``e`` exactly when ``e* < e``.
+    ``e*(z) = sqrt(D) min_k s_k / ||z*_k - z||`` with ``s_k = min_c (l_y - l_c)/(d_kc - d_ky)`` over the
+    classes with ``d_kc > d_ky``, and ``d_k = W g/||g||`` over the features that are not zero in both ``z``
+    and ``z*_k``. A sample is a candidate (eq. 6) at cap ``e`` exactly when ``e* < e``.
 
     Eq. 5 also holds back a feature in which ``z`` and ``z*`` agree on another value than zero. It is not
     looked for, which would cost as much as all the rest: with real-valued features only a dead unit agrees
@@ -79,8 +79,8 @@ def flip_thresholds(
         anchors: ``k x d`` tensor, at least one anchor.
 
     Returns:
-        ``n`` thresholds in the dtype of ``features``, in units in which the paper's cap is 0.2; ``inf`` where no
-        anchor ever changes the class. Memory beyond it does not grow with ``n``.
+        ``n`` thresholds in the dtype of ``features``, in units in which the paper's cap is 0.2; ``inf`` where
+        no anchor ever changes the class. Memory beyond it does not grow with ``n``.
     """
     shared = _Shared.of(weight, bias, anchors)
     rows = _block_rows(*weight.shape, len(anchors))
@@ -101,7 +101,7 @@ class _Shared(NamedTuple):
     def of(weight: Tensor, bias: Tensor | None, anchors: Tensor) -> _Shared:
         columns = (anchors == 0).any(dim=0).nonzero()[:, 0]
         dead = (anchors[:, columns] == 0).to(anchors.dtype)
-        # What is common to all rows moves all logits alike. Without it equal rows give a gradient of exactly 0.
+        # What is common to all rows moves all logits alike. Without it equal rows give a gradient of 0.
         return _Shared(weight, bias, weight - weight[:1], anchors, columns, dead)
 
 
@@ -160,11 +160,11 @@ def _block_thresholds(features: Tensor, shared: _Shared) -> Tensor:
 
 
 def _rates(step: _Step, still: Tensor, shared: _Shared, distance: Tensor) -> tuple[Tensor, Tensor]:
-    """``max_kc ||z*_k - z|| (d_kc - d_ky)/(l_y - l_c)``, one over the threshold, and the anchor ``k`` that attains it.
+    """``max_kc ||z*_k - z|| (d_kc - d_ky)/(l_y - l_c)``, one over the threshold, and its anchor.
 
-    ``d_kc = d_c - sum of still * W_c over the dead features of anchor k`` for all anchors is one matrix product
-    for each class. A sample needs it only for classes whose upper bound exceeds the rate found so far: its
-    most promising class first, then the rest. What is left out cannot be the maximum.
+    ``d_kc = d_c - sum of still * W_c over the dead features of anchor k`` for all anchors is one matrix
+    product for each class. A sample needs it only for classes whose upper bound exceeds the rate found so far:
+    its most promising class first, then the rest. What is left out cannot be the maximum.
 
     Args:
         step: of ``b`` samples.
@@ -197,8 +197,8 @@ def _rate_bounds(step: _Step, still: Tensor, dead: Tensor, relative: Tensor, dis
 
     Around an anchor whose features are dead in part, by the share of anchors in which they are, the slope is
     one matrix product. Each anchor's own slope differs from it by
-    ``sum still (dead_k - share) (W_c - W_y) <= ||still (dead_k - share)|| ||W_c - W_y||`` (Cauchy-Schwarz), the last
-    norm over the features that are zero in the sample.
+    ``sum still (dead_k - share) (W_c - W_y) <= ||still (dead_k - share)|| ||W_c - W_y||`` (Cauchy-Schwarz),
+    the last norm over the features that are zero in the sample.
     """
     share = dead.mean(dim=0)
     loss = (still * share) @ relative.T

@@ -26,7 +26,7 @@ def growing_caps(cap: float, growth: bool) -> list[float]:
 def candidates(scores: Float[Tensor, " n"], budget: int, cap: float, growth: bool) -> Int64[Tensor, " m"]:
     """Positions of the samples whose flip threshold lies below the cap (eq. 6).
 
-    With ``growth`` the cap grows in steps until there are as many as the budget; there may be fewer at the end.
+    With ``growth`` the cap grows in steps until there are as many as the budget, or it has reached 1.
 
     Args:
         scores: ``n`` scores, minus the flip thresholds.

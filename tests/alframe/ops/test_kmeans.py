@@ -1,0 +1,163 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+
+from alframe.ops import kmeans, nearest_to_centres
+
+module = sys.modules["alframe.ops.kmeans"]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def blobs(n=1500, d=16, k=20):
+    g = generator(1)
+    centres = 2 * torch.randn(k, d, generator=g)
+    return centres[torch.randint(k, (n,), generator=g)] + torch.randn(n, d, generator=g)
+
+
+def noise(n=1500, d=8):
+    return torch.rand(n, d, generator=generator(2))
+
+
+def unit_features(n=1500, d=32):
+    x = torch.randn(n, d, generator=generator(3)).relu()
+    return x / x.norm(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("make", [blobs, noise, unit_features])
+def test_inertia_is_within_two_percent_of_scikit_learns(make):
+    x, k = make(), 20
+    ours = np.mean([kmeans(x, k, generator(seed)).inertia for seed in range(5)])
+    theirs = np.mean([KMeans(k, n_init=1, random_state=seed).fit(x.numpy()).inertia_ for seed in range(5)])
+    assert ours < 1.02 * theirs
+
+
+def test_labels_and_inertia_belong_to_the_centres():
+    x = blobs()
+    result = kmeans(x, 20, generator())
+    distances = torch.cdist(x.double(), result.centres.double())
+    assert torch.equal(result.labels, distances.argmin(1))
+    own = distances.gather(1, result.labels[:, None])
+    assert result.inertia == pytest.approx((own**2).sum().item(), rel=1e-5)
+    assert 1 <= result.iterations <= 100
+
+
+def test_nearest_to_centres_is_the_nearest_member():
+    x = blobs()
+    result = kmeans(x, 20, generator())
+    rows = nearest_to_centres(x, result)
+    assert len(rows.unique()) == 20
+    for cluster, row in enumerate(rows):
+        members = (result.labels == cluster).nonzero()[:, 0]
+        distances = (x[members] - result.centres[cluster]).norm(dim=1)
+        assert row == members[distances.argmin()]
+
+
+def test_the_same_seed_gives_the_same_answer_and_the_global_state_is_left_alone():
+    x = noise()
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = kmeans(x, 10, generator(5))
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(2)
+    assert torch.equal(kmeans(x, 10, generator(5)).labels, first.labels)
+    assert not torch.equal(kmeans(x, 10, generator(6)).labels, first.labels)
+
+
+@pytest.mark.parametrize("n", [10, 11, 300])
+def test_identical_rows_still_make_k_clusters(n):
+    x = torch.ones(n, 3)
+    result = kmeans(x, 10, generator())
+    assert (result.labels.bincount(minlength=10) > 0).all()
+    assert len(nearest_to_centres(x, result).unique()) == 10
+    assert result.inertia == pytest.approx(0, abs=1e-8)
+
+
+def test_two_distinct_points_and_five_clusters():
+    x = torch.tensor([[0.0], [1.0]]).repeat(6, 1)
+    result = kmeans(x, 5, generator())
+    assert (result.labels.bincount(minlength=5) > 0).all()
+    assert len(nearest_to_centres(x, result).unique()) == 5
+
+
+def test_a_cluster_that_loses_its_rows_is_refilled(monkeypatch):
+    far = torch.full((3, 2), 1e3)
+    monkeypatch.setattr(module, "_seed", lambda rows, k, g: torch.cat([torch.zeros(1, 2), far]))
+    x = noise(200, 2)
+    result = kmeans(x, 4, generator())
+    assert (result.labels.bincount(minlength=4) > 0).all()
+    assert result.inertia < 1.3 * KMeans(4, n_init=5, random_state=0).fit(x.numpy()).inertia_
+
+
+def test_as_many_clusters_as_rows():
+    x = noise(7, 3)
+    result = kmeans(x, 7, generator())
+    assert sorted(result.labels.tolist()) == list(range(7))
+    assert result.inertia == 0
+    assert sorted(nearest_to_centres(x, result).tolist()) == list(range(7))
+
+
+def test_one_cluster_is_the_mean():
+    x = noise(50, 3)
+    torch.testing.assert_close(kmeans(x, 1, generator()).centres[0], x.mean(0))
+
+
+def test_one_feature():
+    x = torch.tensor([[0.0], [0.1], [10.0], [10.1], [20.0]])
+    assert kmeans(x, 3, generator()).inertia == pytest.approx(0.01, abs=1e-4)
+
+
+def test_a_common_offset_costs_no_digits():
+    x = blobs(300, 4, 5)
+    near, far = kmeans(x, 5, generator()), kmeans(x + 1000, 5, generator())
+    assert far.inertia == pytest.approx(near.inertia, rel=0.01)
+
+
+def test_float64_stays_float64():
+    assert kmeans(noise().double(), 5, generator()).centres.dtype == torch.float64
+
+
+def test_blocks_do_not_change_the_answer(monkeypatch):
+    x = blobs(400, 8, 6)
+    whole = kmeans(x, 6, generator())
+    monkeypatch.setattr(module, "BLOCK_ELEMENTS", 100)
+    blocked = kmeans(x, 6, generator())
+    assert blocked.inertia == pytest.approx(whole.inertia, rel=1e-4)
+    assert (blocked.labels == whole.labels).float().mean() > 0.99
+
+
+def test_many_rows_are_seeded_from_a_sample(monkeypatch):
+    monkeypatch.setattr(module, "SEEDING_ROWS", 100)
+    x = unit_features()
+    theirs = np.mean([KMeans(20, n_init=1, random_state=seed).fit(x.numpy()).inertia_ for seed in range(5)])
+    assert np.mean([kmeans(x, 20, generator(seed)).inertia for seed in range(5)]) < 1.02 * theirs
+
+
+def test_draws_follow_the_law():
+    law = torch.tensor([0.0, 1.0, 4.0, 0.0, 5.0])
+    drawn = module._draw(law, torch.rand(20_000, generator=generator(), dtype=torch.float64))
+    frequencies = drawn.bincount(minlength=5) / 20_000
+    assert (frequencies - law / 10).abs().max() < 0.015
+    assert frequencies[0] == frequencies[3] == 0
+    everywhere_zero = module._draw(torch.zeros(3), torch.rand(5, generator=generator(), dtype=torch.float64))
+    assert (everywhere_zero < 3).all()
+
+
+@pytest.mark.parametrize("k", [0, -1, 11])
+def test_an_impossible_number_of_clusters(k):
+    with pytest.raises(ValueError, match=f"between 1 and 10 clusters .* got k={k}"):
+        kmeans(noise(10, 2), k, generator())
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_device_does_not_change_the_quality():
+    x = blobs()
+    on_cpu, on_cuda = kmeans(x, 20, generator()), kmeans(x.cuda(), 20, generator())
+    assert on_cuda.centres.device.type == "cuda"
+    assert on_cuda.inertia == pytest.approx(on_cpu.inertia, rel=0.02)
