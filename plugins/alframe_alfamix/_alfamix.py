@@ -4,8 +4,8 @@ Parvaneh et al., "Active Learning by Feature Mixing", CVPR 2022, arXiv 2203.0703
 ``z`` a sample's features, ``y`` its predicted class and ``z*`` an anchor, the mixing ratio of eq. 5 puts
 the mixed point at ``z + e/sqrt(D) ||z*-z|| g/||g||``, where ``g`` is the gradient of the cross-entropy of
 ``y`` and features on which ``z`` and ``z*`` agree stay where they are. The anchor gives the length of the
-step, the gradient its direction, so with a linear head the logits move on straight lines and the cap ``e`` at which
-another class overtakes ``y`` is a quotient: the *flip threshold*.
+step, the gradient its direction, so with a linear head the logits move on straight lines and the cap ``e``
+at which another class overtakes ``y`` is a quotient: the *flip threshold*.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _rates(step: _Step, still: Tensor, shared: _Shared, distance: Tensor) -> tup
     """``max_kc ||z*_k - z|| (d_kc - d_ky)/(l_y - l_c)``, one over the threshold, and its anchor.
 
     ``d_kc = d_c - sum of still * W_c over the dead features of anchor k`` for all anchors is one matrix
-    product for each class. A sample needs it only for classes whose upper bound exceeds the rate found so far:
+    product a class. A sample needs it only for classes whose upper bound exceeds the rate found so far:
     its most promising class first, then the rest. What is left out cannot be the maximum.
 
     Args:

@@ -39,6 +39,10 @@ def raising(error):
     return load
 
 
+def nothing():
+    return {}
+
+
 def problem_of(registry, name):
     return next(plugin.problem for plugin in registry.plugins if plugin.name == name)
 
@@ -182,8 +186,8 @@ def test_the_star_disables_third_parties_only(monkeypatch, registry):
         ({"alframe_score": lambda pool: None}, {}, True),
         ({}, {"select": "x"}, True),
         ({"alframe_train": lambda model: None}, {}, False),
-        ({"alframe_models": dict}, {}, False),
-        ({"alframe_models": dict, "alframe_score": lambda pool: None}, {}, True),
+        ({"alframe_models": nothing}, {}, False),
+        ({"alframe_models": nothing, "alframe_score": lambda pool: None}, {}, True),
         ({"alframe_round_finished": lambda run: None}, {}, False),
     ],
 )

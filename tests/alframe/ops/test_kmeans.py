@@ -87,7 +87,7 @@ def test_two_distinct_points_and_five_clusters():
 
 def test_a_cluster_that_loses_its_rows_is_refilled(monkeypatch):
     far = torch.full((3, 2), 1e3)
-    monkeypatch.setattr(module, "_seed", lambda rows, k, g: torch.cat([torch.zeros(1, 2), far]))
+    monkeypatch.setattr(module, "_greedy_seeds", lambda rows, k, g: torch.cat([torch.zeros(1, 2), far]))
     x = noise(200, 2)
     result = kmeans(x, 4, generator())
     assert (result.labels.bincount(minlength=4) > 0).all()
@@ -131,8 +131,9 @@ def test_blocks_do_not_change_the_answer(monkeypatch):
     assert (blocked.labels == whole.labels).float().mean() > 0.99
 
 
-def test_many_rows_are_seeded_from_a_sample(monkeypatch):
-    monkeypatch.setattr(module, "SEEDING_ROWS", 100)
+@pytest.mark.parametrize("elements", [1, 20_000, 1 << 24])
+def test_seeds_drawn_in_blocks_are_as_good_as_one_at_a_time(monkeypatch, elements):
+    monkeypatch.setattr(module, "SEEDING_ELEMENTS", elements)
     x = unit_features()
     theirs = np.mean([KMeans(20, n_init=1, random_state=seed).fit(x.numpy()).inertia_ for seed in range(5)])
     assert np.mean([kmeans(x, 20, generator(seed)).inertia for seed in range(5)]) < 1.02 * theirs
