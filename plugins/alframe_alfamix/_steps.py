@@ -75,8 +75,9 @@ def _block(head: Callable[[Tensor], Tensor], z: Tensor, anchors: Tensor, caps: S
                 return thresholds
             difference = anchor - z[left]
             length = cap / math.sqrt(z.shape[1]) * difference.norm(dim=1, keepdim=True)
-            mixed = z[left] + length * direction[left] * (difference != 0)  # eq. 5 put into eq. 1
-            flipped = head(mixed).argmax(dim=1) != label[left]
+            move = length * direction[left] * (difference != 0)  # eq. 5 put into eq. 1
+            flipped = head(z[left] + move).argmax(dim=1) != label[left]
+            flipped &= move.any(dim=1)  # in another batch a tie may be rounded otherwise without any move
             thresholds[left[flipped]] = below
     return thresholds
 
