@@ -1,7 +1,7 @@
-"""k-means whose clusters all have a member, so that a query of k samples returns k samples.
+"""k-means with k clusters that all have a member, so that a query of k samples returns k samples.
 
-Lloyd's iteration from a greedy k-means++ start. The time goes to matrix products, on the CPU and on CUDA; the
-memory above the input is one block of distances and a few numbers a row.
+Lloyd's iteration from a greedy k-means++ start. The time goes to matrix products, on the CPU and on CUDA;
+the memory above the input is one block of distances and a few numbers a row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-BLOCK_ELEMENTS = 1 << 23  # distances held at once, 32 MB in float32: larger blocks leave the cache of a CPU
+BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
+SEEDING_ELEMENTS = 1 << 24  # the same while seeding, where wide products matter more: 64 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,72 +34,11 @@ class KMeansResult:
     iterations: int
 
 
-def kmeans(
-    x: Float[Tensor, "n d"],
-    k: int,
-    generator: torch.Generator,
-    *,
-    max_iterations: int = 100,
-    tolerance: float = 1e-4,
-) -> KMeansResult:
-    """Partition rows into ``k`` non-empty clusters of small squared distance to their centres.
-
-    Lloyd's iteration (Lloyd 1982, "Least squares quantization in PCM") from a greedy k-means++ start (Arthur
-    and Vassilvitskii 2007, "k-means++: the advantages of careful seeding"). A cluster left without rows gets
-    the row farthest from its centre, also where rows coincide.
-
-    Args:
-        x: ``n x d`` tensor of rows, float32 or float64.
-        k: number of clusters, at most ``n``.
-        generator: CPU generator, the only source of randomness.
-        max_iterations: how often the centres move at most.
-        tolerance: stop when a move lowers the inertia by no more than this fraction.
-
-    Raises:
-        ValueError: ``k`` is less than 1 or more than the number of rows.
-
-    Example:
-        >>> x = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
-        >>> kmeans(x, 2, torch.Generator().manual_seed(0)).inertia
-        1.0
-    """
-    if not 1 <= k <= len(x):
-        raise ValueError(f"k-means of {len(x)} rows: expected 1 to {len(x)} clusters, got k={k}")
-    if k == len(x):
-        return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
-    with torch.no_grad():
-        rows = _Rows.of(x)
-        centres = _greedy_seeds(rows, k, generator)
-        labels, inertia = _assign(rows, centres)
-        iterations = 0
-        while iterations < max_iterations:
-            iterations += 1
-            previous = inertia
-            centres = _means(rows, labels, k)
-            labels, inertia = _assign(rows, centres)
-            if previous - inertia <= tolerance * previous:
-                break
-        centres = centres + rows.origin
-        inertia = float(_own_distances(x, centres, labels).sum(dtype=torch.float64))
-    return KMeansResult(centres, labels, inertia, iterations)
-
-
-def nearest_to_centres(x: Float[Tensor, "n d"], result: KMeansResult) -> Int64[Tensor, " k"]:
-    """For each cluster, the position of its member nearest the centre: ``k`` distinct rows.
-
-    Args:
-        x: ``n x d`` tensor that was clustered.
-        result: what `kmeans` returned for it.
-    """
-    distances = _own_distances(x, result.centres, result.labels)
-    return _nearest_members(result.labels, distances, len(result.centres))
-
-
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows seen from their mean ``o``: a common offset, however large, costs the distances few digits.
+    """Rows seen from their mean: a common offset, however large, costs the distances no digits.
 
-    The rows stay where they are. For a centre ``c`` relative to the mean,
+    The rows stay where they are. With ``c`` a centre relative to the mean ``o``,
     ``|x - o - c|^2 = |x - o|^2 + |c|^2 + 2 o.c - 2 x.c``, which needs no copy of ``x``.
     """
 
@@ -116,37 +56,97 @@ class _Rows:
         return self.x[positions] - self.origin
 
     def centre_terms(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, " k"]:
-        """``|c|^2 + 2 o.c``: the part of a squared distance that is the same for all rows."""
+        """``|c|^2 + 2 o.c``: the part of a squared distance that does not depend on the row."""
         return (centres * (centres + 2 * self.origin)).sum(1)
 
-    def distances_to(self, centres: Float[Tensor, "m d"]) -> Float[Tensor, "m n"]:
-        """Squared distances from a few centres to all rows."""
+    def distances_to(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, "k n"]:
+        """Squared distance from each centre to each row."""
         distances = torch.addmm(self.squared_norms, centres, self.x.T, alpha=-2)
         return distances.add_(self.centre_terms(centres)[:, None]).clamp_(min=0)
+
+
+def kmeans(
+    x: Float[Tensor, "n d"],
+    k: int,
+    generator: torch.Generator,
+    *,
+    max_iterations: int = 100,
+    tolerance: float = 1e-4,
+) -> KMeansResult:
+    """Partition rows into ``k`` non-empty clusters of small squared distance to their centres.
+
+    Lloyd's iteration (Lloyd 1982, "Least squares quantization in PCM") from a greedy k-means++ start (Arthur
+    and Vassilvitskii 2007, "k-means++: the advantages of careful seeding"). A cluster that loses its rows is
+    given the row farthest from its centre, so all are kept, also where rows coincide.
+
+    Args:
+        x: ``n x d`` tensor of rows, float32 or float64.
+        k: number of clusters, at most ``n``.
+        generator: CPU generator, the only source of randomness.
+        max_iterations: the most moves of the centres.
+        tolerance: stop when a move lowers the inertia by less than this fraction.
+
+    Raises:
+        ValueError: ``k`` is less than 1 or more than the number of rows.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
+        >>> kmeans(x, 2, torch.Generator().manual_seed(0)).inertia
+        1.0
+    """
+    if not 1 <= k <= len(x):
+        raise ValueError(
+            f"k-means: expected between 1 and {len(x)} clusters for x of {len(x)} rows, got k={k}"
+        )
+    if k == len(x):
+        return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
+    with torch.no_grad():
+        rows = _Rows.of(x)
+        centres = _greedy_seeds(rows, k, generator)
+        labels, inertia = _assign(rows, centres)
+        iterations = 0
+        while iterations < max_iterations:
+            iterations += 1
+            previous = inertia
+            centres = _means(rows, labels, k)
+            labels, inertia = _assign(rows, centres)
+            if previous - inertia <= tolerance * previous:
+                break
+        centres += rows.origin
+        inertia = float(_own_distances(x, centres, labels).sum(dtype=torch.float64))
+    return KMeansResult(centres, labels, inertia, iterations)
+
+
+def nearest_to_centres(x: Float[Tensor, "n d"], result: KMeansResult) -> Int64[Tensor, " k"]:
+    """For each cluster, the position of its member nearest the centre: ``k`` distinct rows.
+
+    Args:
+        x: ``n x d`` tensor that was clustered.
+        result: what `kmeans` returned for it.
+    """
+    distances = _own_distances(x, result.centres, result.labels)
+    return _nearest_members(result.labels, distances, len(result.centres))
 
 
 def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tensor, "k d"]:
     """Draw several rows by squared distance to the nearest seed; keep the one that lowers the sum most.
 
-    The candidates of several seeds are drawn at once, which makes their distances one wide matrix product.
-    Each is accepted, when its turn comes, with probability ``d_now / d_then``: rejection sampling, so the law
-    is exactly that of drawing for one seed at a time.
+    One seed at a time is bound by memory: candidates for several are drawn at once, so that their distances
+    are one matrix product. Later ones are accepted with probability ``d_now / d_then``, which leaves the law
+    exactly as if they had been drawn one seed at a time.
     """
-    trials = 2 + int(math.log(k))  # as many as in scikit-learn
-    widest = max(1, BLOCK_ELEMENTS // (trials * len(rows.x)))
+    trials = 2 + int(math.log(k))  # as in Arthur and Vassilvitskii's program and scikit-learn
+    widest = max(1, SEEDING_ELEMENTS // (len(rows.x) * trials))
     closest = torch.full_like(rows.squared_norms, math.inf)
-    law = torch.ones_like(closest)  # without a seed every row is as likely
+    law = torch.ones_like(closest)  # no seed yet: the first candidates are uniform
     seeds: list[Tensor] = []
     while len(seeds) < k:
-        # the law hardly changes while the seeds grow by a quarter, so few candidates are rejected
-        count = trials * min(1 + len(seeds) // 4, k - len(seeds), widest)
-        positions = _draw(law, _uniforms(count, generator, law.device))
-        luck, then, start = _uniforms(count, generator, law.device), closest[positions], 0
-        candidates = rows.as_centres(positions)
+        count = trials * min(1 + len(seeds) // 4, widest)  # the law changes slowly once there are many seeds
+        positions, luck = _draw(law, _uniforms(count, generator, law)), _uniforms(count, generator, law)
+        candidates, then, start = rows.as_centres(positions), closest[positions], 0
         distances = rows.distances_to(candidates)
         while len(seeds) < k:
-            rejected = luck * then > closest[positions]
-            accepted = start + (~rejected[start:]).nonzero()[:trials, 0]
+            accepted = (luck * then <= closest[positions])[start:].nonzero()[:trials, 0] + start
             if len(accepted) < trials:
                 break
             start = int(accepted[-1]) + 1
@@ -158,21 +158,21 @@ def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tens
     return torch.cat(seeds)
 
 
-def _uniforms(count: int, generator: torch.Generator, device: torch.device) -> Float[Tensor, " count"]:
-    return torch.rand(count, generator=generator, dtype=torch.float64).to(device)
+def _uniforms(count: int, generator: torch.Generator, like: Tensor) -> Float[Tensor, " count"]:
+    return torch.rand(count, generator=generator, dtype=torch.float64).to(like.device)
 
 
 def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tensor, " m"]:
     """Positions with probability proportional to ``law``, by inversion of its cumulative sum."""
     cumulative = law.cumsum(0, dtype=torch.float64)
-    # right=True passes over rows of probability 0; the clamp is for a law that is 0 everywhere
+    # right=True never returns a position of probability 0; the clamp is for a law that is 0 everywhere
     return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
 
 
 def _assign(rows: _Rows, centres: Float[Tensor, "k d"]) -> tuple[Int64[Tensor, " n"], float]:
-    """Nearest centre of each row and the inertia; empty clusters are refilled, which moves their centres."""
+    """Nearest centre of each row, and the inertia; empty clusters are refilled, which moves their centres."""
     terms = rows.centre_terms(centres)
-    # |x - o|^2 does not change which centre is nearest: it is added to the minima, not to the matrix
+    # |x - o|^2 is the same for all centres: left out of the matrix, added to the minima
     nearest = [
         torch.addmm(terms, block, centres.T, alpha=-2).min(1) for block in _blocks(rows.x, len(centres))
     ]
@@ -185,7 +185,7 @@ def _assign(rows: _Rows, centres: Float[Tensor, "k d"]) -> tuple[Int64[Tensor, "
 def _refill(rows: _Rows, centres: Tensor, labels: Tensor, distances: Tensor) -> None:
     """Move each empty cluster, in place, to one of the rows farthest from their centres.
 
-    Clusters keep their nearest row; the other rows are at least as many as empty clusters, as ``n >= k``.
+    Every cluster keeps its nearest row. The others number at least the empty clusters, because ``n >= k``.
     """
     empty = (labels.bincount(minlength=len(centres)) == 0).nonzero()[:, 0]
     if len(empty) == 0:
@@ -197,10 +197,10 @@ def _refill(rows: _Rows, centres: Tensor, labels: Tensor, distances: Tensor) -> 
 
 
 def _means(rows: _Rows, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:
-    """Mean row of each cluster. As bags of sorted rows: on CUDA `index_add_` sums in a different order each run."""
+    """Mean row of each cluster. Bags of sorted rows: unlike `index_add_`, the same sum each time on CUDA."""
     counts = labels.bincount(minlength=k)
-    starts = counts.cumsum(0) - counts
     members = labels.argsort(stable=True)
+    starts = counts.cumsum(0) - counts
     return torch.nn.functional.embedding_bag(members, rows.x, starts, mode="mean") - rows.origin
 
 
@@ -213,11 +213,11 @@ def _nearest_members(labels: Tensor, distances: Tensor, k: int) -> Int64[Tensor,
 
 
 def _own_distances(x: Tensor, centres: Tensor, labels: Tensor) -> Float[Tensor, " n"]:
-    """Squared distance from each row to its cluster's centre, as a difference: exactly 0 where they meet."""
+    """Squared distance from each row to the centre of its cluster, as a difference: exact where they meet."""
     blocks = zip(_blocks(x), _blocks(labels, x.shape[1]), strict=True)
     return torch.cat([(block - centres[own]).square_().sum(1) for block, own in blocks])
 
 
 def _blocks(rows: Tensor, width: int | None = None) -> tuple[Tensor, ...]:
-    """Split so that a block of rows times ``width`` (by default the row's own) stays bounded."""
+    """Split so that a block with ``width`` numbers a row (the row's own length if not given) is bounded."""
     return rows.split(max(1, BLOCK_ELEMENTS // (width or rows.shape[1])))
