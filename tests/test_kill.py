@@ -41,21 +41,23 @@ def test_killed_at_ten_random_moments(tmp_path):
 
     draw = random.Random(0)
     killed = 0
+    folder = tmp_path / "killed-0"
     while killed < KILLS:
-        trial = start(tmp_path / "killed")
+        trial = start(folder)
         # Between the first moment of work and a share of what is left, so that each start gets some way.
         delay = before_first_round * 0.9 + draw.uniform(0, duration / 4)
         try:
             trial.communicate(timeout=delay)
-            break  # it came to its end
         except subprocess.TimeoutExpired:
             trial.send_signal(signal.SIGKILL)
             trial.communicate()
             killed += 1
-    assert killed >= 3, "the trial ended before it could be killed"
+        else:  # it came to its end: the next kills are another trial's
+            assert rounds(folder) == rounds(tmp_path / "whole")
+            folder = tmp_path / f"killed-{killed}"
 
-    last = start(tmp_path / "killed")
+    last = start(folder)
     _, errors = last.communicate()
     assert last.returncode == 0, errors
-    assert rounds(tmp_path / "killed") == rounds(tmp_path / "whole")
-    assert not list((tmp_path / "killed").rglob("*.tmp"))
+    assert rounds(folder) == rounds(tmp_path / "whole")
+    assert not list(folder.rglob("*.tmp"))
