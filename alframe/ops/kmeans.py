@@ -139,23 +139,27 @@ def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tens
     widest = max(1, SEEDING_ELEMENTS // (len(rows.x) * trials))
     closest = torch.full_like(rows.squared_norms, math.inf)
     law = torch.ones_like(closest)  # no seed yet: the first candidates are uniform
-    seeds: list[Tensor] = []
-    while len(seeds) < k:
-        count = trials * min(1 + len(seeds) // 4, widest)  # the law changes slowly once there are many seeds
+    # one tensor for all seeds: small ones kept between the large blocks would fragment the heap by gigabytes
+    seeds, found = rows.x.new_empty(k, rows.x.shape[1]), 0
+    while found < k:
+        # the law changes slowly once there are many seeds
+        count = trials * min(1 + found // 4, k - found, widest)
         positions, luck = _draw(law, _uniforms(count, generator, law)), _uniforms(count, generator, law)
         candidates, then, start = rows.as_centres(positions), closest[positions], 0
         distances = rows.distances_to(candidates)
-        while len(seeds) < k:
-            accepted = (luck * then <= closest[positions])[start:].nonzero()[:trials, 0] + start
+        while found < k:
+            rejected = luck * then > closest[positions]  # so NaN is accepted, and the loop ends
+            accepted = (~rejected[start:]).nonzero()[:trials, 0] + start
             if len(accepted) < trials:
                 break
             start = int(accepted[-1]) + 1
             lowered = distances[accepted].minimum(closest)
             best = lowered.sum(1).argmin(keepdim=True)
             closest = lowered[best][0]
-            seeds.append(candidates[accepted[best]])
+            seeds[found] = candidates[accepted[best]][0]
+            found += 1
         law = closest
-    return torch.cat(seeds)
+    return seeds
 
 
 def _uniforms(count: int, generator: torch.Generator, like: Tensor) -> Float[Tensor, " count"]:

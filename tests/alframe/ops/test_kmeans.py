@@ -162,3 +162,11 @@ def test_the_device_does_not_change_the_quality():
     on_cpu, on_cuda = kmeans(x, 20, generator()), kmeans(x.cuda(), 20, generator())
     assert on_cuda.centres.device.type == "cuda"
     assert on_cuda.inertia == pytest.approx(on_cpu.inertia, rel=0.02)
+
+
+@pytest.mark.timeout(60)
+def test_rows_that_are_not_numbers_end_the_seeding():
+    """A comparison with NaN is false, and a seeding that waits for an acceptance waited forever."""
+    x = blobs()
+    x[3] = torch.nan
+    assert len(kmeans(x, 20, generator()).centres) == 20
