@@ -26,7 +26,7 @@ from alframe.recipe import Recipe
 if TYPE_CHECKING:
     from alframe.context import Context
     from alframe.data import Dataset
-    from alframe.geometry import Embeddings, Euclidean, Geometry
+    from alframe.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
     from alframe.metrics import Evaluation
@@ -45,9 +45,12 @@ _LAZY = {
     "Evaluation": "alframe.metrics",
     "Geometry": "alframe.geometry",
     "LabelledView": "alframe.views",
+    "OuterProduct": "alframe.geometry",
     "PoolView": "alframe.views",
     "QueryResult": "alframe.querying",
+    "SymmetricKL": "alframe.geometry",
     "TrainResult": "alframe.training",
+    "Vectors": "alframe.geometry",
     "load_dataset": "alframe.loading",
     "query": "alframe.querying",
 }
@@ -69,15 +72,18 @@ __all__ = [
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
+    "OuterProduct",
     "PluginError",
     "PluginInfo",
     "PoolView",
     "PresetInfo",
     "QueryResult",
     "Recipe",
+    "SymmetricKL",
     "TrainResult",
     "TrialError",
     "UsageError",
+    "Vectors",
     "hookimpl",
     "load_dataset",
     "option",

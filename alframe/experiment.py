@@ -16,7 +16,7 @@ from alframe.data import UNKNOWN, Dataset
 from alframe.errors import TrialError, UsageError
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
-from alframe.models import resolve_device
+from alframe.models import Classifier, resolve_device
 from alframe.pipeline import Pipeline
 from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
@@ -94,6 +94,33 @@ def trials(settings: Settings) -> list[TrialRun]:
     ]
 
 
+def suited(
+    planned: list[TrialRun], dataset: Dataset, registry: Registry
+) -> tuple[list[TrialRun], dict[str, str]]:
+    """Which of the trials can run with this network on these data.
+
+    Args:
+        planned: trials of one run.
+        dataset: its data set.
+        registry: where the network is looked up.
+
+    Returns:
+        The trials that can, and the reason of each strategy that is left out.
+
+    Raises:
+        UsageError: a strategy that was asked for by name can't.
+    """
+    settings = planned[0].settings
+    model = _build_model(settings, registry, dataset, planned[0].seed)
+    reasons = {}
+    for pipeline in settings.pipelines:
+        if reason := pipeline.why_unsuited(model, dataset.inputs):
+            if not settings.asks_for_all:
+                raise UsageError(reason)
+            reasons[pipeline.label] = reason
+    return [trial for trial in planned if trial.strategy not in reasons], reasons
+
+
 def load_data(settings: Settings) -> Dataset:
     """Loads the run's data set onto the run's device.
 
@@ -141,9 +168,7 @@ def run_trial(trial: TrialRun, dataset: Dataset, registry: Registry, listener: L
         return summary
     learner = ActiveLearner(
         dataset.hide_labels(),
-        build_model(
-            registry, settings.model.key, dataset, dataclasses.asdict(settings.model_options), trial.seed
-        ),
+        _build_model(settings, registry, dataset, trial.seed),
         trial.pipeline,
         seed=trial.seed,
         recipe=settings.recipe,
@@ -235,6 +260,12 @@ def initial_set(learner: ActiveLearner, oracle: Tensor, size: int, how: str) -> 
             turn[of_class] = torch.arange(int(of_class.sum()))
         order = order[turn.argsort(stable=True)]
     return order[:size]
+
+
+def _build_model(settings: Settings, registry: Registry, dataset: Dataset, seed: int) -> Classifier:
+    return build_model(
+        registry, settings.model.key, dataset, dataclasses.asdict(settings.model_options), seed
+    )
 
 
 def _environment(trial: TrialRun, learner: ActiveLearner) -> dict[str, Any]:

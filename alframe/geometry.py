@@ -6,13 +6,18 @@ combines with any embedder.
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-BLOCK_ELEMENTS = 1 << 24  # distances held at once, 64 MB in float32
+VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
+SKETCH_COLUMNS = 1024
+SMALLEST_PROBABILITY = 1e-12
+ROUNDINGS = 8  # of squared norms; squared distances below them are 0, as those of coinciding points
 
 
 @runtime_checkable
@@ -21,7 +26,7 @@ class Geometry(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, positions: Tensor) -> Geometry:
+    def __getitem__(self, positions: Tensor | slice) -> Geometry:
         """The points at ``positions``, in that order."""
         ...
 
@@ -34,6 +39,18 @@ class Geometry(Protocol):
         ...
 
 
+class Vectors(NamedTuple):
+    """Points as rows of a matrix, for who needs means of points.
+
+    Attributes:
+        x: ``n x d`` tensor.
+        exact: whether the distances between rows are those of the geometry.
+    """
+
+    x: Tensor
+    exact: bool
+
+
 class Euclidean:
     """Rows of a matrix under the Euclidean distance.
 
@@ -43,23 +60,139 @@ class Euclidean:
 
     def __init__(self, x: Float[Tensor, "n d"]) -> None:
         self.x = x
+        self._norms: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, positions: Tensor) -> Euclidean:
+    def __getitem__(self, positions: Tensor | slice) -> Euclidean:
         """The points at ``positions``, in that order."""
-        return Euclidean(self.x[positions])
+        part = Euclidean(self.x[positions])
+        part._norms = self.squared_norms()[positions]
+        return part
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared length of each row: ``n`` numbers."""
-        return torch.linalg.vecdot(self.x, self.x)
+        if self._norms is None:
+            self._norms = torch.linalg.vecdot(self.x, self.x)
+        return self._norms
 
     def squared_distances(self, other: Euclidean) -> Float[Tensor, "n m"]:
         """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
-        products = self.x @ other.x.T
-        distances = self.squared_norms()[:, None] + other.squared_norms() - 2 * products
-        return distances.clamp_(min=0)  # rounding can leave a small negative number
+        return _distances(self.x @ other.x.T, self.squared_norms(), other.squared_norms())
+
+    def vectors(self, generator: torch.Generator) -> Vectors:
+        """The rows themselves."""
+        return Vectors(self.x, exact=True)
+
+
+class OuterProduct:
+    """Outer products ``a_i b_i^T`` under the Euclidean distance, kept as their factors.
+
+    ``|a_i b_i^T - a_j b_j^T|^2 = |a_i|^2 |b_i|^2 + |a_j|^2 |b_j|^2 - 2 (a_i.a_j)(b_i.b_j)``, so the ``c d``
+    columns are never built.
+
+    Args:
+        a: ``n x c`` tensor of left factors.
+        b: ``n x d`` tensor of right factors.
+    """
+
+    def __init__(self, a: Float[Tensor, "n c"], b: Float[Tensor, "n d"]) -> None:
+        self.a = a
+        self.b = b
+        self._norms: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __getitem__(self, positions: Tensor | slice) -> OuterProduct:
+        """The points at ``positions``, in that order."""
+        part = OuterProduct(self.a[positions], self.b[positions])
+        part._norms = self.squared_norms()[positions]
+        return part
+
+    def squared_norms(self) -> Float[Tensor, " n"]:
+        """Squared Frobenius norm of each product: ``n`` numbers."""
+        if self._norms is None:
+            self._norms = torch.linalg.vecdot(self.a, self.a) * torch.linalg.vecdot(self.b, self.b)
+        return self._norms
+
+    def squared_distances(self, other: OuterProduct) -> Float[Tensor, "n m"]:
+        """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
+        products = (self.a @ other.a.T).mul_(self.b @ other.b.T)
+        return _distances(products, self.squared_norms(), other.squared_norms())
+
+    def vectors(self, generator: torch.Generator) -> Vectors:
+        """The products as rows of ``c d`` numbers, or a sketch of them where that is too much memory.
+
+        Above `VECTOR_ELEMENTS` numbers in all, the rows are random features of the product kernel (Kar and
+        Karnick, "Random feature maps for dot product kernels", AISTATS 2012), at most `SKETCH_COLUMNS` of
+        them: ``(S a_i) * (T b_i) / sqrt(k)`` with random signs ``S`` and ``T``, whose distances are right on
+        average, with a relative standard deviation of up to ``3 / sqrt(k)``.
+
+        Args:
+            generator: CPU generator of the signs.
+        """
+        n, c, d = len(self), self.a.shape[1], self.b.shape[1]
+        if n * c * d <= VECTOR_ELEMENTS:
+            return Vectors((self.a[:, :, None] * self.b[:, None, :]).reshape(n, c * d), exact=True)
+        k = max(1, min(SKETCH_COLUMNS, VECTOR_ELEMENTS // n))
+        left, right = (self.a @ _signs(c, k, generator, self.a), self.b @ _signs(d, k, generator, self.b))
+        return Vectors(left.mul_(right).div_(math.sqrt(k)), exact=False)
+
+
+class SymmetricKL:
+    """Distributions compared by their symmetric Kullback-Leibler divergence, which is the squared distance.
+
+    ``KL(p||q)/2 + KL(q||p)/2``, in nats. The origin is the uniform distribution.
+
+    Args:
+        p: ``n x c`` tensor of probabilities; those below 1e-12 count as 1e-12.
+    """
+
+    def __init__(self, p: Float[Tensor, "n c"]) -> None:
+        self.p = p.clamp(min=SMALLEST_PROBABILITY)
+        self._log_p = self.p.log()
+        self._negentropy = torch.linalg.vecdot(self.p, self._log_p)
+
+    def __len__(self) -> int:
+        return len(self.p)
+
+    def __getitem__(self, positions: Tensor | slice) -> SymmetricKL:
+        """The points at ``positions``, in that order."""
+        part = copy.copy(self)
+        part.p, part._log_p = self.p[positions], self._log_p[positions]
+        part._negentropy = self._negentropy[positions]
+        return part
+
+    def squared_norms(self) -> Float[Tensor, " n"]:
+        """Divergence of each distribution from the uniform one: ``n`` numbers."""
+        return (self._negentropy - self._log_p.mean(dim=1)).div_(2).clamp_(min=0)
+
+    def squared_distances(self, other: SymmetricKL) -> Float[Tensor, "n m"]:
+        """Divergence from each distribution of ``other``, an ``n x m`` tensor; never negative."""
+        crossed = (self.p @ other._log_p.T).addmm_(self._log_p, other.p.T)
+        above = 1 + _relative_error(self.p)  # negentropies are negative
+        sums = crossed.neg_().add_((above * self._negentropy)[:, None]).add_(above * other._negentropy)
+        return sums.div_(2).clamp_(min=0)
+
+    def vectors(self, generator: torch.Generator) -> Vectors:
+        """``sqrt(2 p)``: squared distances between rows are the divergence to second order (Hellinger)."""
+        return Vectors((2 * self.p).sqrt_(), exact=False)
+
+
+def _distances(products: Tensor, norms: Tensor, other_norms: Tensor) -> Tensor:
+    """``norms + other_norms - 2 products``, in place, and 0 for what rounding can't tell from 0."""
+    below = 1 - _relative_error(products)
+    return products.mul_(-2).add_((below * norms)[:, None]).add_(below * other_norms).clamp_(min=0)
+
+
+def _relative_error(values: Tensor) -> float:
+    return ROUNDINGS * torch.finfo(values.dtype).eps
+
+
+def _signs(rows: int, columns: int, generator: torch.Generator, like: Tensor) -> Tensor:
+    return (2.0 * torch.randint(2, (rows, columns), generator=generator) - 1).to(like)
 
 
 class Embeddings(NamedTuple):

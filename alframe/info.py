@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alframe.models import Classifier
 
 API_VERSION = 1
+NEEDS = ("dropout", "network")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,9 @@ class PluginInfo:
         reference: the paper, as "Authors, venue year, arXiv number".
         options: a frozen dataclass of options (see `alframe.option`), or None.
         uses: stages borrowed from other plugins without code, as ``{"select": "coreset"}``.
+        aliases: other names that ``--strategy`` takes for it.
+        needs: what it can't work without: ``"dropout"``, a network with Dropout layers; ``"network"``, the
+            whole network and inputs that a gradient can change, as images are.
         api: the `API_VERSION` that the plugin was written for.
     """
 
@@ -34,6 +38,8 @@ class PluginInfo:
     reference: str = ""
     options: type = NoOptions
     uses: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     api: int = API_VERSION
 
 

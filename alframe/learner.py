@@ -42,7 +42,7 @@ class ActiveLearner:
         registry: where plugins are looked up; the installed ones by default.
 
     Raises:
-        UsageError: a name or a value that can't be used.
+        UsageError: a name or a value that can't be used, or a strategy that does not suit network or data.
 
     Example:
         >>> import alframe
@@ -85,6 +85,8 @@ class ActiveLearner:
             self._test = (dataset.test_inputs.to(self.device), dataset.test_targets.to(self.device))
         if isinstance(model, str):
             model = build_model(registry, model, dataset, model_options or {}, seed)
+        if reason := self.pipeline.why_unsuited(model, dataset.inputs):
+            raise UsageError(reason)
         self.model = model.to(self.device).eval()
         self._initial_state = initial_state(self.model)
         known = (dataset.targets != UNKNOWN).cpu()

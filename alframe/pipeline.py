@@ -15,7 +15,7 @@ from alframe.context import Context
 from alframe.errors import PluginError, TrialError, UsageError
 from alframe.geometry import Geometry
 from alframe.hookspecs import STAGES
-from alframe.models import Classifier
+from alframe.models import Classifier, dropout_modules
 from alframe.options import build
 from alframe.recipe import Recipe
 from alframe.registry import Plugin, Registry
@@ -99,7 +99,8 @@ class Pipeline:
     ) -> None:
         self._registry = registry
         self.strategy = registry.plugin(strategy, "strategy")
-        self.asked_for = strategy
+        names = (self.strategy.name, self.strategy.key)
+        self.asked_for = strategy if strategy in names else self.strategy.name  # one folder for all aliases
         self._asked = dict(stages or {})
         self.providers: dict[str, Plugin] = {}
         for stage in STAGES:
@@ -173,6 +174,25 @@ class Pipeline:
             )
         model.eval()
         return result
+
+    def why_unsuited(self, model: Classifier, inputs: Tensor) -> str:
+        """Why this strategy can't work with a network and data, and what to do; "" when it can.
+
+        Args:
+            model: the network.
+            inputs: samples.
+        """
+        for plugin in self.providers.values():
+            for need in plugin.info.needs:
+                if need == "dropout" and not dropout_modules(model):
+                    return (
+                        f"{plugin.name} needs a network with dropout: one with a Dropout layer whose rate is "
+                        "above 0, e.g. `-o model.dropout=0.5`"
+                    )
+                if need == "network" and not inputs.is_floating_point():
+                    kind = str(inputs.dtype).removeprefix("torch.")
+                    return f"{plugin.name} needs inputs that a gradient can change, and these are {kind}"
+        return ""
 
     def query(self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState) -> Selection:
         """Chooses ``n`` of the unlabelled pool.

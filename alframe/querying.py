@@ -87,7 +87,8 @@ def query(
         (5, 0)
     """
     registry = registry or installed()
-    pipeline = Pipeline(registry, strategy, stages, _by_plugin(strategy, options or {}))
+    name = registry.plugin(strategy, "strategy").name
+    pipeline = Pipeline(registry, strategy, stages, _by_plugin(name, options or {}))
     on = resolve_device(device)
     pool = _matrix(features, "features", on)
     labelled = _matrix(pool[:0] if labelled_features is None else labelled_features, "labelled_features", on)
@@ -104,7 +105,11 @@ def query(
         torch.cuda.synchronize(on)
     start = time.perf_counter()
     selection = pipeline.query(
-        FeatureRows(pool, module), FeatureRows(labelled, module), targets, min(n, len(pool)), state
+        FeatureRows(pool, module, seed),
+        FeatureRows(labelled, module, seed),
+        targets,
+        min(n, len(pool)),
+        state,
     )
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
@@ -120,8 +125,7 @@ def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str,
     """A nested dictionary is meant for the plugin it names, all else for the strategy."""
     own = {key: value for key, value in options.items() if not isinstance(value, Mapping)}
     named = {key: dict(value) for key, value in options.items() if isinstance(value, Mapping)}
-    short = strategy.rpartition("/")[2]
-    return named | {short: named.get(short, {}) | own}
+    return named | {strategy: named.get(strategy, {}) | own}
 
 
 def _matrix(values: Any, name: str, device: torch.device) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -16,12 +17,13 @@ import pluggy
 from alframe import defaults, hookspecs
 from alframe.errors import AlframeError, PluginError, UsageError, unknown_name
 from alframe.hookspecs import PROJECT, STAGES
-from alframe.info import API_VERSION, DatasetInfo, ModelInfo, PluginInfo, PresetInfo
+from alframe.info import API_VERSION, NEEDS, DatasetInfo, ModelInfo, PluginInfo, PresetInfo
 from alframe.options import check_declaration
 from alframe.sections import SECTIONS
 
 GROUP = PROJECT
 OWN_DISTRIBUTION = "alframe"
+ALL = "all"  # in place of a strategy's name
 DISABLE_VARIABLE = "ALFRAME_DISABLE_PLUGINS"
 RESOURCES = {
     "data set": ("alframe_datasets", DatasetInfo, "See `alframe list-datasets`."),
@@ -147,6 +149,8 @@ class Registry:
     def _accept(self, module: Any, name: str, distribution: str, version: str) -> Plugin:
         if name in SECTIONS:
             raise PluginError(f"the name {name!r} is taken by a section of the configuration file")
+        if name == ALL:
+            raise PluginError(f"the name {name!r} means every strategy")
         rehearsal = _new_manager()  # a failed registration leaves traces, so it fails elsewhere first
         rehearsal.register(module)
         rehearsal.check_pending()
@@ -168,17 +172,24 @@ class Registry:
         usable = (plugin for plugin in self.plugins if not plugin.problem and plugin.is_strategy)
         return sorted(usable, key=lambda plugin: plugin.name)
 
+    @property
+    def strategy_names(self) -> list[str]:
+        """A name for each usable strategy that means no other: ``distribution/name`` where two share one."""
+        taken = collections.Counter(plugin.name for plugin in self.plugins)
+        return [p.name if taken[p.name] == 1 else p.key for p in self.strategies]
+
     def plugin(self, name: str, what: str = "plugin") -> Plugin:
-        """Finds a usable plugin by ``name`` or ``distribution/name``.
+        """Finds a usable plugin by ``name``, ``distribution/name``, or else an alias.
 
         Raises:
             UsageError: no such plugin, a disabled one, or two of that name.
             PluginError: the plugin is broken.
         """
-        named = [plugin for plugin in self.plugins if name in (plugin.name, plugin.key)]
+        named = self.named(name)
         if not named:
-            known = [p.name for p in (self.strategies if what == "strategy" else self.plugins)]
-            raise unknown_name(what, name, known, "See `alframe list-strategies`.")
+            known = self.strategies if what == "strategy" else self.plugins
+            names = [known_as for plugin in known for known_as in (plugin.name, *plugin.info.aliases)]
+            raise unknown_name(what, name, names, "See `alframe list-strategies`.")
         if len(named) > 1:
             raise _conflict(what, name, [(plugin.key, plugin.provider) for plugin in named])
         plugin = named[0]
@@ -187,6 +198,12 @@ class Registry:
         if plugin.problem:
             raise PluginError(f"plugin {name!r} ({plugin.provider}): {plugin.problem}") from plugin.cause
         return plugin
+
+    def named(self, name: str) -> list[Plugin]:
+        """The plugins, usable or not, that ``name`` may mean; a name comes before an alias."""
+        return [plugin for plugin in self.plugins if name in (plugin.name, plugin.key)] or [
+            plugin for plugin in self.plugins if name in plugin.info.aliases
+        ]
 
     def offers(self, what: str) -> list[Offer[Any]]:
         """Every usable resource of a kind: ``"data set"``, ``"model"`` or ``"preset"``."""
@@ -296,6 +313,8 @@ def _info(module: Any) -> PluginInfo:
         raise PluginError(f"needs a newer alframe: plugin API {info.api}, this one has {API_VERSION}")
     if unknown := set(info.uses) - set(STAGES):
         raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
+    if unknown := set(info.needs) - set(NEEDS):
+        raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
     check_declaration(info.options)
     return info
 

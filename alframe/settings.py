@@ -19,7 +19,7 @@ from alframe.info import DatasetInfo, ModelInfo
 from alframe.options import build
 from alframe.pipeline import Pipeline
 from alframe.recipe import Recipe
-from alframe.registry import Offer, Registry
+from alframe.registry import ALL, Offer, Registry
 from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
 
 Sections = dict[str, dict[str, Any]]
@@ -52,6 +52,11 @@ class Settings:
     stages: Mapping[str, str]
     plugin_options: Mapping[str, Mapping[str, Any]]
     pipelines: tuple[Pipeline, ...]
+
+    @property
+    def asks_for_all(self) -> bool:
+        """Whether every strategy that suits the data and the network was asked for."""
+        return ALL in self.run.strategy
 
     @property
     def location(self) -> str:
@@ -94,9 +99,10 @@ class Settings:
             pipelines: the strategies to describe; all of them by default.
             seeds: the seeds to name; all of them by default.
         """
+        everything = pipelines is None and self.asks_for_all
         pipelines = pipelines or self.pipelines
         run = dataclasses.asdict(self.run) | {
-            "strategy": [pipeline.asked_for for pipeline in pipelines],
+            "strategy": [ALL] if everything else [pipeline.asked_for for pipeline in pipelines],
             "seeds": list(seeds or self.run.seeds),
         }
         sections: Sections = {
@@ -159,8 +165,19 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
         recipe=recipe,
         stages=stages,
         plugin_options=given,
-        pipelines=tuple(Pipeline(registry, name, stages, given) for name in run.strategy),
+        pipelines=_pipelines(registry, run.strategy, stages, given),
     )
+
+
+def _pipelines(
+    registry: Registry, names: tuple[str, ...], stages: Mapping[str, str], options: Sections
+) -> tuple[Pipeline, ...]:
+    """One a strategy, however often and by whichever name it was asked for."""
+    expanded: list[str] = []
+    for name in names:
+        expanded += registry.strategy_names if name == ALL else [name]
+    pipelines = [Pipeline(registry, name, stages, options) for name in expanded]
+    return tuple({pipeline.strategy.key: pipeline for pipeline in pipelines}.values())
 
 
 def read_toml(path: Path) -> Sections:

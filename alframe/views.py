@@ -15,10 +15,10 @@ from torch import Tensor
 from alframe.errors import AlframeError, UsageError
 from alframe.geometry import Geometry
 from alframe.models import Classifier, dropout_modules
+from alframe.ops.blocks import by_blocks
 from alframe.seeds import global_stream
 
 BATCH_SIZE = 1024  # rows that pass through the network at once
-BLOCK_ROWS = 1 << 15  # rows of features that pass through the head at once
 
 
 class UnknownLabelsError(AlframeError):
@@ -42,7 +42,7 @@ class Rows(Protocol):
         """``n x C`` logits of a block of features."""
         ...
 
-    def mc_logits(self, features: Callable[[], Tensor], step: int) -> Tensor:
+    def mc_logits(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """``n x C`` logits of one pass with dropout switched on; ``features()`` gives the cached ones."""
         ...
 
@@ -83,7 +83,7 @@ class NetworkRows:
         return logits
 
     @torch.no_grad()
-    def mc_logits(self, features: Callable[[], Tensor], step: int) -> Tensor:
+    def mc_logits(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """One Monte Carlo dropout pass; only Dropout layers change mode, batch statistics do not move."""
         layers = dropout_modules(self._model)
         if not layers:
@@ -97,7 +97,7 @@ class NetworkRows:
         try:
             with global_stream(self._seed, "dropout", step, device=self._inputs.device):
                 if same_features:
-                    return _by_blocks(lambda block: self._model.head(self._model.dropout(block)), features())
+                    return by_blocks(lambda block: self._model.head(self._model.dropout(block)), features())
                 return torch.cat([self._model(batch) for batch in self.inputs(BATCH_SIZE)])
         finally:
             for layer in layers:
@@ -110,11 +110,13 @@ class FeatureRows:
     Args:
         features: ``n x D`` tensor.
         head: maps features to logits, or None.
+        seed: seed of the dropout masks of Monte Carlo passes.
     """
 
-    def __init__(self, features: Tensor, head: torch.nn.Module | None) -> None:
+    def __init__(self, features: Tensor, head: torch.nn.Module | None, seed: int = 0) -> None:
         self._features = features
         self._head = head
+        self._seed = seed
 
     def __len__(self) -> int:
         return len(self._features)
@@ -138,15 +140,16 @@ class FeatureRows:
         logits: Tensor = self._head(features)
         return logits
 
-    def mc_logits(self, features: Callable[[], Tensor], step: int) -> Tensor:
-        """There is no network whose dropout could be switched on."""
-        raise UsageError(
-            "this strategy needs a network with dropout: use alframe.ActiveLearner or `alframe run`"
-        )
+    @torch.no_grad()
+    def mc_logits(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
+        """One pass of the head on features of which a share of ``dropout`` is dropped."""
 
+        def block_logits(block: Tensor) -> Tensor:
+            kept = torch.rand_like(block) >= dropout  # on the CPU five times faster than torch.dropout
+            return self.logits((block * kept).div_(1 - dropout))
 
-def _by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    return torch.cat([function(block) for block in rows.split(BLOCK_ROWS)])
+        with global_stream(self._seed, "dropout", step, device=self._features.device):
+            return by_blocks(block_logits, features())
 
 
 class View:
@@ -176,24 +179,25 @@ class View:
     @functools.cached_property
     def logits(self) -> Tensor:
         """``n x C`` tensor of logits."""
-        return _by_blocks(self._rows.logits, self.features)
+        return by_blocks(self._rows.logits, self.features)
 
     @functools.cached_property
     def probs(self) -> Tensor:
         """``n x C`` tensor of class probabilities."""
         return self.logits.softmax(dim=1)
 
-    def mc_probs(self, passes: int) -> Iterator[Tensor]:
+    def mc_probs(self, passes: int, dropout: float = 0.5) -> Iterator[Tensor]:
         """Class probabilities under Monte Carlo dropout, one ``n x C`` tensor a pass, never kept.
 
         Args:
             passes: number of passes, each with its own dropout masks.
+            dropout: share of the features dropped in `alframe.query`; a network's layers keep their own.
 
         Raises:
             UsageError: the network has no dropout.
         """
         for step in range(passes):
-            yield self._rows.mc_logits(lambda: self.features, step).softmax(dim=1)
+            yield self._rows.mc_logits(lambda: self.features, step, dropout).softmax(dim=1)
 
     @functools.cached_property
     def embedding(self) -> Geometry:

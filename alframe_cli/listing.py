@@ -87,6 +87,8 @@ def strategy_as_data(plugin: Plugin) -> dict[str, Any]:
         "name": plugin.name,
         "stages": list(plugin.stages),
         "uses": dict(plugin.info.uses),
+        "aliases": list(plugin.info.aliases),
+        "needs": list(plugin.info.needs),
         "summary": plugin.info.summary,
         "reference": plugin.info.reference,
         "distribution": plugin.distribution,

@@ -35,7 +35,9 @@ FLAGS = {  # the key of the configuration that each flag stands for
 
 
 @click.command(epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.")
-@click.option("--strategy", type=NameList(), help="Strategies, see list-strategies.  [default: alfamix]")
+@click.option(
+    "--strategy", type=NameList(), help="Strategies, see list-strategies, or all.  [default: alfamix]"
+)
 @click.option("--dataset", metavar="NAME", help="Data set, see list-datasets.  [default: digits]")
 @click.option(
     "--data-dir", metavar="DIR", envvar="ALFRAME_DATA_DIR", help="Folder of data sets.  [default: data]"
@@ -99,7 +101,7 @@ def run(
     alframe run --strategy alfamix,margin,random --seeds 1-10 --rounds 5
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     """
-    from alframe.experiment import trials
+    from alframe.experiment import load_data, suited, trials
     from alframe.registry import installed
     from alframe.runs import require_writable
     from alframe.settings import merge, read_toml, resolve
@@ -120,16 +122,27 @@ def run(
         click.echo(tomli_w.dumps(settings.sections()), nl=False)
         return 0
     planned = trials(settings)
+    if dry_run and not settings.asks_for_all:
+        _print_plan(planned, as_json)
+        return 0
+    if not dry_run:
+        require_writable(Path(settings.run.out))
+    dataset = load_data(settings)
+    planned, left_out = suited(planned, dataset, registry)
+    if settings.asks_for_all and not quiet:
+        broken = {name: reason for name, _, reason in registry.problems()}
+        for name, reason in {**left_out, **broken}.items():
+            click.echo(f"note: {name} is left out: {reason}", err=True)
     if dry_run:
         _print_plan(planned, as_json)
         return 0
-    require_writable(Path(settings.run.out))
     for name in [] if quiet else settings.unused_sections():
         click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
     return _run(
         registry,
         settings,
         planned,
+        dataset,
         force=force,
         as_json=as_json,
         display=display,
@@ -155,6 +168,7 @@ def _run(
     registry: Any,
     settings: Any,
     planned: list[Any],
+    dataset: Any,
     *,
     force: bool,
     as_json: bool,
@@ -163,12 +177,11 @@ def _run(
     verbose: bool,
 ) -> int:
     from alframe.errors import TrialError
-    from alframe.experiment import load_data, run_trial
+    from alframe.experiment import run_trial
     from alframe.runs import TrialFolder
     from alframe_cli.display import make_display
     from alframe_cli.results import print_results
 
-    dataset = load_data(settings)
     done = []
     failed = []
     with make_display(display, quiet, len(planned), settings.run.rounds + 1) as shown:

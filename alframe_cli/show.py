@@ -19,6 +19,10 @@ DEFAULTS = {
     "score": "none",
     "select": "the highest scores; without scores, uniformly at random",
 }
+NEEDS = {
+    "dropout": "a network with dropout",
+    "network": "the whole network, and inputs that a gradient can change",
+}
 OPTION_SECTION = {"data set": "data", "model": "model"}
 
 
@@ -28,7 +32,7 @@ OPTION_SECTION = {"data set": "data", "model": "model"}
 def show(name: str, as_json: bool) -> None:
     """Show NAME: what it is, where it comes from, and its options."""
     registry = installed()
-    plugins = [p for p in registry.plugins if name in (p.name, p.key)]
+    plugins = registry.named(name)
     offers = [(kind, offer) for kind in RESOURCES for offer in registry.offers(kind) if offer.name == name]
     if not (plugins or offers or name in SECTIONS):
         known = {p.name for p in registry.plugins} | {
@@ -57,6 +61,10 @@ def show(name: str, as_json: bool) -> None:
 def _show_plugin(plugin: Plugin) -> None:
     kind = "strategy" if plugin.is_strategy else "plugin"
     _show_head(kind, plugin.name, plugin.info.summary, plugin.info.reference, plugin)
+    if plugin.info.aliases:
+        click.echo(f"also called {', '.join(plugin.info.aliases)}")
+    if plugin.info.needs:
+        click.echo(f"needs {', '.join(NEEDS[need] for need in plugin.info.needs)}")
     if plugin.problem:
         click.echo(f"can't be used: {plugin.problem}")
         return

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
+from alframe.ops.nearest import eligible, lower_to_nearest
 
-__all__ = ["KMeansResult", "kmeans", "nearest_to_centres"]
+__all__ = [
+    "KMeansResult",
+    "by_blocks",
+    "eligible",
+    "kmeans",
+    "lower_to_nearest",
+    "nearest_to_centres",
+    "row_blocks",
+    "rows_per_block",
+]

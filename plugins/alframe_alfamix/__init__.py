@@ -47,6 +47,7 @@ def alframe_info() -> PluginInfo:
         summary="samples that flip when mixed with labelled features, one a cluster",
         reference="Parvaneh et al., CVPR 2022, arXiv 2203.07034",
         options=Options,
+        aliases=("AlphaMixSampling",),
     )
 
 
@@ -90,4 +91,7 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Optio
     else:
         chosen = candidates(scores, n, options.cap, options.growth)
     ctx.log("candidates", len(chosen))
-    return one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)
+    picks, exact = one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)
+    if not exact:
+        ctx.log("approximate_vectors", 1)
+    return picks

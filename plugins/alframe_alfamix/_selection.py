@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from alframe import Euclidean, Geometry, UsageError
+from alframe import Geometry, UsageError
 from alframe.ops import kmeans, nearest_to_centres
 from alframe_alfamix._alfamix import flip_thresholds
 from alframe_alfamix._steps import flip_thresholds_by_steps, growing_caps
@@ -37,8 +37,11 @@ def _bias(head: nn.Linear) -> Tensor | None:
 
 def one_a_cluster(
     embedding: Geometry, candidates: Tensor, scores: Tensor | None, n: int, generator: torch.Generator
-) -> Tensor:
-    """Positions of up to ``n`` candidates: all of them, or the nearest to each of ``n`` k-means centres.
+) -> tuple[Tensor, bool]:
+    """Up to ``n`` candidates: all of them, or the nearest to each of ``n`` k-means centres.
+
+    k-means clusters vectors. Those of an `OuterProduct` are built within the bound that the geometry states,
+    and sketched beyond it; those of `SymmetricKL` approximate its distances.
 
     Args:
         embedding: the pool's ``N`` points.
@@ -47,15 +50,22 @@ def one_a_cluster(
         n: the budget.
         generator: CPU generator.
 
+    Returns:
+        Positions in the pool, and whether the distances clustered were exactly those of the embedding.
+
     Raises:
-        UsageError: the embedding is no set of vectors.
+        UsageError: the embedding's geometry has no vectors.
     """
+    exact = True
     if len(candidates) > n:
         points = embedding[candidates]
-        if not isinstance(points, Euclidean):
-            raise UsageError(f"alfamix clusters vectors, and the embedding is {type(embedding).__name__}")
-        clusters = kmeans(points.x, n, generator)
-        candidates = candidates[nearest_to_centres(points.x, clusters)]
-    if scores is None:
-        return candidates
-    return candidates[scores[candidates].argsort(descending=True, stable=True)]
+        if not hasattr(points, "vectors"):
+            raise UsageError(
+                "alfamix clusters vectors, and the embedding's geometry "
+                f"{type(embedding).__name__} offers none"
+            )
+        x, exact = points.vectors(generator)
+        candidates = candidates[nearest_to_centres(x, kmeans(x, n, generator))]
+    if scores is not None:
+        candidates = candidates[scores[candidates].argsort(descending=True, stable=True)]
+    return candidates, exact

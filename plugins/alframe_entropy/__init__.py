@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
-    return PluginInfo(summary="largest entropy of the prediction first", reference="Settles, 2009")
+    return PluginInfo(
+        summary="largest entropy of the prediction first",
+        reference="Settles, 2009",
+        aliases=("EntropySampling",),
+    )
 
 
 @hookimpl

@@ -9,4 +9,4 @@ from alframe import PluginInfo, hookimpl
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
-    return PluginInfo(summary="uniformly at random: the baseline")
+    return PluginInfo(summary="uniformly at random: the baseline", aliases=("RandomSampling",))

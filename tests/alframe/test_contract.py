@@ -64,7 +64,7 @@ def test_picks(answer, message):
         (Embeddings(torch.zeros(3, 2), torch.zeros(2, 2)), r"\[1, E\] for the labelled, got 2 points"),
         (Embeddings(torch.zeros(3), torch.zeros(1, 2)), r"shape \[3\]"),
         (Embeddings("x", torch.zeros(1, 2)), "got str"),
-        (Embeddings(torch.full((3, 2), torch.nan), torch.zeros(1, 2)), "without NaN"),
+        (Embeddings(torch.full((3, 2), torch.nan), torch.zeros(1, 2)), "finite squared norms"),
     ],
 )
 def test_embeddings(answer, message):

@@ -1,9 +1,21 @@
 import dataclasses
+import re
 
 import pytest
 import torch
+from torch import nn
 
-from alframe import Embeddings, PluginError, PluginInfo, TrialError, UsageError, hookimpl, option
+from alframe import (
+    ActiveLearner,
+    Classifier,
+    Embeddings,
+    PluginError,
+    PluginInfo,
+    TrialError,
+    UsageError,
+    hookimpl,
+    option,
+)
 from alframe.pipeline import Pipeline, RoundState
 from alframe.views import FeatureRows
 
@@ -255,3 +267,25 @@ def test_wrappers_stay_around_the_chosen_provider(bare_registry, add, ask):
     bare_registry.register(Negating(), "negating")
     add("mine", score=by_position)
     assert ask("mine").picks.tolist() == [0, 1, 2, 3, 4]
+
+
+class TestNeeds:
+    @pytest.mark.parametrize(
+        ("strategy", "stages", "dropout", "dtype", "reason"),
+        [
+            ("bald", {}, 0.0, torch.float32, r"bald needs a network with dropout: .*`-o model.dropout=0.5`"),
+            ("bald", {}, 0.5, torch.float32, ""),
+            ("bald", {"score": "margin"}, 0.0, torch.float32, ""),
+            ("random", {"score": "bald"}, 0.0, torch.float32, "bald needs"),
+            ("deepfool", {}, 0.0, torch.int64, "deepfool needs inputs that a gradient can change.*int64"),
+            ("deepfool", {}, 0.0, torch.float32, ""),
+        ],
+    )
+    def test_what_a_strategy_needs(self, registry, strategy, stages, dropout, dtype, reason):
+        model = Classifier(nn.Flatten(), nn.Linear(3, 2), dropout)
+        found = Pipeline(registry, strategy, stages).why_unsuited(model, torch.zeros(2, 3, dtype=dtype))
+        assert re.search(reason, found) if reason else found == ""
+
+    def test_a_learner_says_so_before_anything_is_labelled(self, registry, toy):
+        with pytest.raises(UsageError, match="bald needs a network with dropout"):
+            ActiveLearner(toy.hide_labels(), "mlp", "bald", registry=registry)

@@ -270,3 +270,58 @@ def test_discovery_imports_no_torch():
 
 def test_every_entry_point_is_loaded_as_it_is_installed(registry):
     assert {e.name for e in metadata.entry_points(group="alframe")} <= {p.name for p in registry.plugins}
+
+
+ALIASES = {
+    "RandomSampling": "random",
+    "EntropySampling": "entropy",
+    "BALDDropout": "bald",
+    "CoreSet": "coreset",
+    "AdversarialDeepFool": "deepfool",
+    "BadgeSampling": "badge",
+    "CDALSampling": "cdal",
+    "GCNSampling": "coregcn",
+    "AlphaMixSampling": "alfamix",
+}
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_the_names_of_the_authors_program_resolve(registry, alias, name):
+    assert registry.plugin(alias, "strategy").name == name
+
+
+def test_a_name_comes_before_an_alias_and_two_of_one_alias_are_not_guessed_between(
+    bare_registry, make_plugin
+):
+    def plugin(*aliases):
+        return make_plugin(alframe_info=lambda: PluginInfo(summary="x", aliases=aliases))
+
+    for name, *aliases in (("one", "shared"), ("two", "shared", "one")):
+        bare_registry.register(plugin(*aliases), name)
+    assert bare_registry.plugin("one").name == "one"
+    with pytest.raises(UsageError, match=r"2 plugins offer the plugin 'shared': local/one .* local/two"):
+        bare_registry.plugin("shared")
+
+
+def test_an_alias_is_suggested(registry):
+    with pytest.raises(UsageError, match="CoreSet"):
+        registry.plugin("CorSet", "strategy")
+
+
+def test_needs_must_be_known(bare_registry, make_plugin):
+    hooks = {"alframe_info": lambda: PluginInfo(summary="x", needs=("coffee",))}
+    plugin = bare_registry.register(make_plugin(**hooks), "tired")
+    assert plugin.problem == "needs names ['coffee']; there are dropout, network"
+
+
+def test_all_is_no_name(bare_registry, good):
+    assert "means every strategy" in bare_registry.register(good, "all").problem
+
+
+def test_names_of_all_strategies_mean_one_each(make_plugin):
+    entries = [
+        Entry(name, lambda: make_plugin(), distribution)
+        for name, distribution in (("a", "x"), ("b", "x"), ("a", "y"))
+    ]
+    registry = Registry(entry_points=entries)
+    assert registry.strategy_names == ["x/a", "y/a", "b"]

@@ -135,3 +135,18 @@ def test_safe_names():
     assert safe_name("npz:a b/c+x=0.1") == "npz-a-b-c+x=0.1"
     assert len(safe_name("x" * 500)) < 130
     assert safe_name("x" * 500) != safe_name("x" * 501)
+
+
+def test_all_is_every_strategy_once(registry):
+    settings = resolve(registry, {"run": {"strategy": ["all", "alfamix"]}})
+    assert [p.label for p in settings.pipelines] == [plugin.name for plugin in registry.strategies]
+    assert settings.asks_for_all
+    sections = settings.sections()
+    assert sections["run"]["strategy"] == ["all"]
+    assert [p.label for p in resolve(registry, sections).pipelines] == [p.label for p in settings.pipelines]
+    assert settings.sections(settings.pipelines[:1])["run"]["strategy"] == ["alfamix"]
+
+
+def test_a_strategy_and_its_alias_are_one_folder(registry):
+    settings = resolve(registry, {"run": {"strategy": ["CoreSet", "coreset", "RandomSampling"]}})
+    assert [p.label for p in settings.pipelines] == ["coreset", "random"]

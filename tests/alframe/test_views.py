@@ -40,7 +40,7 @@ def test_nothing_is_computed_until_read_and_then_once(linear_model, inputs, coun
 def test_batches_do_not_change_the_numbers(linear_model, inputs, monkeypatch):
     whole = view_of(linear_model, inputs).probs
     monkeypatch.setattr("alframe.views.BATCH_SIZE", 7)
-    monkeypatch.setattr("alframe.views.BLOCK_ROWS", 4)
+    monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 12)
     torch.testing.assert_close(view_of(linear_model, inputs).probs, whole)
 
 
@@ -124,5 +124,22 @@ class TestFeaturesAlone:
             _ = pool.probs
         with pytest.raises(UsageError, match="needs the network and its inputs"):
             pool.inputs()
-        with pytest.raises(UsageError, match="needs a network with dropout"):
+        with pytest.raises(UsageError, match=r"pass head=\(W, b\)"):
             next(pool.mc_probs(2))
+
+    def test_dropout_applies_to_the_features(self, inputs):
+        """The mean over many passes is near the head's own answer, and no pass is like another."""
+        ones = torch.ones(4, 200)
+        pool = PoolView(FeatureRows(ones, nn.Linear(200, 2, bias=False)))
+        first, second = pool.mc_probs(2, dropout=0.5)
+        assert not torch.equal(first, second)
+        assert torch.equal(first, next(pool.mc_probs(1, dropout=0.5)))
+
+        class Sum(nn.Module):
+            def forward(self, z):
+                return torch.stack([(z == 0).sum(1) / 200, z.sum(1) / 200], dim=1)
+
+        rows = FeatureRows(ones, Sum())
+        dropped, mean = rows.mc_logits(lambda: ones, 0, 0.25).mean(dim=0).tolist()
+        assert dropped == pytest.approx(0.25, abs=0.05)
+        assert mean == pytest.approx(1.0, abs=0.05)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import alframe
-from alframe import Euclidean, UsageError
+from alframe import Euclidean, OuterProduct, SymmetricKL, UsageError, geometry
 from alframe_alfamix._selection import one_a_cluster, thresholds
 
 GROUPS = torch.arange(5.0).repeat_interleave(20)[:, None] * torch.full((1, 4), 10.0)
@@ -15,38 +15,55 @@ def generator():
 
 
 def test_one_of_each_cluster():
-    picks = one_a_cluster(Euclidean(GROUPS), torch.arange(100), None, 5, generator())
+    picks, _ = one_a_cluster(Euclidean(GROUPS), torch.arange(100), None, 5, generator())
     assert sorted((picks // 20).tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_candidates_alone_are_chosen_and_ordered_by_score():
     scores = torch.rand(100, generator=generator())
     chosen = torch.arange(0, 100, 2)
-    picks = one_a_cluster(Euclidean(GROUPS), chosen, scores, 5, generator())
+    picks, _ = one_a_cluster(Euclidean(GROUPS), chosen, scores, 5, generator())
     assert (picks % 2 == 0).all()
     assert scores[picks].tolist() == sorted(scores[picks].tolist(), reverse=True)
 
 
 def test_up_to_the_budget_all_are_taken():
-    picks = one_a_cluster(Euclidean(GROUPS), torch.tensor([7, 3]), torch.arange(100.0), 5, generator())
+    picks, _ = one_a_cluster(Euclidean(GROUPS), torch.tensor([7, 3]), torch.arange(100.0), 5, generator())
     assert picks.tolist() == [7, 3]
     none = torch.tensor([], dtype=torch.int64)
-    assert one_a_cluster(Euclidean(GROUPS), none, None, 5, generator()).tolist() == []
+    assert one_a_cluster(Euclidean(GROUPS), none, None, 5, generator())[0].tolist() == []
 
 
 def test_identical_points_still_give_the_budget():
     """Empty clusters made published code return fewer."""
-    picks = one_a_cluster(Euclidean(torch.ones(50, 3)), torch.arange(50), None, 20, generator())
+    picks, _ = one_a_cluster(Euclidean(torch.ones(50, 3)), torch.arange(50), None, 20, generator())
     assert len(picks.unique()) == 20
 
 
-def test_an_embedding_that_is_no_set_of_vectors():
-    class Other(Euclidean):
+def test_a_geometry_without_vectors():
+    class Other:
         def __getitem__(self, positions):
-            return [0] * len(positions)
+            return self
 
-    with pytest.raises(UsageError, match="alfamix clusters vectors, and the embedding is Other"):
-        one_a_cluster(Other(GROUPS), torch.arange(100), None, 5, generator())
+    with pytest.raises(UsageError, match="geometry Other offers none"):
+        one_a_cluster(Other(), torch.arange(100), None, 5, generator())
+
+
+@pytest.mark.parametrize("bound", [geometry.VECTOR_ELEMENTS, 100 * 8])
+def test_outer_products_are_built_within_the_bound_and_sketched_beyond(bound, monkeypatch):
+    monkeypatch.setattr(geometry, "VECTOR_ELEMENTS", bound)
+    monkeypatch.setattr(geometry, "SKETCH_COLUMNS", 64)
+    points = OuterProduct(torch.eye(5).repeat_interleave(20, 0), GROUPS + 1)
+    picks, exact = one_a_cluster(points, torch.arange(100), None, 5, generator())
+    assert exact == (bound > 800)
+    assert len(picks.unique()) == 5
+
+
+def test_probabilities_are_clustered_and_said_to_be_approximate():
+    points = SymmetricKL(torch.eye(5).repeat_interleave(20, 0))
+    picks, exact = one_a_cluster(points, torch.arange(100), None, 5, generator())
+    assert not exact
+    assert sorted((picks // 20).tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_heads():

@@ -1,0 +1,52 @@
+"""Work on many rows block by block, so that temporary memory does not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+BLOCK_ELEMENTS = 1 << 20  # numbers a block; 4 MB of float32 stays in the cache of a CPU
+CUDA_BLOCK_ELEMENTS = 1 << 27  # a GPU wants large products: 512 MB
+
+
+def rows_per_block(width: int, device: torch.device) -> int:
+    """How many rows make a block of bounded size, at least one.
+
+    Args:
+        width: numbers that are held at once for each row.
+        device: where they are held; blocks are larger on a GPU.
+    """
+    limit = CUDA_BLOCK_ELEMENTS if device.type == "cuda" else BLOCK_ELEMENTS
+    return max(1, limit // max(1, width))
+
+
+def row_blocks(rows: int, width: int, device: torch.device) -> Iterator[slice]:
+    """Cuts ``rows`` rows into blocks of `rows_per_block`; there is at least one block, be it empty."""
+    size = rows_per_block(width, device)
+    for start in range(0, max(1, rows), size):
+        yield slice(start, min(start + size, rows))
+
+
+def by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """``function(rows)``, computed block by block.
+
+    Args:
+        function: maps ``b x ...`` rows to ``b x ...`` results, each row on its own.
+        rows: ``n x ...`` tensor.
+
+    Example:
+        >>> by_blocks(lambda block: block.sum(dim=1), torch.ones(4, 3)).tolist()
+        [3.0, 3.0, 3.0, 3.0]
+    """
+    whole: Tensor | None = None
+    for block in row_blocks(len(rows), rows[:1].numel(), rows.device):
+        part = function(rows[block])
+        if len(part) == len(rows):
+            return part
+        if whole is None:  # filled in place: concatenating would hold the result twice
+            whole = part.new_empty((len(rows), *part.shape[1:]))
+        whole[block] = part
+    assert whole is not None  # there is at least one block
+    return whole

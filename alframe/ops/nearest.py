@@ -1,0 +1,48 @@
+"""What selectors on any geometry share: who may be chosen, and distances from many points to a few."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from alframe.geometry import Geometry
+from alframe.ops.blocks import row_blocks
+
+
+def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geometry) -> Float[Tensor, " n"]:
+    """Lowers each point's squared distance to the nearest centre so far by those to more centres.
+
+    Args:
+        minima: ``n`` squared distances, ``inf`` where there is no centre yet; changed in place.
+        points: ``n`` points of any geometry.
+        centres: further centres, of the same geometry; there may be none.
+
+    Returns:
+        ``minima``. The memory used does not grow with ``n``.
+
+    Example:
+        >>> from alframe import Euclidean
+        >>> x = Euclidean(torch.tensor([[0.0], [1.0], [5.0]]))
+        >>> lower_to_nearest(torch.full((3,), torch.inf), x, x[torch.tensor([0])]).tolist()
+        [0.0, 1.0, 25.0]
+    """
+    if len(centres) == 0:
+        return minima
+    for block in row_blocks(len(points), len(centres), minima.device):
+        nearest = points[block].squared_distances(centres).amin(dim=1)
+        torch.minimum(minima[block], nearest, out=minima[block])
+    return minima
+
+
+def eligible(points: Geometry, scores: Float[Tensor, " n"] | None) -> tuple[Geometry, Int64[Tensor, " m"]]:
+    """The points that may be chosen, and their positions: a score of ``-inf`` means never.
+
+    Args:
+        points: ``n`` points of any geometry.
+        scores: ``n`` scores, or None where all may be chosen.
+    """
+    if scores is None:
+        return points, torch.arange(len(points), device=points.squared_norms().device)
+    positions = (scores > -torch.inf).nonzero()[:, 0]
+    return (points if len(positions) == len(points) else points[positions]), positions

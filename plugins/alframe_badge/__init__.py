@@ -1,0 +1,65 @@
+"""BADGE: k-means++ seeding on the gradients that the predicted labels would give.
+
+Ash et al., "Deep batch active learning by diverse, uncertain gradient lower bounds", ICLR 2020,
+arXiv 1906.03671. A sample's embedding is the gradient of the cross-entropy of its predicted class in the
+weights of a linear head, ``(p - onehot(y)) (x) z``: long where the prediction is uncertain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from alframe import PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe import Context, Embeddings, LabelledView, PoolView
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of BADGE."""
+
+    bias: bool = option(False, "gradients in the head's bias too: a 1 is appended to the features")
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the strategy."""
+    return PluginInfo(
+        summary="k-means++ on gradients of the predicted labels' loss in the head",
+        reference="Ash et al., ICLR 2020, arXiv 1906.03671",
+        options=Options,
+        aliases=("BadgeSampling",),
+    )
+
+
+@hookimpl
+def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> Embeddings:
+    """Gradient embeddings as factors, up to a common factor that keeps them within a float's range."""
+    from torch.nn.functional import pad
+
+    from alframe import Embeddings, OuterProduct
+    from alframe_badge._badge import largest_log_residual, residuals
+
+    scale = largest_log_residual(pool.logits)
+    parts = [
+        OuterProduct(
+            residuals(view.logits, scale),
+            pad(view.features, (0, 1), value=1.0) if options.bias else view.features,
+        )
+        for view in (pool, labelled)
+    ]
+    return Embeddings(*parts)
+
+
+@hookimpl
+def alframe_select(pool: PoolView, scores: Tensor | None, n: int, ctx: Context) -> Tensor:
+    """``n`` k-means++ seeds, the first the point of largest norm; a score of ``-inf`` means never."""
+    from alframe.ops import eligible
+    from alframe_badge._badge import kmeans_plus_plus
+
+    points, positions = eligible(pool.embedding, scores)
+    return positions[kmeans_plus_plus(points, min(n, len(points)), ctx.generator)]

@@ -1,0 +1,114 @@
+"""Gradient embeddings, and k-means++ seeding on any geometry, several picks a matrix product.
+
+Ash et al., "Deep batch active learning by diverse, uncertain gradient lower bounds", ICLR 2020,
+arXiv 1906.03671; Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from alframe import Geometry
+from alframe.ops import by_blocks, lower_to_nearest
+
+SMALLEST_BLOCK, LARGEST_BLOCK = 16, 1024  # candidates drawn together
+LARGEST_RATIO = 40.0  # of logarithms: exp(40) squared is still a float32
+
+
+def largest_log_residual(logits: Float[Tensor, "n c"]) -> float:
+    """Largest ``log(1 - p_y)`` of all rows: the scale of their gradient embeddings."""
+    return float(by_blocks(_log_residual, logits).max()) if len(logits) else 0.0
+
+
+def residuals(logits: Float[Tensor, "n c"], log_scale: float) -> Float[Tensor, "n c"]:
+    """``(p - onehot(y)) / exp(log_scale)``, the gradient of the pseudo-label's loss in the logits.
+
+    Formed as ``1 - p_y`` times the softmax over the other classes, so that nothing cancels or vanishes at
+    logits of 100 where ``1 - p_y`` is no number of its own beside 1.
+
+    Args:
+        logits: ``n x c`` tensor.
+        log_scale: logarithm of a common factor, which k-means++ does not see.
+    """
+
+    def block(rows: Tensor) -> Tensor:
+        label = rows.argmax(dim=1, keepdim=True)
+        others = rows.scatter(1, label, -torch.inf).softmax(dim=1).scatter(1, label, -1.0)
+        factor = (_log_residual(rows) - log_scale).clamp(max=LARGEST_RATIO).exp()
+        return others * factor[:, None]
+
+    return by_blocks(block, logits)
+
+
+def _log_residual(logits: Tensor) -> Tensor:
+    others = logits.scatter(1, logits.argmax(dim=1, keepdim=True), -torch.inf)
+    return others.logsumexp(dim=1) - logits.logsumexp(dim=1)
+
+
+def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Tensor:
+    """First the point of largest norm, then each with probability proportional to its squared distance.
+
+    One pick at a time is a matrix-vector product, bound by memory. Here a block of candidates is drawn from
+    the present law at once, and each is accepted with probability ``d_now / d_then``, where ``d_now`` counts
+    the picks accepted in this block before it. That is rejection sampling: the law of the picks is exactly
+    that of one at a time, and one matrix product serves all that were accepted.
+
+    Args:
+        points: ``N`` points of any geometry.
+        n: number of picks, at most ``N``.
+        generator: CPU generator.
+
+    Returns:
+        ``n`` distinct positions in the order they were picked. Once all points coincide with picks, the
+        rest is drawn uniformly.
+    """
+    norms = points.squared_norms()
+    picks = norms.argmax(dim=0, keepdim=True)
+    law = torch.full_like(norms, torch.inf)
+    _fold_in(law, points, picks)
+    size = SMALLEST_BLOCK
+    while len(picks) < n:
+        cumulative = law.cumsum(0, dtype=torch.float64)
+        if cumulative[-1] == 0:
+            rest = (
+                torch.ones(len(points), dtype=torch.bool).index_fill_(0, picks.cpu(), False).nonzero()[:, 0]
+            )
+            order = torch.randperm(len(rest), generator=generator)[: n - len(picks)]
+            return torch.cat([picks, rest[order].to(picks.device)])
+        drawn, luck = torch.rand(2, size, generator=generator, dtype=torch.float64).to(law.device)
+        # right=True never returns a point of probability 0; the clamp is for rounding at the upper end
+        candidates = torch.searchsorted(cumulative, drawn * cumulative[-1], right=True).clamp_(
+            max=len(law) - 1
+        )
+        block = points[candidates]
+        same = candidates[:, None] == candidates
+        distances = block.squared_distances(block).masked_fill_(same, 0)
+        accepted = _accepted(law[candidates], distances, luck, n - len(picks))
+        picks = torch.cat([picks, candidates[accepted.to(candidates.device)]])
+        _fold_in(law, points, candidates[accepted.to(candidates.device)])
+        size = 2 * size if 2 * len(accepted) > size else size // 2
+        size = min(max(size, SMALLEST_BLOCK), LARGEST_BLOCK)
+    return picks
+
+
+def _accepted(then: Tensor, distances: Tensor, luck: Tensor, most: int) -> Tensor:
+    """Positions in the block, ascending: ``m`` distances when drawn, ``m x m`` distances, ``m`` uniforms."""
+    now, distances, threshold = then.cpu().clone(), distances.cpu(), (luck * then).cpu()
+    accepted: list[int] = []
+    start = 0
+    while len(accepted) < most:
+        rejected = threshold[start:] >= now[start:]  # so NaN is accepted, and the loops end
+        left = (~rejected).nonzero()[:1, 0]
+        if len(left) == 0:
+            break
+        accepted.append(start + int(left))
+        start = accepted[-1] + 1
+        torch.minimum(now, distances[accepted[-1]], out=now)
+    return torch.tensor(accepted)
+
+
+def _fold_in(law: Tensor, points: Geometry, picks: Tensor) -> None:
+    lower_to_nearest(law, points, points[picks])
+    law[picks] = 0

@@ -1,0 +1,56 @@
+"""BALD: label where the model's parameters disagree most, by Monte Carlo dropout.
+
+Gal et al., "Deep Bayesian active learning with image data", ICML 2017, arXiv 1703.02910; Houlsby et al.,
+"Bayesian active learning for classification and preference learning", 2011, arXiv 1112.5745.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from alframe import PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe import PoolView
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of BALD."""
+
+    passes: int = option(10, "forward passes, each with its own dropout masks")
+    dropout: float = option(
+        0.5, "share of the features dropped in `alframe.query`, which has no network with rates of its own"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges."""
+        if self.passes < 2:
+            raise ValueError(
+                f"passes must be at least 2: one pass can't disagree with itself, got {self.passes}"
+            )
+        if not 0 < self.dropout < 1:
+            raise ValueError(f"dropout must lie between 0 and 1, got {self.dropout}")
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the strategy."""
+    return PluginInfo(
+        summary="largest mutual information of prediction and parameters, by Monte Carlo dropout",
+        reference="Gal et al., ICML 2017, arXiv 1703.02910",
+        options=Options,
+        aliases=("BALDDropout",),
+        needs=("dropout",),
+    )
+
+
+@hookimpl
+def alframe_score(pool: PoolView, options: Options) -> Tensor:
+    """Mutual information in nats: entropy of the mean prediction minus mean entropy of the predictions."""
+    from alframe_bald._bald import mutual_information
+
+    return mutual_information(pool.mc_probs(options.passes, options.dropout))

@@ -1,0 +1,76 @@
+"""k-centre greedy on any geometry, several picks a matrix product.
+
+Sener and Savarese, "Active learning for convolutional neural networks: a core-set approach", ICLR 2018,
+arXiv 1708.00489, algorithm 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from alframe import Geometry
+from alframe.ops import lower_to_nearest
+
+SMALLEST_BLOCK, LARGEST_BLOCK = 32, 1024  # points looked at together
+
+
+def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torch.Generator) -> Tensor:
+    """Repeatedly the point farthest from all centres and picks so far.
+
+    One pick at a time is a matrix-vector product, bound by memory. Here the points farthest from their
+    centres form a block. From its own distances the picks inside it follow, for as long as the farthest point
+    of the block is at least as far as any point outside was when the block was formed: distances only shrink,
+    so no point outside can have been the farthest. One matrix product then serves all these picks. The answer
+    is that of one pick at a time.
+
+    Args:
+        points: ``N`` points of any geometry.
+        centres: the labelled points, of the same geometry. Where there is none, the first pick is drawn.
+        n: number of picks, at most ``N``.
+        generator: CPU generator of the first pick, where it has to be drawn.
+
+    Returns:
+        ``n`` distinct positions in the order they were picked.
+    """
+    minima = torch.full_like(points.squared_norms(), math.inf)
+    lower_to_nearest(minima, points, centres)
+    picked: list[Tensor] = []
+    if len(centres) == 0:
+        picked.append(torch.randint(len(points), (1,), generator=generator).to(minima.device))
+        _fold_in(minima, points, picked[-1])
+    found, size = len(picked), SMALLEST_BLOCK
+    while found < n:
+        size = min(size, len(points) - found)
+        values, positions = minima.topk(min(size + 1, len(points)))
+        outside = float(values[size]) if len(values) > size else -math.inf
+        positions = positions[:size]
+        block = points[positions]
+        inside = _picks_of_block(values[:size], block.squared_distances(block), outside, n - found)
+        picked.append(positions[inside.to(positions.device)])
+        _fold_in(minima, points, picked[-1])
+        found += len(inside)
+        size = min(max(2 * len(inside), SMALLEST_BLOCK), LARGEST_BLOCK)
+    return torch.cat(picked)
+
+
+def _picks_of_block(values: Tensor, distances: Tensor, outside: float, most: int) -> Tensor:
+    """Positions in the block, in the order picked: ``m`` values, ``m x m`` distances."""
+    values, distances = values.cpu().clone(), distances.cpu()
+    picks: list[int] = []
+    while len(picks) < most:
+        farthest = int(values.argmax())
+        value = float(values[farthest])
+        if value < outside or value == -math.inf:
+            break
+        picks.append(farthest)
+        torch.minimum(values, distances[farthest], out=values)
+        values[farthest] = -math.inf
+    return torch.tensor(picks)
+
+
+def _fold_in(minima: Tensor, points: Geometry, picks: Tensor) -> None:
+    lower_to_nearest(minima, points, points[picks])
+    minima[picks] = -math.inf  # never again, also where points coincide

@@ -1,0 +1,57 @@
+"""Adversarial DeepFool (DFAL): label what the smallest perturbation of the input turns into another class.
+
+Ducoffe and Precioso, "Adversarial active learning for deep networks: a margin based approach", 2018,
+arXiv 1802.09841; the perturbation is that of Moosavi-Dezfooli et al., "DeepFool: a simple and accurate method
+to fool deep neural networks", CVPR 2016, arXiv 1511.04599.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from alframe import PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe import Context, PoolView
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of DeepFool."""
+
+    steps: int = option(50, "most steps a sample")
+    classes: int = option(10, "other classes looked at, those with the highest logits")
+    overshoot: float = option(
+        0.02, "how much farther than the boundary a step goes before the class is looked at; not in the score"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges."""
+        for name in ("steps", "classes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.overshoot < 0:
+            raise ValueError(f"overshoot must be at least 0, got {self.overshoot}")
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the strategy."""
+    return PluginInfo(
+        summary="smallest adversarial perturbation of the input first (DeepFool)",
+        reference="Ducoffe and Precioso, 2018, arXiv 1802.09841",
+        options=Options,
+        aliases=("AdversarialDeepFool",),
+        needs=("network",),
+    )
+
+
+@hookimpl
+def alframe_score(pool: PoolView, options: Options, ctx: Context) -> Tensor:
+    """Minus the squared Euclidean norm of the perturbation; ``-inf`` where no gradient leads anywhere."""
+    from alframe_deepfool._deepfool import scores
+
+    return scores(pool, options, ctx)

@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+import torch
+from scipy import special, stats
+from scipy.spatial.distance import cdist
+
+import alframe
+from alframe import Euclidean, OuterProduct, SymmetricKL
+from alframe.cost import measured
+from alframe_badge._badge import LARGEST_BLOCK, kmeans_plus_plus, largest_log_residual, residuals
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def gradient_embeddings(z, logits, log_scale=None):
+    """The formula, ``(p - onehot(y)) (x) z``, built; ``1 - p_y`` as a sum, so that it can't vanish."""
+    rows, y = np.arange(len(z)), logits.argmax(axis=1)
+    log_p = special.log_softmax(logits, axis=1)
+    log_p[rows, y] = -np.inf
+    residual = np.exp(log_p - (log_p.max() if log_scale is None else log_scale))
+    residual[rows, y] = -residual.sum(axis=1)
+    return (residual[:, :, None] * z[:, None, :]).reshape(len(z), -1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_embedding_is_the_formula_up_to_a_factor(problem, bias, dtype):
+    X, W, b = (torch.as_tensor(part, dtype=dtype) for part in (problem.X, problem.W, problem.b))
+    z = torch.nn.functional.pad(X, (0, 1), value=1.0) if bias else X
+    logits = X @ W.T + b
+    log_scale = largest_log_residual(logits)
+    points = OuterProduct(residuals(logits, log_scale), z)
+    wanted = gradient_embeddings(z.double().numpy(), logits.double().numpy(), log_scale)
+    scale = (wanted**2).sum(1).max()
+    np.testing.assert_allclose(points.squared_norms(), (wanted**2).sum(1), rtol=1e-3, atol=1e-4 * scale)
+    np.testing.assert_allclose(
+        points.squared_distances(points), cdist(wanted, wanted, "sqeuclidean"), rtol=1e-3, atol=1e-4 * scale
+    )
+
+
+def test_logits_so_large_that_the_residual_vanishes(make):
+    """``1 - p_y`` of e-300 keeps its digits: the embedding is that of logits shifted into range."""
+    logits = torch.tensor([[700.0, 0.0, -1.0], [702.0, 0.0, 1.0]], dtype=torch.float64)
+    a = residuals(logits.float(), largest_log_residual(logits.float())).double()
+    others = logits[:, 1:] - logits[:, :1]
+    wanted = torch.cat([-others.exp().sum(1, keepdim=True), others.exp()], dim=1)
+    torch.testing.assert_close(a / a[0, 0].abs(), wanted / wanted[0, 0].abs(), rtol=1e-4, atol=1e-6)
+    result = alframe.query("badge", **make(scale=1e4).query)
+    assert len(result.indices.unique()) == 20
+
+
+def test_the_first_pick_is_the_row_of_largest_norm(problem, request):
+    result = alframe.query("badge", **problem.query)
+    assert len(result.indices.unique()) == min(problem.n, len(problem.X))
+    assert result.topped_up == 0
+    logits = (
+        torch.as_tensor(problem.query["features"]).float() @ torch.as_tensor(problem.W.T).float()
+    ).double()
+    logits = logits.numpy() + problem.b
+    norms = (gradient_embeddings(problem.X, logits) ** 2).sum(1)
+    first = int(result.indices[0])
+    if "identical" not in request.node.name:
+        assert first == norms.argmax()
+
+
+def frequencies(draw, n, runs=2000):
+    return np.bincount([draw(seed) for seed in range(runs)], minlength=n)
+
+
+@pytest.mark.parametrize("kind", ["outer product", "divergence"])
+def test_the_second_pick_follows_the_squared_distances(kind):
+    """In law: 2,000 seeds against the distribution, chi-squared."""
+    g = generator(5)
+    a, b = torch.randn(12, 3, generator=g), torch.randn(12, 4, generator=g)
+    points = OuterProduct(a, b) if kind == "outer product" else SymmetricKL(a.softmax(1))
+    first = int(points.squared_norms().argmax())
+    law = points.squared_distances(points)[first].double().numpy()
+    seen = frequencies(lambda seed: int(kmeans_plus_plus(points, 2, generator(seed))[1]), 12)
+    assert seen[law == 0].sum() == 0
+    assert stats.chisquare(seen[law > 0], 2000 * law[law > 0] / law.sum()).pvalue > 1e-3
+
+
+def test_later_picks_of_a_block_follow_the_law_given_the_picks_before():
+    """The rejection inside a block: the third and fourth picks, given the first two, by exact enumeration."""
+    x = torch.randn(6, 2, generator=generator(8), dtype=torch.float64)
+    between = cdist(x, x, "sqeuclidean")
+    first = int((x**2).sum(1).argmax())
+    expected = np.zeros((6, 6, 6))
+    for i in range(6):
+        for j in range(6):
+            for k in range(6):
+                minima, chance, before = between[first].copy(), 1.0, (first,)
+                for pick in (i, j, k):
+                    chance *= minima[pick] / minima.sum() if minima.sum() else 0
+                    minima = np.minimum(minima, between[pick])
+                    before += (pick,)
+                expected[i, j, k] = chance if len(set(before)) == 4 else 0
+    assert expected.sum() == pytest.approx(1)
+    seen = np.zeros_like(expected)
+    for seed in range(4000):
+        picks = kmeans_plus_plus(Euclidean(x), 4, generator(seed)).tolist()
+        assert picks[0] == first
+        seen[tuple(picks[1:])] += 1
+    common = expected * 4000 >= 5
+    observed = np.append(seen[common], seen[~common].sum())
+    wanted = 4000 * np.append(expected[common], expected[~common].sum())
+    assert stats.chisquare(observed, wanted).pvalue > 1e-3
+
+
+def test_points_that_coincide_are_not_picked_twice():
+    """Once nothing new is left the rest is drawn uniformly."""
+    x = torch.tensor([[0.0, 1.0], [3.0, 3.0], [5.0, 1.0]]).repeat(40, 1)
+    chosen = []
+    for seed in range(200):
+        picks = kmeans_plus_plus(Euclidean(x), 10, generator(seed))
+        assert len(picks.unique()) == 10
+        assert len(x[picks[:3]].unique(dim=0)) == 3
+        chosen += picks[3:].tolist()
+    counts = np.bincount(chosen, minlength=120)
+    assert stats.chisquare(counts[counts > 0]).pvalue > 1e-3
+    assert (counts > 0).sum() > 100
+
+
+def test_all_points_at_the_origin():
+    assert len(kmeans_plus_plus(Euclidean(torch.zeros(9, 2)), 9, generator()).unique()) == 9
+
+
+def test_more_picks_than_a_block_holds():
+    x = torch.randn(3000, 2, generator=generator())
+    picks = kmeans_plus_plus(Euclidean(x), 2 * LARGEST_BLOCK, generator(1))
+    assert len(picks.unique()) == 2 * LARGEST_BLOCK
+
+
+def test_never_builds_the_vectors():
+    """50,000 samples, 100 classes, 512 features would be 10 GB."""
+    a, b = torch.rand(50_000, 100), torch.rand(50_000, 512)
+    with measured(torch.device("cpu")) as before:
+        pass
+    with measured(torch.device("cpu")) as cost:
+        kmeans_plus_plus(OuterProduct(a, b), 50, generator())
+    assert cost.peak_memory - before.peak_memory < 1e9
+
+
+def test_classes_are_counted_by_the_head_and_not_by_labels(make):
+    """Trap: published code took the number of classes from the pool's true labels."""
+    problem = make(C=7, classes_labelled=2)
+    assert len(alframe.query("badge", **problem.query).indices) == 20
+
+
+def test_the_bias_is_an_appended_1(make):
+    problem = make(seed=3, D=1)
+    problem.query["features"] = np.zeros_like(problem.X)
+    with_bias = alframe.query("badge", options={"bias": True}, **problem.query)
+    assert len(with_bias.indices.unique()) == 20

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+import alframe
+from alframe import Euclidean, OuterProduct, SymmetricKL
+from alframe_coreset._coreset import k_centre_greedy
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def farthest_first(distances_to_labelled, distances, n):
+    """Algorithm 1 of the paper: ``N`` minima, ``N x N`` distances."""
+    minima, picks = distances_to_labelled.copy(), []
+    for _ in range(n):
+        minima[picks] = -np.inf
+        picks.append(int(minima.argmax()))
+        minima = np.minimum(minima, distances[picks[-1]])
+    return picks
+
+
+def assert_each_pick_is_farthest(picks, distances_to_labelled, distances, tolerance):
+    """As `farthest_first`, for problems with ties: each pick is a farthest one, given the picks before it."""
+    minima = distances_to_labelled.copy()
+    for step, pick in enumerate(picks):
+        minima[picks[:step]] = -np.inf
+        assert minima[pick] >= minima.max() - tolerance
+        minima = np.minimum(minima, distances[pick])
+
+
+def test_is_the_algorithm_in_float64(problem, request):
+    X, XL, n = problem.X, problem.XL, min(problem.n, len(problem.X))
+    to_labelled, between = cdist(X, XL, "sqeuclidean").min(axis=1), cdist(X, X, "sqeuclidean")
+    result = alframe.query("coreset", **problem.query)
+    assert len(result.indices.unique()) == n
+    assert result.topped_up == 0
+    assert_each_pick_is_farthest(result.indices.tolist(), to_labelled, between, 1e-5 * (X**2).sum(1).max())
+    if "identical" not in request.node.name:
+        assert result.indices.tolist() == farthest_first(to_labelled, between, n)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ["euclidean", "outer product", "divergence"])
+@pytest.mark.parametrize("n", [1, 40, 400])
+def test_a_block_picks_what_single_steps_pick(dtype, kind, n):
+    """Small blocks, many folds, every geometry; the reference takes one pick at a time."""
+    x = torch.randn(400, 6, generator=generator(1), dtype=dtype)
+    p = (2 * torch.randn(400, 4, generator=generator(2), dtype=dtype)).softmax(1)
+    points = {"euclidean": Euclidean(x), "outer product": OuterProduct(p, x), "divergence": SymmetricKL(p)}[
+        kind
+    ]
+    rows = torch.arange(5)
+    between = points.squared_distances(points).double().numpy()
+    wanted = farthest_first(between[:, :5].min(axis=1), between, n)
+    picks = k_centre_greedy(points, points[rows], n, generator())
+    assert len(picks.unique()) == n
+    assert_each_pick_is_farthest(picks.tolist(), between[:, :5].min(axis=1), between, 1e-5)
+    assert picks[:395].tolist() == wanted[:395]  # the last five coincide with the centres
+
+
+def test_without_labelled_points_it_starts_anywhere():
+    x = torch.randn(50, 3, generator=generator())
+    picks = k_centre_greedy(Euclidean(x), Euclidean(x[:0]), 10, generator(3))
+    between = cdist(x, x, "sqeuclidean")
+    wanted = farthest_first(between[picks[0]], between, 9)
+    assert picks[1:].tolist() == wanted
+    starts = {int(k_centre_greedy(Euclidean(x), Euclidean(x[:0]), 1, generator(s))) for s in range(30)}
+    assert len(starts) > 10
+
+
+def test_positions_are_those_of_the_pool_and_not_of_the_data_set():
+    """Trap: published code mixed the two."""
+    digits = alframe.load_dataset("digits")
+    learner = alframe.ActiveLearner(digits.hide_labels(), "mlp", "coreset", device="cpu")
+    first = learner.ask(30)
+    learner.tell(first, digits.targets[first])
+    learner.fit()
+    picks = learner.ask(20)
+    assert not set(picks.tolist()) & set(first.tolist())
+    z = learner.model.features(digits.inputs).detach().double().numpy()
+    pool = learner.unlabelled.numpy()
+    wanted = farthest_first(
+        cdist(z[pool], z[first], "sqeuclidean").min(axis=1), cdist(z[pool], z[pool], "sqeuclidean"), 20
+    )
+    assert picks.tolist() == pool[wanted].tolist()
+
+
+def test_scores_of_minus_infinity_are_never_picked(make_plugin):
+    from alframe.registry import Registry
+
+    registry = Registry()
+
+    def alframe_score(pool):
+        return torch.where(torch.arange(len(pool)) % 10 == 0, 1.0, -torch.inf)
+
+    registry.register(make_plugin(alframe_score=alframe_score), "tenth")
+    x = np.random.default_rng(0).normal(size=(200, 4))
+    for selector in ("coreset", "badge"):
+        result = alframe.query("tenth", features=x, n=30, stages={"select": selector}, registry=registry)
+        assert (result.indices[:20] % 10 == 0).all()
+        assert result.topped_up == 10
+
+
+def test_show_says_which_algorithm_it_is(registry):
+    assert "2-approximation" in registry.plugin("coreset").info.summary
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_picks_as_the_cpu_does():
+    x = torch.randn(5000, 32, generator=generator())
+    on_cpu = alframe.query("coreset", features=x, n=200, device="cpu", seed=1)
+    on_cuda = alframe.query("coreset", features=x, n=200, device="cuda", seed=1)
+    assert on_cpu.indices.tolist() == on_cuda.indices.tolist()

@@ -1,0 +1,60 @@
+"""Stages of different strategies combine: the whole product, on a small problem."""
+
+import pytest
+import torch
+
+from alframe import ActiveLearner, Dataset
+from alframe.pipeline import Pipeline
+from alframe.registry import Registry
+
+EMBEDDERS = ["default", "alfamix", "badge", "cdal", "coregcn"]
+SCORERS = [None, "alfamix", "bald", "deepfool", "entropy", "least-confidence", "margin", "uncertaingcn"]
+SELECTORS = ["default", "alfamix", "badge", "coreset"]
+
+
+def test_these_are_all_providers(registry):
+    serving = [plugin for plugin in registry.plugins if not plugin.problem]
+    for stage, names in (("embed", EMBEDDERS), ("score", SCORERS[1:]), ("select", SELECTORS)):
+        assert sorted(p.name for p in serving if stage in p.stages) == sorted(names)
+
+
+@pytest.fixture(scope="module")
+def trained_registry():
+    return Registry()
+
+
+@pytest.fixture(scope="module")
+def trained(trained_registry):
+    """A learner with dropout, trained; its pipeline is exchanged for each combination."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.arange(80) % 4
+    inputs = torch.randn(80, 6, generator=generator) + 2 * torch.eye(4, 6)[targets]
+    learner = ActiveLearner(
+        Dataset("toy", inputs, targets, 4).hide_labels(),
+        "mlp",
+        "random",
+        model_options={"dropout": 0.3, "hidden": 16},
+        device="cpu",
+        registry=trained_registry,
+    )
+    picks = learner.ask(15)
+    learner.tell(picks, targets[picks])
+    learner.fit()
+    return learner
+
+
+@pytest.mark.parametrize("select", SELECTORS)
+@pytest.mark.parametrize("score", SCORERS)
+@pytest.mark.parametrize("embed", EMBEDDERS)
+def test_every_embedder_scorer_and_selector_combine(
+    embed, score, select, trained, trained_registry, monkeypatch
+):
+    """The whole product: a selector does not know whose embedding it got, nor whose scores."""
+    stages = {"embed": embed, "score": score, "select": select}
+    options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
+    pipeline = Pipeline(trained_registry, "random", {k: v for k, v in stages.items() if v}, options)
+    monkeypatch.setattr(trained, "pipeline", pipeline)
+    first, second = trained.query(12), trained.query(12)
+    assert len(first.picks.unique()) == 12
+    assert torch.equal(first.picks, second.picks)
+    assert first.topped_up == 0 or "alfamix" in (score, select)
