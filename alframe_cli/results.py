@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from alframe.curves import Point, learning_curve
+from alframe.curves import Point, learning_curve, ranking
 from alframe.errors import TrialError
 from alframe.experiment import RunSummary, TrialRun
 from alframe.settings import Settings
-from alframe_cli.output import print_json, print_table
+from alframe_cli.output import console, print_json, print_table
 
 Done = list[tuple[TrialRun, RunSummary]]
 Failed = list[tuple[TrialRun, TrialError]]
@@ -29,21 +30,63 @@ def print_results(settings: Settings, done: Done, failed: Failed, as_json: bool)
     sizes = sorted({point.labelled for curve in curves.values() for point in curve})
     cells = {name: {point.labelled: _cell(point) for point in curve} for name, curve in curves.items()}
     seeds = len({trial.seed for trial, _ in done})
-    print_table(
-        ("labels", *curves),
-        [(f"{size:,}", *(cells[name].get(size, "-") for name in curves)) for size in sizes],
-        title=f"Accuracy on {settings.source.name}, {settings.model.name}, "
-        + (f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"),
-        right=("labels", *curves),
+    title = f"Accuracy on {settings.source.name}, {settings.model.name}, " + (
+        f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     )
+    for names in _side_by_side(cells):
+        print_table(
+            ("labels", *names),
+            [(f"{size:,}", *(cells[name].get(size, "-") for name in names)) for size in sizes],
+            title=title,
+            right=("labels", *names),
+        )
+        title = ""
+    if len(curves) > 1:
+        _print_ranking(done)
     click.echo(f"runs: {folder}")
 
 
+def _print_ranking(done: Done) -> None:
+    columns = ("rank", "strategy", "mean accuracy", "last accuracy", "queries, s", "training, s")
+    rows = [
+        (
+            str(number),
+            row.strategy,
+            f"{row.area:.4f}",
+            f"{row.last:.4f}",
+            f"{row.query_seconds:.2f}",
+            f"{row.train_seconds:.2f}",
+        )
+        for number, row in enumerate(ranking(_records(done)), start=1)
+    ]
+    title = "Ranking by the area under the learning curve; seconds a trial"
+    print_table(columns, rows, title=title, right=columns[2:])
+
+
+def _side_by_side(cells: dict[str, dict[int, str]]) -> Iterator[list[str]]:
+    """As many strategies at a time as fit into a line."""
+    free = console().width - len("100,000") - 2
+    names: list[str] = []
+    used = 0
+    for name, column in cells.items():
+        width = max(len(name), *map(len, column.values())) + 3
+        if names and used + width > free:
+            yield names
+            names, used = [], 0
+        names.append(name)
+        used += width
+    yield names
+
+
 def _curves(done: Done) -> dict[str, list[Point]]:
-    by_strategy: dict[str, list[Any]] = {}
+    return {strategy: learning_curve(trials) for strategy, trials in _records(done).items()}
+
+
+def _records(done: Done) -> dict[str, list[list[Any]]]:
+    by_strategy: dict[str, list[list[Any]]] = {}
     for trial, summary in done:
         by_strategy.setdefault(trial.strategy, []).append(summary.records)
-    return {strategy: learning_curve(trials) for strategy, trials in by_strategy.items()}
+    return by_strategy
 
 
 def _cell(point: Point) -> str:
@@ -55,6 +98,7 @@ def _as_data(folder: str, curves: dict[str, list[Point]], done: Done, failed: Fa
     return {
         "folder": folder,
         "curves": {name: [dataclasses.asdict(point) for point in curve] for name, curve in curves.items()},
+        "ranking": [dataclasses.asdict(row) for row in ranking(_records(done))],
         "trials": [
             {
                 "strategy": trial.strategy,

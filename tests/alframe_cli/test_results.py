@@ -17,7 +17,10 @@ SETTINGS = SimpleNamespace(
 
 
 def trial(strategy, seed, *accuracies):
-    records = [{"labelled": 1000 * (i + 1), "accuracy": a} for i, a in enumerate(accuracies)]
+    records = [
+        {"labelled": 1000 * (i + 1), "accuracy": a, "query_seconds": 1.5, "train_seconds": 2.0}
+        for i, a in enumerate(accuracies)
+    ]
     return SimpleNamespace(strategy=strategy, seed=seed, folder=f"f/{seed}"), RunSummary(records)
 
 
@@ -55,3 +58,25 @@ def test_json(capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["curves"]["a"] == [{"labelled": 1000, "mean": pytest.approx(0.5), "std": None, "seeds": 1}]
     assert found["failed"] == [{"strategy": "a", "seed": 2, "error": "boom"}]
+
+
+def test_a_ranking_where_there_is_something_to_rank(capsys):
+    done = [trial("worse", 1, 0.5, 0.6), trial("better", 1, 0.5, 0.7)]
+    print_results(SETTINGS, done, [], as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    ranks = [line.split() for line in lines if line.split()[:1] in (["1"], ["2"])]
+    assert ranks == [
+        ["1", "better", "0.6000", "0.7000", "3.00", "4.00"],
+        ["2", "worse", "0.5500", "0.6000", "3.00", "4.00"],
+    ]
+    print_results(SETTINGS, done[:1], [], as_json=False)
+    assert "Ranking" not in capsys.readouterr().out
+
+
+def test_many_strategies_are_printed_a_few_at_a_time(capsys):
+    done = [trial(f"strategy-{number}", seed, 0.5, 0.6) for number in range(20) for seed in (1, 2)]
+    print_results(SETTINGS, done, [], as_json=False)
+    table = capsys.readouterr().out.partition("Ranking")[0]
+    assert max(map(len, table.splitlines())) <= 160
+    assert table.count("0.500 ± 0.000") == 20
+    assert table.count("Accuracy on") == 1
