@@ -11,37 +11,39 @@ BLOCK_ELEMENTS = 1 << 20  # numbers a block; 4 MB of float32 stays in the cache 
 CUDA_BLOCK_ELEMENTS = 1 << 27  # a GPU wants large products: 512 MB
 
 
-def rows_per_block(width: int, device: torch.device) -> int:
+def rows_per_block(width: int, device: torch.device, elements: int | None = None) -> int:
     """How many rows make a block of bounded size, at least one.
 
     Args:
         width: numbers that are held at once for each row.
         device: where they are held; blocks are larger on a GPU.
+        elements: numbers of a block on the CPU, where the usual number does not suit.
     """
-    limit = CUDA_BLOCK_ELEMENTS if device.type == "cuda" else BLOCK_ELEMENTS
+    limit = CUDA_BLOCK_ELEMENTS if device.type == "cuda" else elements or BLOCK_ELEMENTS
     return max(1, limit // max(1, width))
 
 
-def row_blocks(rows: int, width: int, device: torch.device) -> Iterator[slice]:
+def row_blocks(rows: int, width: int, device: torch.device, elements: int | None = None) -> Iterator[slice]:
     """Cuts ``rows`` rows into blocks of `rows_per_block`; there is at least one block, be it empty."""
-    size = rows_per_block(width, device)
+    size = rows_per_block(width, device, elements)
     for start in range(0, max(1, rows), size):
         yield slice(start, min(start + size, rows))
 
 
-def by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor, elements: int | None = None) -> Tensor:
     """``function(rows)``, computed block by block.
 
     Args:
         function: maps ``b x ...`` rows to ``b x ...`` results, each row on its own.
         rows: ``n x ...`` tensor.
+        elements: numbers of a block on the CPU, where the usual number does not suit.
 
     Example:
         >>> by_blocks(lambda block: block.sum(dim=1), torch.ones(4, 3)).tolist()
         [3.0, 3.0, 3.0, 3.0]
     """
     whole: Tensor | None = None
-    for block in row_blocks(len(rows), rows[:1].numel(), rows.device):
+    for block in row_blocks(len(rows), rows[:1].numel(), rows.device, elements):
         part = function(rows[block])
         if len(part) == len(rows):
             return part

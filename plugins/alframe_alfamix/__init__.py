@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 class Options:
     """Options of ALFA-Mix."""
 
-    cap: float = option(
-        0.2, "cap of the mixing ratio, times the square root of the feature size (the paper's 0.2)"
+    variant: Literal["closed-form", "learned", "random"] = option(
+        "closed-form", "mixing ratio: in closed form (eq. 5), learned by gradient steps (eq. 4), or drawn"
+    )
+    cap: float | None = option(
+        None,
+        "cap of the mixing ratio; none: 0.2 in closed form, there over the square root of the feature size, "
+        "else 1/32",
     )
     growth: bool = option(
         True, "raise the cap in steps of itself, up to 1, until there are as many candidates as the budget"
@@ -36,8 +41,13 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuses a cap outside its range."""
-        if not 0 < self.cap <= 1:
+        if self.cap is not None and not 0 < self.cap <= 1:
             raise ValueError(f"cap must lie in 0..1, got {self.cap}")
+
+    @property
+    def first_cap(self) -> float:
+        """The cap that is tried first."""
+        return self.cap or (0.2 if self.variant == "closed-form" else 1 / 32)
 
 
 @hookimpl
@@ -63,33 +73,43 @@ def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
 
 @hookimpl
 def alframe_score(pool: PoolView, labelled: LabelledView, options: Options, ctx: Context) -> Tensor:
-    """Minus the flip threshold; ``-inf`` where no anchor flips the sample."""
+    """Minus the flip threshold, or minus the norm of the ratio; ``-inf`` where no anchor flips the sample."""
     from alframe import UsageError
     from alframe_alfamix._alfamix import class_anchors
+    from alframe_alfamix._ratios import smallest_flipping_norms
     from alframe_alfamix._selection import thresholds
 
     if ctx.model is None or not len(labelled):
         raise UsageError("alfamix needs a head and labelled samples to mix with")
+    head, z = ctx.model.head, pool.features
     anchors = class_anchors(labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor)
-    return -thresholds(ctx.model.head, pool.features, anchors, options.cap, options.growth)
+    if options.variant == "closed-form":
+        return -thresholds(head, z, anchors, options.first_cap, options.growth)
+    learned = options.variant == "learned"
+    return -smallest_flipping_norms(head, z, anchors, options.first_cap, learned, ctx.generator)
 
 
 @hookimpl
-def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Options, ctx: Context) -> Tensor:
+def alframe_select(
+    pool: PoolView, labelled: LabelledView, scores: Tensor | None, n: int, options: Options, ctx: Context
+) -> Tensor:
     """The member nearest to each of ``n`` k-means centres among the candidates.
 
-    A candidate has a score above minus the cap. Another scorer's scores are read the same way;
-    without scores every sample is a candidate.
+    In closed form a candidate has a score above minus the cap. Another scorer's scores are read the same way;
+    without scores every sample is a candidate. With learned or random ratios a candidate has a finite score;
+    while there are too few, the others are tried at larger caps.
     """
     import torch
 
-    from alframe_alfamix._selection import one_a_cluster
+    from alframe_alfamix._selection import flipped_at_larger_caps, one_a_cluster
     from alframe_alfamix._steps import candidates
 
     if scores is None:
         chosen = torch.arange(len(pool), device=ctx.device)
+    elif options.variant == "closed-form":
+        chosen = candidates(scores, n, options.first_cap, options.growth)
     else:
-        chosen = candidates(scores, n, options.cap, options.growth)
+        chosen = flipped_at_larger_caps(pool, labelled, scores, n, options, ctx)
     ctx.log("candidates", len(chosen))
     picks, exact = one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)
     if not exact:

@@ -5,13 +5,20 @@ Parvaneh et al., CVPR 2022, arXiv 2203.07034, section 3: k-means on the candidat
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from alframe import Geometry, UsageError
 from alframe.ops import kmeans, nearest_to_centres
-from alframe_alfamix._alfamix import flip_thresholds
+from alframe_alfamix._alfamix import class_anchors, flip_thresholds
+from alframe_alfamix._ratios import smallest_flipping_norms
 from alframe_alfamix._steps import flip_thresholds_by_steps, growing_caps
+
+if TYPE_CHECKING:
+    from alframe import Context, LabelledView, PoolView
+    from alframe_alfamix import Options
 
 
 def thresholds(head: nn.Module, features: Tensor, anchors: Tensor, cap: float, growth: bool) -> Tensor:
@@ -33,6 +40,41 @@ def thresholds(head: nn.Module, features: Tensor, anchors: Tensor, cap: float, g
 
 def _bias(head: nn.Linear) -> Tensor | None:
     return None if head.bias is None else head.bias.detach()
+
+
+def flipped_at_larger_caps(
+    pool: PoolView, labelled: LabelledView, scores: Tensor, n: int, options: Options, ctx: Context
+) -> Tensor:
+    """Positions of the samples with a finite score, and of those that flip at larger caps while ``n`` lack.
+
+    The cap grows in steps of itself up to 1; at each the samples that have not flipped yet are tried with
+    fresh draws, as the authors' program does. Without a head or labelled samples there is nothing to try.
+
+    Args:
+        pool: ``N`` samples.
+        labelled: labelled samples.
+        scores: ``N`` scores.
+        n: the budget.
+        options: variant, first cap, growth.
+        ctx: the hook's context.
+    """
+    found = scores > -torch.inf
+    if ctx.model is None or not len(labelled):
+        return found.nonzero()[:, 0]
+    anchors = class_anchors(labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor)
+    learned = options.variant == "learned"
+    reached, *larger = growing_caps(options.first_cap, options.growth)
+    for cap in larger:
+        if found.sum() >= n:
+            break
+        reached, rest = cap, (~found).nonzero()[:, 0]
+        norms = smallest_flipping_norms(
+            ctx.model.head, pool.features[rest], anchors, cap, learned, ctx.generator
+        )
+        found[rest[norms.isfinite()]] = True
+        ctx.progress(round(cap / options.first_cap), len(larger) + 1)
+    ctx.log("cap", reached)
+    return found.nonzero()[:, 0]
 
 
 def one_a_cluster(

@@ -1,0 +1,106 @@
+"""ALFA-Mix with learned and with random mixing ratios: which samples flip, and by how small a ratio?
+
+Parvaneh et al., CVPR 2022, arXiv 2203.07034, equation 4 solved by gradient steps; the starting draw, the
+number and the size of the steps and the weight of the norm are the authors' program's.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from alframe.ops import by_blocks
+
+BLOCK_ELEMENTS = 1 << 18  # numbers in one temporary tensor: 1 MB in float32 stays in the cache of a core
+LEARNING_RATES = (0.1, 0.1, 0.1, 0.1, 0.01)
+NORM_WEIGHT = 0.01
+SMALLEST_RATIO = 1e-8
+
+
+@torch.no_grad()
+def smallest_flipping_norms(
+    head: nn.Module,
+    features: Float[Tensor, "n d"],
+    anchors: Float[Tensor, "k d"],
+    cap: float,
+    learned: bool,
+    generator: torch.Generator,
+) -> Float[Tensor, " n"]:
+    """Norm of the smallest mixing ratio tried that changes the predicted class, over all anchors.
+
+    For each anchor a ratio for every feature is drawn from ``N(cap/2, cap/2)`` and clamped to ``1e-8..cap``.
+    If it is to be learned, five steps follow on ``-CE(head((1-a) z + a z*), y) + 0.01 ||a||``, each
+    ``a - rate sign(gradient)``, clamped again: the authors' program makes a new Adam every step, and the
+    first step of Adam is the sign of the gradient times the learning rate. The class is looked at before the
+    first step and after each.
+
+    Args:
+        head: maps ``b x d`` features to ``b x c`` logits; differentiable, and without autograd if linear.
+        features: ``n x d`` tensor of features of the samples.
+        anchors: ``k x d`` tensor of anchors; there may be none.
+        cap: largest ratio of any feature.
+        learned: whether to take the steps, or the starting draw alone.
+        generator: CPU generator.
+
+    Returns:
+        ``n`` Euclidean norms; ``inf`` where nothing that was tried changes the class.
+    """
+    rates = LEARNING_RATES if learned else ()
+
+    def block(z: Tensor) -> Tensor:
+        return _block(head, z, anchors, cap, rates, generator)
+
+    return by_blocks(block, features, elements=BLOCK_ELEMENTS)
+
+
+def _block(
+    head: nn.Module,
+    z: Tensor,
+    anchors: Tensor,
+    cap: float,
+    rates: tuple[float, ...],
+    generator: torch.Generator,
+) -> Tensor:
+    label = head(z).argmax(dim=1, keepdim=True)
+    smallest = z.new_full((len(z),), math.inf)
+    for anchor in anchors:
+        difference = anchor - z
+        ratio = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
+        ratio.mul_(cap / 2).add_(cap / 2).clamp_(SMALLEST_RATIO, cap)
+        for rate in (*rates, None):
+            mixed = torch.addcmul(z, ratio, difference)
+            logits, gradient = _logits_and_gradient(head, mixed, label, rate is not None)
+            norm = ratio.norm(dim=1)
+            flipped = logits.argmax(dim=1) != label[:, 0]
+            smallest = torch.where(flipped, torch.minimum(norm, smallest), smallest)
+            if rate is None or gradient is None:
+                break
+            ascent = gradient.mul_(difference).addcmul_(ratio, (-NORM_WEIGHT / norm)[:, None])
+            ratio.add_(ascent.sign_(), alpha=rate).clamp_(SMALLEST_RATIO, cap)
+    return smallest
+
+
+def _logits_and_gradient(
+    head: nn.Module, mixed: Tensor, label: Tensor, wanted: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Logits of ``b`` mixed points, and the gradient in them of the label's cross-entropy."""
+    if isinstance(head, nn.Linear):
+        logits = linear(mixed, head.weight, head.bias)
+        return logits, _residual(logits, label) @ head.weight if wanted else None
+    with torch.enable_grad():
+        mixed = mixed.requires_grad_()
+        logits = head(mixed)
+        gradient = None
+        if wanted:
+            (gradient,) = torch.autograd.grad(logits, mixed, _residual(logits.detach(), label))
+    return logits.detach(), gradient
+
+
+def _residual(logits: Tensor, label: Tensor) -> Tensor:
+    """``p - onehot(y)``, the label's entry as a sum: ``p_y - 1`` would cancel where ``p_y`` is all but 1."""
+    others = logits.softmax(dim=1).scatter_(1, label, 0.0)
+    return others.scatter_(1, label, -others.sum(dim=1, keepdim=True))
