@@ -1,0 +1,212 @@
+"""One query of each strategy on features that are at hand: seconds and peak memory above the input.
+
+    python benchmarks/query.py
+    python benchmarks/query.py --scale cifar100 --strategies badge,coreset -o badge.bias=true
+    python benchmarks/query.py --scale cifar100 --strategies alfamix -o alfamix.variant=learned --device cuda
+
+The features are ReLU features around one direction a class, the head is linear and neither sure of itself
+nor blind. Each strategy runs in a process of its own: a small query first, which pays for what torch imports,
+then the repeats. The memory is what the process (on CUDA: the device) held at the most during a query, less
+what it held before. Where scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same strategy, its
+query on the same arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import platform
+import resource
+import statistics
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import peers
+from rich.console import Console
+from rich.table import Table
+
+from alframe_cli.params import NameList, Override
+
+
+class Scale(NamedTuple):
+    """Sizes of a problem: ``N`` unlabelled, ``D`` features, ``C`` classes, ``L`` labelled, budget ``n``."""
+
+    N: int
+    D: int
+    C: int
+    L: int
+    n: int
+
+
+SCALES = {
+    "small": Scale(2_000, 64, 10, 100, 50),
+    "mnist": Scale(20_000, 256, 10, 100, 100),
+    "cifar100": Scale(50_000, 512, 100, 1_000, 1_000),
+    "imagenet": Scale(1_281_167, 512, 1_000, 10_000, 1_000),
+}
+CONFIDENCE = 0.6  # median probability of the predicted class
+PEER_MEMORY = 12 << 30  # bytes; a peer that wants more is stopped by a MemoryError
+
+
+def make_problem(scale: Scale) -> dict[str, Any]:
+    """Features, labelled set and head, as tensors."""
+    import torch
+
+    g = torch.Generator().manual_seed(0)
+    centres = torch.randn(scale.C, scale.D, generator=g)
+
+    def draw(y: torch.Tensor) -> torch.Tensor:
+        features = torch.randn(len(y), scale.D, generator=g)
+        for rows in torch.arange(len(y)).split(1 << 16):  # without a second array of the whole size
+            features[rows] += centres[y[rows]]
+        return features.relu_()
+
+    targets = torch.arange(scale.L) % scale.C
+    features = draw(torch.randint(scale.C, (scale.N,), generator=g))
+    weights = centres + 2.5 * torch.randn(scale.C, scale.D, generator=g)
+    logits = features[:5_000] @ weights.T
+    low, high = 0.0, 1.0
+    for _ in range(20):  # the factor at which half of the predictions are surer than 0.6
+        factor = (low + high) / 2
+        sure = (factor * logits).softmax(dim=1).amax(dim=1).median() > CONFIDENCE
+        low, high = (low, factor) if sure else (factor, high)
+    return {
+        "features": features,
+        "labelled_features": draw(targets),
+        "labelled_targets": targets,
+        "head": (factor * weights, torch.zeros(scale.C)),
+    }
+
+
+def measure_ours(
+    strategy: str, options: dict[str, Any], scale: Scale, device: str, repeats: int
+) -> dict[str, Any]:
+    """Seconds of each repeat, and the largest memory above the input in bytes."""
+    import torch
+
+    import alframe
+    from alframe.cost import measured
+
+    problem = make_problem(scale)
+    on = torch.device(device)
+    for key in ("features", "labelled_features", "labelled_targets"):
+        problem[key] = problem[key].to(on)
+    small = problem | {"features": problem["features"][:500]}
+    alframe.query(strategy, n=5, options=options, device=device, **small)
+    seconds, memory = [], []
+    for seed in range(repeats):
+        with measured(on) as before:
+            pass
+        with measured(on) as cost:
+            result = alframe.query(strategy, n=scale.n, options=options, device=device, seed=seed, **problem)
+        seconds.append(result.seconds)
+        memory.append(max(0, cost.peak_memory - before.peak_memory))
+    return {
+        "seconds": seconds,
+        "peak_memory": max(memory),
+        "topped_up": result.topped_up,
+        "logged": {name: dict(values) for name, values in result.logged.items()},
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "processor": torch.cuda.get_device_name(on) if on.type == "cuda" else platform.platform(),
+    }
+
+
+def measure_peer(strategy: str, scale: Scale) -> dict[str, Any]:
+    """Seconds of one query of scikit-activeml."""
+    problem = {
+        key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
+        for key, value in make_problem(scale).items()
+    }
+    resource.setrlimit(resource.RLIMIT_DATA, (PEER_MEMORY, PEER_MEMORY))
+    return {"seconds": [peers.seconds(strategy, problem, scale.n)]}
+
+
+def in_process(timeout: float | None, function: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
+    """Calls a function in a fresh process; what goes wrong is the answer's ``"problem"``."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(there, function, args))
+    process.start()
+    there.close()
+    try:
+        if not here.poll(timeout):
+            return {"problem": f"> {timeout:.0f} s"}
+        answer: dict[str, Any] = here.recv()
+        return answer
+    except EOFError:
+        return {"problem": "died: out of memory?"}
+    finally:
+        process.kill()
+        process.join()
+
+
+def _answer(there: Connection, function: Callable[..., dict[str, Any]], args: tuple[Any, ...]) -> None:
+    try:
+        there.send(function(*args))
+    except MemoryError:
+        there.send({"problem": f"needs more than {PEER_MEMORY >> 30} GB"})
+    except Exception as error:
+        there.send({"problem": f"{type(error).__name__}: {error}"})
+
+
+@click.command()
+@click.option("--scale", type=click.Choice(list(SCALES)), default="small", show_default=True)
+@click.option("--strategies", type=NameList(), help="By default all that are installed.")
+@click.option("-o", "overrides", type=Override(), multiple=True, help="An option, as bald.passes=5.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--repeats", default=3, show_default=True)
+@click.option("--peers/--no-peers", "with_peers", default=True, help="Run scikit-activeml's as well.")
+@click.option("--peer-timeout", default=300.0, show_default=True, help="Seconds.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to a file.")
+def main(
+    scale: str,
+    strategies: list[str] | None,
+    overrides: tuple[tuple[str, str, str], ...],
+    device: str,
+    repeats: int,
+    with_peers: bool,
+    peer_timeout: float,
+    file: Path | None,
+) -> None:
+    """Prints the table."""
+    from alframe.registry import installed
+
+    options: dict[str, Any] = {}
+    for section, key, text in overrides:
+        options.setdefault(section, {})[key] = text
+    sizes = SCALES[scale]
+    described = ", ".join(f"{name} = {value:,}" for name, value in sizes._asdict().items())
+    table = Table(title=f"{scale}: {described}; {device}; median of {repeats}")
+    for heading in ("strategy", "seconds", "peak MB", "scikit-activeml, s", "ratio"):
+        table.add_column(heading, justify="left" if heading == "strategy" else "right")
+    records = []
+    have_peers = peers.names() if with_peers else []
+    if with_peers and not have_peers:
+        click.echo('note: scikit-activeml is not installed: pip install -e ".[bench]"', err=True)
+    for strategy in strategies or installed().strategy_names:
+        click.echo(f"{strategy} ...", err=True)
+        ours = in_process(None, measure_ours, strategy, options, sizes, device, repeats)
+        record = {"strategy": strategy, "scale": scale, **sizes._asdict(), "device": device, "ours": ours}
+        records.append(record)
+        if "problem" in ours:
+            click.echo(f"note: {strategy} is left out: {ours['problem']}", err=True)
+            continue
+        median = statistics.median(ours["seconds"])
+        row = [strategy, f"{median:.3f}", f"{ours['peak_memory'] / 2**20:,.0f}", "", ""]
+        if strategy in have_peers:
+            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes)
+            row[3] = peer.get("problem") or f"{peer['seconds'][0]:.2f}"
+            if "seconds" in peer:
+                row[4] = f"{peer['seconds'][0] / median:.0f}"
+        table.add_row(*row)
+        if file:
+            file.write_text(json.dumps(records, indent=2) + "\n")
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()
