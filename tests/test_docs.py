@@ -42,9 +42,19 @@ def test_the_guides_strategy_works(monkeypatch):
         assert result.indices.tolist() == [1]
 
 
+def test_the_guides_selector_works_on_any_geometry():
+    registry = Registry()
+    assert registry.register(run_block(blocks(GUIDE, "python")[2], {}), "near").problem == ""
+    x, head = [[3.0, 0.0], [0.1, 0.2], [0.0, 2.0]], ([[1.0, 0.0], [0.0, 1.0]], None)
+    for embedder, nearest in (("default", 1), ("badge", 1), ("cdal", 1)):
+        stages = {"embed": embedder, "select": "near"}
+        result = alframe.query("random", features=x, head=head, n=1, stages=stages, registry=registry)
+        assert result.indices.tolist() == [nearest]
+
+
 def test_the_guides_data_set_and_network_work():
     registry = Registry()
-    plugin = registry.register(run_block(blocks(GUIDE, "python")[2], {}), "moons")
+    plugin = registry.register(run_block(blocks(GUIDE, "python")[3], {}), "moons")
     assert plugin.problem == ""
     moons = alframe.load_dataset("moons", registry=registry)
     learner = alframe.ActiveLearner(moons.hide_labels(), "wide", "margin", registry=registry)
