@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alframe.blocks import by_blocks
+
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
 SKETCH_COLUMNS = 1024
 SMALLEST_PROBABILITY = 1e-12
@@ -147,13 +149,13 @@ class SymmetricKL:
     ``KL(p||q)/2 + KL(q||p)/2``, in nats. The origin is the uniform distribution.
 
     Args:
-        p: ``n x c`` tensor of probabilities; those below 1e-12 count as 1e-12.
+        p: ``n x c`` tensor of probabilities; the logarithm of those below 1e-12 is that of 1e-12.
     """
 
     def __init__(self, p: Float[Tensor, "n c"]) -> None:
-        self.p = p.clamp(min=SMALLEST_PROBABILITY)
-        self._log_p = self.p.log()
-        self._negentropy = torch.linalg.vecdot(self.p, self._log_p)
+        self.p = p
+        self._log_p = by_blocks(lambda block: block.clamp(min=SMALLEST_PROBABILITY).log_(), p)
+        self._negentropy = torch.linalg.vecdot(p, self._log_p)
 
     def __len__(self) -> int:
         return len(self.p)

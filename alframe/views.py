@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from alframe.blocks import by_blocks
 from alframe.errors import AlframeError, UsageError
 from alframe.geometry import Geometry
 from alframe.models import Classifier, dropout_modules
-from alframe.ops.blocks import by_blocks
 from alframe.seeds import global_stream
 
 BATCH_SIZE = 1024  # rows that pass through the network at once
@@ -42,8 +42,8 @@ class Rows(Protocol):
         """``n x C`` logits of a block of features."""
         ...
 
-    def mc_logits(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
-        """``n x C`` logits of one pass with dropout switched on; ``features()`` gives the cached ones."""
+    def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
+        """``n x C`` probabilities of one pass with dropout; ``features()`` gives the cached ones."""
         ...
 
 
@@ -83,7 +83,7 @@ class NetworkRows:
         return logits
 
     @torch.no_grad()
-    def mc_logits(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
+    def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """One Monte Carlo dropout pass; only Dropout layers change mode, batch statistics do not move."""
         layers = dropout_modules(self._model)
         if not layers:
@@ -97,8 +97,9 @@ class NetworkRows:
         try:
             with global_stream(self._seed, "dropout", step, device=self._inputs.device):
                 if same_features:
-                    return by_blocks(lambda block: self._model.head(self._model.dropout(block)), features())
-                return torch.cat([self._model(batch) for batch in self.inputs(BATCH_SIZE)])
+                    head, dropped = self._model.head, self._model.dropout
+                    return by_blocks(lambda block: head(dropped(block)).softmax(dim=1), features())
+                return torch.cat([self._model(batch).softmax(dim=1) for batch in self.inputs(BATCH_SIZE)])
         finally:
             for layer in layers:
                 layer.eval()
@@ -141,15 +142,15 @@ class FeatureRows:
         return logits
 
     @torch.no_grad()
-    def mc_logits(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
+    def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """One pass of the head on features of which a share of ``dropout`` is dropped."""
 
-        def block_logits(block: Tensor) -> Tensor:
+        def block_probs(block: Tensor) -> Tensor:
             kept = torch.rand_like(block) >= dropout  # on the CPU five times faster than torch.dropout
-            return self.logits((block * kept).div_(1 - dropout))
+            return self.logits((block * kept).div_(1 - dropout)).softmax(dim=1)
 
         with global_stream(self._seed, "dropout", step, device=self._features.device):
-            return by_blocks(block_logits, features())
+            return by_blocks(block_probs, features())
 
 
 class View:
@@ -184,7 +185,10 @@ class View:
     @functools.cached_property
     def probs(self) -> Tensor:
         """``n x C`` tensor of class probabilities."""
-        return self.logits.softmax(dim=1)
+        if "logits" in self.__dict__:
+            return by_blocks(lambda block: block.softmax(dim=1), self.logits)
+        # the logits are not kept: they take as much memory again
+        return by_blocks(lambda block: self._rows.logits(block).softmax(dim=1), self.features)
 
     def mc_probs(self, passes: int, dropout: float = 0.5) -> Iterator[Tensor]:
         """Class probabilities under Monte Carlo dropout, one ``n x C`` tensor a pass, never kept.
@@ -197,7 +201,7 @@ class View:
             UsageError: the network has no dropout.
         """
         for step in range(passes):
-            yield self._rows.mc_logits(lambda: self.features, step, dropout).softmax(dim=1)
+            yield self._rows.mc_probs(lambda: self.features, step, dropout)
 
     @functools.cached_property
     def embedding(self) -> Geometry:

@@ -7,8 +7,8 @@
 The features are ReLU features around one direction a class, the head is linear and neither sure of itself
 nor blind. Each strategy runs in a process of its own: a small query first, which pays for what torch imports,
 then the repeats. The memory is what the process (on CUDA: the device) held at the most during a query, less
-what it held before. Where scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same strategy, its
-query on the same arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
+what it held before. Where scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same
+strategy, its query on the same arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.nearest import eligible, lower_to_nearest
 

@@ -28,6 +28,7 @@ def alframe_info() -> PluginInfo:
 @hookimpl
 def alframe_score(pool: PoolView) -> Tensor:
     """Entropy of each prediction, in nats."""
+    from alframe.ops import by_blocks
     from alframe_entropy._entropy import entropy
 
-    return entropy(pool.logits)
+    return by_blocks(entropy, pool.logits)

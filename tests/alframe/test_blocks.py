@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from alframe.ops import blocks, by_blocks, row_blocks, rows_per_block
+from alframe import blocks
+from alframe.blocks import by_blocks, row_blocks, rows_per_block
 
 CPU = torch.device("cpu")
 
