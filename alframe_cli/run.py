@@ -176,7 +176,7 @@ def _run(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    from alframe.errors import TrialError
+    from alframe.errors import PluginError, TrialError, UsageError
     from alframe.experiment import run_trial
     from alframe.runs import TrialFolder
     from alframe_cli.display import make_display
@@ -184,14 +184,22 @@ def _run(
 
     done = []
     failed = []
+    left_out = set()
     with make_display(display, quiet, len(planned), settings.run.rounds + 1) as shown:
         for trial in planned:
+            if trial.strategy in left_out:
+                continue
             if force:
                 TrialFolder(trial.folder).clear()
             try:
                 done.append((trial, run_trial(trial, dataset, registry, shown)))
             except TrialError as error:
                 failed.append((trial, error))
+            except (UsageError, PluginError) as error:
+                if not settings.asks_for_all:  # what nobody asked for by name ends no run
+                    raise
+                left_out.add(trial.strategy)
+                shown.note(f"{trial.strategy} is left out: {error}")
     for trial, failure in failed:
         if verbose:
             traceback.print_exception(failure)

@@ -10,6 +10,9 @@ import torch
 from alframe import Classifier, Dataset, hookimpl
 from alframe.registry import Registry, installed
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers share the cores
+
 SHARED_DATA = Path(os.environ.get("ALFRAME_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -143,7 +143,7 @@ def test_a_budget_above_the_pool_ends_early(alframe, quick):
         (["--dataset", "digitz"], "unknown data set 'digitz'. Did you mean 'digits'"),
         (["--model", "mpl"], "unknown model 'mpl'. Did you mean 'mlp'"),
         (["-o", "alfamix.capp=1"], "unknown option of 'alfamix' 'capp'. Did you mean 'cap'"),
-        (["-o", "alfamix.cap=much"], "option alfamix.cap: expected float, got 'much'"),
+        (["-o", "alfamix.cap=much"], "option alfamix.cap: expected float|none, got 'much'"),
         (["-o", "cap=1"], "section.key=value"),
         (["--query-size", "0"], "query_size must be at least 1, got 0"),
         (["--query-size", "-3"], "query_size must be at least 1, got -3"),
@@ -231,3 +231,46 @@ def test_a_failed_trial_ends_with_1_and_does_not_stop_the_others(alframe, quick,
     assert [trial["seed"] for trial in found["trials"]] == [2, 3]
     assert [failure["seed"] for failure in found["failed"]] == [1]
     assert alframe("run", "--strategy", "random", *quick, "--force").code == 0
+
+
+QUICK_GRAPH = ["-o", "coregcn.steps=3", "-o", "uncertaingcn.steps=3", "--rounds", "1", "--seeds", "1"]
+
+
+def test_all_runs_every_strategy_that_suits(alframe, quick):
+    outcome = alframe("run", "--strategy", "all", *quick, *QUICK_GRAPH)
+    assert outcome.code == 0
+    assert "note: bald is left out: bald needs a network with dropout" in outcome.err
+    ranking = outcome.out.partition("Ranking by the area")[2]
+    ranked = {line.split()[1].partition("+")[0] for line in ranking.splitlines() if len(line.split()) == 6}
+    assert ranked >= {plugin.name for plugin in installed().strategies} - {"bald"}
+    assert "bald" not in ranked
+
+
+def test_all_with_dropout_leaves_nothing_out(alframe, quick):
+    flags = ["--strategy", "all", "-o", "model.dropout=0.5", "--dry-run", "--json"]
+    planned = json.loads(alframe("run", *quick, *QUICK_GRAPH, *flags).out)
+    found = [row["strategy"].partition("+")[0] for row in planned]
+    assert found == [plugin.name for plugin in installed().strategies]
+
+
+def test_all_survives_a_strategy_that_nobody_asked_for(alframe, quick, make_plugin):
+    installed().register(make_plugin(alframe_score=lambda pool: None), "broken", "their-package")
+    outcome = alframe("run", "--strategy", "all", *quick, *QUICK_GRAPH, "--seeds", "1,2")
+    assert outcome.code == 0
+    assert outcome.err.count("note: broken is left out: plugin 'broken' (their-package)") == 1
+
+
+def test_a_strategy_that_does_not_suit_is_said_before_anything_runs(alframe, quick, tmp_path):
+    outcome = alframe("run", "--strategy", "random,bald", *quick)
+    assert outcome.code == 2
+    assert outcome.err == (
+        "error: bald needs a network with dropout: one with a Dropout layer whose rate is above 0, "
+        "e.g. `-o model.dropout=0.5`\n"
+    )
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_an_alias_is_the_same_folder(alframe, quick):
+    first = alframe("run", "--strategy", "random", *quick, "--json")
+    second = alframe("run", "--strategy", "RandomSampling", *quick, "--json")
+    assert second.out == first.out

@@ -10,6 +10,9 @@ from alframe.registry import installed
     [
         ("alfamix", ["strategy alfamix", "arXiv 2203.07034", "alfamix.cap", "0.2", "alfamix.growth"]),
         ("random", ["uniformly at random", "default: the network's features"]),
+        ("CoreSet", ["strategy coreset", "also called CoreSet", "2-approximation"]),
+        ("cdal", ["select   coreset"]),
+        ("bald", ["needs a network with dropout", "bald.passes"]),
         ("digits", ["data set digits", "data.test_fraction"]),
         ("mlp", ["model mlp", "model.hidden", "256"]),
         ("mnist-mlp", ["preset mnist-mlp", "epochs = 1000", "ALFA-Mix authors"]),
@@ -29,8 +32,9 @@ def test_show(alframe, name, texts):
 
 def test_options_as_json(alframe):
     (found,) = json.loads(alframe("show", "alfamix", "--json").out)
-    assert found["options"][0]["name"] == "cap"
-    assert found["options"][0]["default"] == 0.2
+    options = {option["name"]: option for option in found["options"]}
+    assert options["cap"]["default"] is None
+    assert options["variant"]["default"] == "closed-form"
     assert found["served_by"]["train"] == "default: supervised"
 
 
