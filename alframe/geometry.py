@@ -19,7 +19,7 @@ from alframe.blocks import by_blocks
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
 SKETCH_COLUMNS = 1024
 SMALLEST_PROBABILITY = 1e-12
-ROUNDINGS = 8  # of squared norms; squared distances below them are 0, as those of coinciding points
+ROUNDINGS = 16  # of squared norms; squared distances below them are 0, as those of coinciding points
 
 
 @runtime_checkable
@@ -174,9 +174,8 @@ class SymmetricKL:
     def squared_distances(self, other: SymmetricKL) -> Float[Tensor, "n m"]:
         """Divergence from each distribution of ``other``, an ``n x m`` tensor; never negative."""
         crossed = (self.p @ other._log_p.T).addmm_(self._log_p, other.p.T)
-        above = 1 + _relative_error(self.p)  # negentropies are negative
-        sums = crossed.neg_().add_((above * self._negentropy)[:, None]).add_(above * other._negentropy)
-        return sums.div_(2).clamp_(min=0)
+        sums = crossed.neg_().add_(self._negentropy[:, None]).add_(other._negentropy)
+        return _without_rounding(sums.div_(2), self._negentropy.abs())
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """``sqrt(2 p)``: squared distances between rows are the divergence to second order (Hellinger)."""
@@ -184,13 +183,14 @@ class SymmetricKL:
 
 
 def _distances(products: Tensor, norms: Tensor, other_norms: Tensor) -> Tensor:
-    """``norms + other_norms - 2 products``, in place, and 0 for what rounding can't tell from 0."""
-    below = 1 - _relative_error(products)
-    return products.mul_(-2).add_((below * norms)[:, None]).add_(below * other_norms).clamp_(min=0)
+    """``norms + other_norms - 2 products``, in place."""
+    return _without_rounding(products.mul_(-2).add_(norms[:, None]).add_(other_norms), norms)
 
 
-def _relative_error(values: Tensor) -> float:
-    return ROUNDINGS * torch.finfo(values.dtype).eps
+def _without_rounding(distances: Tensor, magnitudes: Tensor) -> Tensor:
+    """Sets to 0, in place, what rounding of sums of numbers of such magnitudes can't tell from 0."""
+    threshold = ROUNDINGS * torch.finfo(distances.dtype).eps * magnitudes
+    return distances.masked_fill_(distances <= threshold[:, None], 0)
 
 
 def _signs(rows: int, columns: int, generator: torch.Generator, like: Tensor) -> Tensor:
