@@ -84,12 +84,15 @@ class DatasetInfo:
         reference: the paper or the source.
         location: what must follow a colon, as "PATH" in ``npz:PATH``; "" when nothing does.
         options: a frozen dataclass that inherits from `DataOptions`.
+        files: paths of its files in the folder of data sets, which listings look for; a packed copy,
+            ``PATH.gz``, counts as well.
     """
 
     summary: str
     load: Callable[[DataRequest], Dataset]
     reference: str = ""
     location: str = ""
+    files: tuple[str, ...] = ()
     options: type = DataOptions
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
+from rich.filesize import decimal
 
 from alframe.registry import Offer, Plugin, Registry, installed
 from alframe_cli.output import print_json, print_table
@@ -36,28 +37,20 @@ def list_strategies(as_json: bool) -> None:
     print_problems(registry)
 
 
-def _resource_command(kind: str, plural: str, extra: Callable[[Offer[Any]], str]) -> click.Command:
+def _resource_command(kind: str, plural: str) -> click.Command:
     @click.command(help=f"List the {plural}, with who provides them.")
     @as_json
     def command(as_json: bool) -> None:
         registry = installed()
         offers = registry.offers(kind)
         if as_json:
-            rows = [
-                {
-                    "name": offer.name,
-                    "summary": offer.value.summary,
-                    "reference": offer.value.reference,
-                    "provider": offer.plugin.provider,
-                }
-                for offer in offers
-            ]
-            print_json({plural.replace(" ", "_"): rows, "problems": problems_as_data(registry)})
+            rows = [_offer_as_row(offer) for offer in offers]
+            print_json({plural: rows, "problems": problems_as_data(registry)})
             return
         print_table(
             (kind, "summary", "source", "provider"),
             [
-                (offer.name + extra(offer), offer.value.summary, offer.value.reference, offer.plugin.provider)
+                (offer.name, offer.value.summary, offer.value.reference, offer.plugin.provider)
                 for offer in offers
             ],
         )
@@ -66,13 +59,65 @@ def _resource_command(kind: str, plural: str, extra: Callable[[Offer[Any]], str]
     return command
 
 
-def _location(offer: Offer[Any]) -> str:
-    return f":{offer.value.location}" if offer.value.location else ""
+list_models = _resource_command("model", "models")
+list_presets = _resource_command("preset", "presets")
 
 
-list_datasets = _resource_command("data set", "data sets", _location)
-list_models = _resource_command("model", "models", lambda offer: "")
-list_presets = _resource_command("preset", "presets", lambda offer: "")
+@click.command()
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    envvar="ALFRAME_DATA_DIR",
+    default="data",
+    show_default=True,
+    help="Folder of data sets.",
+)
+@as_json
+def list_datasets(data_dir: str, as_json: bool) -> None:
+    """List the data sets, with what of them is in the folder of data sets."""
+    registry = installed()
+    offers = registry.offers("data set")
+    states = [_on_disk(offer.value.files, Path(data_dir)) for offer in offers]
+    if as_json:
+        rows = [
+            _offer_as_row(offer) | {"on_disk": state, "bytes": size}
+            for offer, (state, size) in zip(offers, states, strict=True)
+        ]
+        print_json({"data_sets": rows, "problems": problems_as_data(registry)})
+        return
+    print_table(
+        ("data set", f"in {data_dir}", "summary", "source", "provider"),
+        [
+            (
+                offer.name + (f":{offer.value.location}" if offer.value.location else ""),
+                f"{state}, {decimal(size)}" if size else state,
+                offer.value.summary,
+                offer.value.reference,
+                offer.plugin.provider,
+            )
+            for offer, (state, size) in zip(offers, states, strict=True)
+        ],
+    )
+    print_problems(registry)
+
+
+def _on_disk(files: tuple[str, ...], folder: Path) -> tuple[str, int]:
+    """``present``, ``part of it``, ``missing`` or, of what has no files of its own, ``-``; and its bytes."""
+    if not files:
+        return "-", 0
+    both = [[path for path in (folder / file, folder / f"{file}.gz") if path.is_file()] for file in files]
+    found = [paths[0] for paths in both if paths]
+    state = "present" if len(found) == len(files) else "part of it" if found else "missing"
+    return state, sum(path.stat().st_size for path in found)
+
+
+def _offer_as_row(offer: Offer[Any]) -> dict[str, Any]:
+    return {
+        "name": offer.name,
+        "summary": offer.value.summary,
+        "reference": offer.value.reference,
+        "provider": offer.plugin.provider,
+    }
 
 
 def describe_stages(plugin: Plugin) -> str:

@@ -1,13 +1,16 @@
-"""Image data sets through torchvision.
+"""Image data sets as torchvision stores and downloads them.
 
-LeCun, Cortes & Burges, "The MNIST database of handwritten digits", 1998.
+Images are normalised by the mean and standard deviation of the training images; the paper of each data set is
+its reference.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from alframe import DataRequest, DatasetInfo, PluginInfo, PresetInfo, hookimpl
+from alframe_vision._catalogue import SOURCES
 
 if TYPE_CHECKING:
     from alframe import Dataset
@@ -26,29 +29,31 @@ AUTHORS_COMMAND = {
 }
 
 
-def load_mnist(request: DataRequest) -> Dataset:
-    """MNIST, normalised by the mean and standard deviation of its training images."""
-    from alframe_vision._mnist import load
-
-    return load(request.data_dir, request.download)
-
-
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
-    return PluginInfo(summary="torchvision's data sets: mnist")
+    return PluginInfo(summary=f"torchvision's data sets: {', '.join(SOURCES)}")
 
 
 @hookimpl
 def alframe_datasets() -> dict[str, DatasetInfo]:
     """Offers the data sets."""
     return {
-        "mnist": DatasetInfo(
-            summary="60,000 + 10,000 handwritten digits of 28 x 28, 10 classes",
-            load=load_mnist,
-            reference="LeCun et al., 1998",
+        name: DatasetInfo(
+            summary=source.summary,
+            load=functools.partial(load_source, name),
+            reference=source.reference,
+            files=source.files,
         )
+        for name, source in SOURCES.items()
     }
+
+
+def load_source(name: str, request: DataRequest) -> Dataset:
+    """One data set of the catalogue."""
+    from alframe_vision._load import load
+
+    return load(name, SOURCES[name], request.data_dir, request.download)
 
 
 @hookimpl

@@ -60,7 +60,7 @@ def test_resources(alframe, command, names):
     assert all(name in outcome.out for name in names)
     found = json.loads(alframe(command, "--json").out)
     rows = next(value for key, value in found.items() if key != "problems")
-    assert {row["name"] for row in rows} == {name.partition(":")[0] for name in names}
+    assert {row["name"] for row in rows} >= {name.partition(":")[0] for name in names}
 
 
 def test_a_plugin_that_fails_to_offer_is_listed(alframe, make_plugin):
@@ -69,3 +69,22 @@ def test_a_plugin_that_fails_to_offer_is_listed(alframe, make_plugin):
     out = alframe("list-datasets").out
     assert "ZeroDivisionError" in out
     assert "toy" in out
+
+
+def test_what_of_a_data_set_is_on_disk(alframe, tmp_path):
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte"):
+        (raw / part).write_bytes(bytes(1000))
+
+    def state(*flags):
+        rows = json.loads(alframe("list-datasets", "--json", *flags).out)["data_sets"]
+        return {row["name"]: (row["on_disk"], row["bytes"]) for row in rows}
+
+    assert state()["mnist"] == ("part of it", 3000)
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(bytes(1000))
+    assert state()["mnist"] == ("present", 4000)
+    assert state()["cifar10"] == ("missing", 0)
+    assert state()["digits"] == ("-", 0)
+    assert state("--data-dir", str(tmp_path))["mnist"] == ("missing", 0)
+    assert "present, 4.0 kB" in alframe("list-datasets").out

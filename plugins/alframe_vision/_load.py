@@ -1,0 +1,77 @@
+"""Reads a data set of the catalogue, or downloads it when that is allowed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from alframe import Dataset, UsageError
+from alframe_vision._catalogue import Source
+from alframe_vision._readers import READERS
+
+
+def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
+    """Reads a data set as torchvision stores it under ``data_dir``.
+
+    Args:
+        name: its name.
+        source: its entry in the catalogue.
+        data_dir: folder of data sets.
+        download: whether what is missing may be fetched.
+
+    Raises:
+        UsageError: a file is missing or damaged, or the download failed; the message names folder and file.
+    """
+    if download:
+        _download(name, source, data_dir)
+    paths = [data_dir / file for file in source.files]
+    for path in paths:
+        if not (path.exists() or path.with_name(path.name + ".gz").exists()):
+            raise UsageError(
+                f"{name}: there is no {path.name} in {path.parent}. --data-dir names the folder that holds "
+                f"{source.files[0]}; --download fetches the files into it"
+            )
+    try:
+        images, labels, test_images, test_labels = READERS[source.reader](paths)
+        if not (len(images) and len(test_images)):
+            raise ValueError("a file holds no images")
+    except Exception as error:  # what a reader raises for a damaged file depends on format and damage
+        raise UsageError(f"{name} can't be read from {paths[0].parent}: {_reason(error)}") from error
+    pixels, test_pixels = (part.to(torch.float32).div_(255) for part in (images, test_images))
+    mean, std = torch.tensor(source.mean), torch.tensor(source.std)
+    if not source.mean:
+        mean, std = pixels.mean(dim=(0, 2, 3)), pixels.std(dim=(0, 2, 3))
+    return Dataset(
+        name,
+        _normalised(pixels, mean, std),
+        labels.long(),
+        source.classes,
+        _normalised(test_pixels, mean, std),
+        test_labels.long(),
+    )
+
+
+def _normalised(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return pixels.sub_(mean[:, None, None]).div_(std[:, None, None])
+
+
+def _download(name: str, source: Source, data_dir: Path) -> None:
+    from torchvision import datasets
+
+    make = getattr(datasets, source.torchvision)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # torchvision prints its mirrors' failures
+            for arguments in source.download:
+                make(str(data_dir), download=True, **arguments)
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:
+        raise UsageError(f"{name} can't be downloaded to {data_dir}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"a file has no {error.args[0]!r}"
+    return " ".join(str(error).split()) or "a file is damaged"
