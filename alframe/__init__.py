@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from alframe.metrics import Evaluation
     from alframe.models import Classifier
     from alframe.querying import QueryResult, query
+    from alframe.tabular import dataset_from_frame
     from alframe.training import TrainResult
     from alframe.views import LabelledView, PoolView
 
@@ -51,6 +52,7 @@ _LAZY = {
     "SymmetricKL": "alframe.geometry",
     "TrainResult": "alframe.training",
     "Vectors": "alframe.geometry",
+    "dataset_from_frame": "alframe.tabular",
     "load_dataset": "alframe.loading",
     "query": "alframe.querying",
 }
@@ -84,6 +86,7 @@ __all__ = [
     "TrialError",
     "UsageError",
     "Vectors",
+    "dataset_from_frame",
     "hookimpl",
     "load_dataset",
     "option",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ class Dataset:
         num_classes: number of classes, at least 2.
         test_inputs: inputs of the test part, or None.
         test_targets: labels of the test part, or None.
+        fit: what is to be learned from the training inputs alone, as a standardisation is: takes them and
+            returns a function of inputs. `split_test` and `prepared` apply it; before, inputs may hold NaN.
 
     Raises:
         UsageError: lengths, types or labels that don't fit together; the message names them.
@@ -34,6 +37,7 @@ class Dataset:
     num_classes: int
     test_inputs: Tensor | None = None
     test_targets: Tensor | None = None
+    fit: Callable[[Tensor], Callable[[Tensor], Tensor]] | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""
@@ -68,6 +72,8 @@ class Dataset:
                 f"{where}: targets must lie in {lowest}..{self.num_classes - 1}, "
                 f"got {low.item()}..{high.item()}"
             )
+        if self.fit is not None:
+            return
         low, high = inputs.aminmax()
         if not (torch.isfinite(low) and torch.isfinite(high)):
             raise UsageError(f"{where}: inputs contain NaN or infinite values; impute or remove them first")
@@ -120,7 +126,15 @@ class Dataset:
             targets=self.targets[train],
             test_inputs=self.inputs[test],
             test_targets=self.targets[test],
-        )
+        ).prepared()
+
+    def prepared(self) -> Dataset:
+        """The same data set with what ``fit`` learns from the training inputs applied to all parts."""
+        if self.fit is None:
+            return self
+        transform = self.fit(self.inputs)
+        test = None if self.test_inputs is None else transform(self.test_inputs)
+        return dataclasses.replace(self, inputs=transform(self.inputs), test_inputs=test, fit=None)
 
 
 def _shape(tensor: Tensor) -> str:

@@ -71,6 +71,7 @@ class ActiveLearner:
         registry: Registry | None = None,
     ) -> None:
         registry = registry or installed()
+        dataset = dataset.prepared()
         self.pipeline = (
             strategy if isinstance(strategy, Pipeline) else Pipeline(registry, strategy, stages, options)
         )

@@ -1,10 +1,11 @@
-"""One's own data from a file: ``npz:PATH``."""
+"""One's own data from a file: ``npz:PATH``, ``csv:PATH``."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import DataRequest, DatasetInfo, PluginInfo, hookimpl
+from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Dataset
@@ -17,10 +18,24 @@ def load_npz(request: DataRequest) -> Dataset:
     return load(request.location)
 
 
+@dataclasses.dataclass(frozen=True)
+class CsvOptions(DataOptions):
+    """Options of a table in a file."""
+
+    target: str | None = option(None, "heading of the column that holds the classes")
+
+
+def load_csv(request: DataRequest) -> Dataset:
+    """A table with a line of headings; the column ``target`` holds the classes."""
+    from alframe_files._csv import load
+
+    return load(request.location, request.options.target)
+
+
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
-    return PluginInfo(summary="one's own data from a file: npz:PATH")
+    return PluginInfo(summary="one's own data from a file: npz:PATH, csv:PATH")
 
 
 @hookimpl
@@ -31,5 +46,11 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
             summary="NumPy arrays x_train, y_train, x_test, y_test; without a test part, one is split off",
             load=load_npz,
             location="PATH",
-        )
+        ),
+        "csv": DatasetInfo(
+            summary="a table of numbers and categories; -o data.target= names the column of classes",
+            load=load_csv,
+            location="PATH",
+            options=CsvOptions,
+        ),
     }

@@ -34,6 +34,7 @@ NAMES = [
     "TrialError",
     "UsageError",
     "Vectors",
+    "dataset_from_frame",
     "hookimpl",
     "load_dataset",
     "option",

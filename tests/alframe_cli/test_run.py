@@ -156,7 +156,7 @@ def test_a_budget_above_the_pool_ends_early(alframe, quick):
         (["--config", "none.toml"], "none.toml can't be read: No such file"),
         (["--dataset", "npz:none.npz"], "none.npz can't be read as .npz"),
         (["--model", "lenet"], "lenet takes images of shape (channels, height, width) from 12 x 12"),
-        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere/MNIST/raw/train-images"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "no train-images-idx3-ubyte in nowhere/MNIST/raw"),
     ],
 )
 def test_mistakes_are_one_clear_line_and_exit_2(alframe, arguments, message, tmp_path):

@@ -99,3 +99,36 @@ def test_a_single_array_is_no_data_set(tmp_path):
     np.save(tmp_path / "d.npy", X)
     with pytest.raises(UsageError, match="holds one array"):
         alframe.load_dataset(f"npz:{tmp_path / 'd.npy'}")
+
+
+class TestCsv:
+    @pytest.fixture
+    def path(self, tmp_path):
+        rows = [f"{i},{'ab'[i % 2]},{'yes' if i % 3 else 'no'}" for i in range(30)]
+        path = tmp_path / "table.csv"
+        path.write_text("\n".join(["size,letter,answer", *rows]))
+        return path
+
+    def test_a_table(self, path):
+        data = alframe.load_dataset(f"csv:{path}", target="answer")
+        assert (data.name, data.num_classes) == ("table", 2)
+        assert data.inputs.shape == (24, 3)
+
+    @pytest.mark.parametrize(
+        ("content", "options", "message"),
+        [
+            (None, {}, "which column holds the classes\\? -o data.target= names one of size, letter, answer"),
+            (None, {"target": "nothing"}, "no column 'nothing'"),
+            ("", {"target": "a"}, "can't be read as CSV: No columns to parse"),
+            ('a,b\n1,2\n"x', {"target": "a"}, "can't be read as CSV"),
+        ],
+    )
+    def test_files_that_cannot_be_used(self, path, content, options, message):
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(UsageError, match=message):
+            alframe.load_dataset(f"csv:{path}", **options)
+
+    def test_a_missing_file(self, tmp_path):
+        with pytest.raises(UsageError, match="can't be read as CSV: No such file"):
+            alframe.load_dataset(f"csv:{tmp_path / 'none.csv'}", target="a")
