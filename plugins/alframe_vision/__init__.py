@@ -1,4 +1,4 @@
-"""Image data sets as torchvision stores and downloads them.
+"""Image data sets as torchvision stores and downloads them, and its networks.
 
 Images are normalised by the mean and standard deviation of the training images; the paper of each data set is
 its reference.
@@ -6,14 +6,56 @@ its reference.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
-from alframe import DataRequest, DatasetInfo, PluginInfo, PresetInfo, hookimpl
+from alframe import (
+    DataRequest,
+    DatasetInfo,
+    ModelInfo,
+    ModelRequest,
+    PluginInfo,
+    PresetInfo,
+    hookimpl,
+    option,
+)
 from alframe_vision._catalogue import SOURCES
 
 if TYPE_CHECKING:
-    from alframe import Dataset
+    from alframe import Classifier, Dataset
+
+NETWORKS = {
+    "vgg": "Simonyan and Zisserman, ICLR 2015, arXiv 1409.1556",
+    "resnet": "He et al., CVPR 2016, arXiv 1512.03385",
+    "densenet": "Huang et al., CVPR 2017, arXiv 1608.06993",
+}
+NETWORK_NAMES = (
+    *("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"),
+    *("resnet18", "resnet18-cifar", "resnet34", "resnet50", "resnet101", "resnet152"),
+    *("densenet121", "densenet161", "densenet169", "densenet201"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkOptions:
+    """Options of torchvision's networks."""
+
+    embedding_size: int | None = option(
+        None, "features, by a linear layer in between; none: as many as the network has"
+    )
+    dropout: float = option(0.0, "share of the features dropped before the head in training")
+    weights: str | None = option(
+        None, "file of initial weights, of torch or safetensors, under torchvision's names"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges."""
+        if self.embedding_size is not None and self.embedding_size < 1:
+            raise ValueError(f"embedding_size must be at least 1, got {self.embedding_size}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
+
 
 AUTHORS_COMMAND = {
     "run": {"seeds": [1, 2, 3, 4, 5], "initial_size": 100, "query_size": 100, "rounds": 10},
@@ -32,7 +74,7 @@ AUTHORS_COMMAND = {
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
-    return PluginInfo(summary=f"torchvision's data sets: {', '.join(SOURCES)}")
+    return PluginInfo(summary="torchvision's data sets and networks")
 
 
 @hookimpl
@@ -54,6 +96,29 @@ def load_source(name: str, request: DataRequest) -> Dataset:
     from alframe_vision._load import load
 
     return load(name, SOURCES[name], request.data_dir, request.download)
+
+
+@hookimpl
+def alframe_models() -> dict[str, ModelInfo]:
+    """Offers torchvision's networks."""
+    return {
+        name: ModelInfo(
+            summary="ResNet-18 with a 3 x 3 stem and no max-pooling, for images of 32 x 32"
+            if name == "resnet18-cifar"
+            else f"torchvision's {name}",
+            build=functools.partial(build_network, name),
+            reference=next(paper for family, paper in NETWORKS.items() if name.startswith(family)),
+            options=NetworkOptions,
+        )
+        for name in NETWORK_NAMES
+    }
+
+
+def build_network(name: str, request: ModelRequest) -> Classifier:
+    """One of torchvision's networks."""
+    from alframe_vision._models import build
+
+    return build(name, request)
 
 
 @hookimpl
