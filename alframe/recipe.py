@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Literal
 
 from alframe.options import option
@@ -15,9 +16,15 @@ class Recipe:
     epochs: int = option(200, "most epochs a round")
     batch_size: int = option(64, "samples a gradient step")
     learning_rate: float = option(0.001, "learning rate")
-    optimizer: Literal["adam", "sgd"] = option("adam", "optimiser")
+    optimizer: Literal["adam", "adamw", "sgd"] = option("adam", "optimiser")
     momentum: float = option(0.9, "momentum of sgd")
-    weight_decay: float = option(0.0, "L2 penalty, added to the gradient by the optimiser")
+    weight_decay: float = option(0.0, "L2 penalty, added to the gradient; with adamw apart from it")
+    schedule: Literal["constant", "cosine", "step"] = option(
+        "constant", "learning rate over the epochs: as it is, down to 0 by half a cosine, or in steps"
+    )
+    warmup: int = option(0, "epochs in which the learning rate rises to its value")
+    step_epochs: int = option(60, "epochs between steps of the schedule")
+    step_factor: float = option(0.1, "factor of each step of the schedule")
     stop_accuracy: float | None = option(
         0.99, "stop at the first epoch whose training accuracy reaches this; none trains all epochs"
     )
@@ -36,5 +43,26 @@ class Recipe:
             raise ValueError(f"momentum must lie in 0..1, got {self.momentum}")
         if not 0 <= self.weight_decay < float("inf"):
             raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
+        if not 0 <= self.warmup < self.epochs:
+            raise ValueError(f"warmup must lie below epochs ({self.epochs}), got {self.warmup}")
+        if self.step_epochs < 1:
+            raise ValueError(f"step_epochs must be at least 1, got {self.step_epochs}")
+        if not 0 < self.step_factor <= 1:
+            raise ValueError(f"step_factor must lie in 0..1, got {self.step_factor}")
         if self.stop_accuracy is not None and not 0 < self.stop_accuracy <= 1:
             raise ValueError(f"stop_accuracy must lie in 0..1 or be none, got {self.stop_accuracy}")
+
+    def rate_factor(self, epoch: int) -> float:
+        """What the learning rate is multiplied by in an epoch.
+
+        Args:
+            epoch: from 0.
+        """
+        if epoch < self.warmup:
+            return (epoch + 1) / (self.warmup + 1)
+        done = epoch - self.warmup
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * done / (self.epochs - self.warmup))) / 2
+        if self.schedule == "step":
+            return self.step_factor ** (done // self.step_epochs)
+        return 1.0

@@ -55,6 +55,7 @@ def train_supervised(
         TrialError: the loss is not a number.
     """
     optimizer = make_optimizer(model, recipe)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate_factor)
     loss_function = nn.CrossEntropyLoss()
     model.train()
     accuracy = loss = float("nan")
@@ -72,6 +73,7 @@ def train_supervised(
             with torch.no_grad():
                 correct = (logits.argmax(dim=1) == y).sum()
                 sums += torch.stack([batch_loss * len(y), correct, correct.new_tensor(len(y))])
+        schedule.step()
         total, right, counted = sums.tolist()
         loss, accuracy = total / counted, right / counted
         if loss != loss:
@@ -109,4 +111,5 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             weight_decay=recipe.weight_decay,
             fused=True,
         )
-    return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    return adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)

@@ -57,20 +57,6 @@ class NetworkOptions:
             raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
 
 
-AUTHORS_COMMAND = {
-    "run": {"seeds": [1, 2, 3, 4, 5], "initial_size": 100, "query_size": 100, "rounds": 10},
-    "data": {"name": "mnist"},
-    "model": {"name": "mlp", "hidden": 256},
-    "train": {
-        "optimizer": "adam",
-        "learning_rate": 0.001,
-        "batch_size": 64,
-        "epochs": 1000,
-        "stop_accuracy": 0.99,
-    },
-}
-
-
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
@@ -124,10 +110,6 @@ def build_network(name: str, request: ModelRequest) -> Classifier:
 @hookimpl
 def alframe_presets() -> dict[str, PresetInfo]:
     """Offers settings of the ALFA-Mix paper's program."""
-    return {
-        "mnist-mlp": PresetInfo(
-            summary="MNIST, multilayer perceptron, 100 + 10 x 100 labels, five seeds",
-            settings=AUTHORS_COMMAND,
-            reference="the command that the ALFA-Mix authors publish for MNIST; the seeds 1 to 5 are ours",
-        )
-    }
+    from alframe_vision._presets import PRESETS
+
+    return PRESETS

@@ -13,6 +13,10 @@ from alframe import Recipe
         ({"momentum": 1.0}, "momentum"),
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"stop_accuracy": 1.5}, "stop_accuracy"),
+        ({"warmup": 200}, r"warmup must lie below epochs \(200\)"),
+        ({"warmup": -1}, "warmup"),
+        ({"step_epochs": 0}, "step_epochs"),
+        ({"step_factor": 0.0}, "step_factor"),
     ],
 )
 def test_impossible_values_are_refused(values, message):
@@ -22,3 +26,17 @@ def test_impossible_values_are_refused(values, message):
 
 def test_stop_accuracy_may_be_none():
     assert Recipe(stop_accuracy=None).stop_accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "factors"),
+    [
+        (Recipe(epochs=4), [1, 1, 1, 1]),
+        (Recipe(epochs=4, warmup=2), [1 / 3, 2 / 3, 1, 1]),
+        (Recipe(epochs=4, schedule="cosine"), [1, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5]),
+        (Recipe(epochs=5, schedule="cosine", warmup=1), [0.5, 1, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5]),
+        (Recipe(epochs=5, schedule="step", step_epochs=2, step_factor=0.5), [1, 1, 0.5, 0.5, 0.25]),
+    ],
+)
+def test_the_learning_rate_over_the_epochs(recipe, factors):
+    assert [recipe.rate_factor(epoch) for epoch in range(recipe.epochs)] == pytest.approx(factors)

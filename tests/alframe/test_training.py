@@ -76,6 +76,7 @@ def test_weight_decay_is_used(toy):
     ("recipe", "kind", "setting"),
     [
         (Recipe(learning_rate=0.5, weight_decay=0.1), torch.optim.Adam, {"lr": 0.5, "weight_decay": 0.1}),
+        (Recipe(optimizer="adamw", weight_decay=0.1), torch.optim.AdamW, {"lr": 0.001, "weight_decay": 0.1}),
         (Recipe(optimizer="sgd", momentum=0.7), torch.optim.SGD, {"lr": 0.001, "momentum": 0.7}),
     ],
 )
@@ -111,3 +112,28 @@ def test_the_model_is_left_in_evaluation_mode(toy):
     model = net()
     train(model, toy.inputs, toy.targets, Recipe(epochs=1))
     assert not model.training
+
+
+def test_the_schedule_moves_the_learning_rate(toy):
+    """One step of plain SGD an epoch: the weights move by the rate times the gradient."""
+    recipe = Recipe(
+        optimizer="sgd",
+        momentum=0.0,
+        learning_rate=0.1,
+        epochs=3,
+        batch_size=200,
+        stop_accuracy=None,
+        schedule="step",
+        step_epochs=1,
+        step_factor=0.5,
+    )
+    scheduled, by_hand = net(), net()
+    train(scheduled, toy.inputs, toy.targets, recipe)
+    for rate in (0.1, 0.05, 0.025):
+        by_hand.zero_grad()
+        nn.functional.cross_entropy(by_hand(toy.inputs), toy.targets).backward()
+        with torch.no_grad():
+            for parameter in by_hand.parameters():
+                parameter -= rate * parameter.grad
+    for one, other in zip(scheduled.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(one, other)

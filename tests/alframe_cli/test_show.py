@@ -16,7 +16,7 @@ from alframe.registry import installed
         ("digits", ["data set digits", "data.test_fraction"]),
         ("mlp", ["model mlp", "model.hidden", "256"]),
         ("mnist-mlp", ["preset mnist-mlp", "epochs = 1000", "ALFA-Mix authors"]),
-        ("train", ["train.weight_decay", "adam|sgd", "train.stop_accuracy"]),
+        ("train", ["train.weight_decay", "adam|adamw|sgd", "train.stop_accuracy"]),
         ("data", ["data.dir", "`alframe show NAME`"]),
         ("vision", ["plugin vision"]),
         ("alframe/margin", ["strategy margin"]),

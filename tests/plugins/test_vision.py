@@ -253,3 +253,12 @@ def test_a_download_without_a_network_is_one_line(name, tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     with pytest.raises(UsageError, match=f"{name} can't be downloaded to .*unreachable"):
         alframe.load_dataset(name, data_dir=tmp_path, download=True)
+
+
+def test_every_preset_is_a_complete_setting(registry):
+    from alframe.settings import resolve
+
+    for offer in registry.offers("preset"):
+        settings = resolve(registry, offer.value.settings)
+        assert len(settings.run.seeds) == 5
+        assert offer.value.reference
