@@ -62,7 +62,7 @@ def alframe_presets() -> dict[str, PresetInfo]:
                 "train": {"optimizer": "adam", "learning_rate": 0.001, "batch_size": 128, "epochs": 1000},
             },
             reference="the ALFA-Mix authors' program: the number, Adam, batches of 128, 10 % for testing; "
-            "the budget is that of their command for MNIST; standardised columns and the learning rate are ours",
+            "the budget is that of their command for MNIST; standardised columns and learning rate are ours",
         )
         for number, name in ((6, "letter"), (155, "poker"))
     }
