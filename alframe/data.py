@@ -128,6 +128,27 @@ class Dataset:
             test_targets=self.targets[test],
         ).prepared()
 
+    def long_tailed(self, imbalance: float, generator: torch.Generator) -> Dataset:
+        """Keeps fewer training samples of each next class, as long-tailed data have; the test part stays.
+
+        Of ``C`` classes class ``c`` keeps ``m imbalance^(c / (C-1))`` samples, drawn at random, or all it
+        has; ``m`` is the largest class's number (Cui et al., CVPR 2019, arXiv 1901.05555, section 5.1).
+
+        Args:
+            imbalance: samples of the last class for one of the first, above 0 and up to 1.
+            generator: a CPU generator.
+        """
+        targets = self.targets.cpu()
+        largest = int(targets[targets != UNKNOWN].bincount(minlength=self.num_classes).max())
+        kept = [(targets == UNKNOWN).nonzero()[:, 0]]
+        for label in range(self.num_classes):
+            members = (targets == label).nonzero()[:, 0]
+            share = imbalance ** (label / (self.num_classes - 1))
+            order = torch.randperm(len(members), generator=generator)
+            kept.append(members[order[: max(1, round(largest * share))]])
+        rows = torch.cat(kept).sort().values.to(self.inputs.device)
+        return dataclasses.replace(self, inputs=self.inputs[rows], targets=self.targets[rows])
+
     def prepared(self) -> Dataset:
         """The same data set with what ``fit`` learns from the training inputs applied to all parts."""
         if self.fit is None:

@@ -158,6 +158,8 @@ def run_trial(trial: TrialRun, dataset: Dataset, registry: Registry, listener: L
     if dataset.test_inputs is None:
         stream = seeds.generator(trial.seed, "split")
         dataset = dataset.split_test(settings.data_options.test_fraction, stream)
+    if (imbalance := settings.data_options.imbalance) is not None:
+        dataset = dataset.long_tailed(imbalance, seeds.generator(trial.seed, "imbalance"))
     folder = TrialFolder(trial.folder)
     saved = folder.load()
     records: list[Record] = saved["records"] if saved else []

@@ -51,8 +51,14 @@ class DataOptions:
         0.2, help="share of the samples held out for testing, where the data set has no test part of its own"
     )
 
+    imbalance: float | None = option(
+        None, "training samples of the last class for one of the first, in between geometrically; none: all"
+    )
+
     def __post_init__(self) -> None:
-        """Refuses a share that leaves nothing to train or nothing to test on."""
+        """Refuses a share that leaves nothing to train or to test on, and an impossible imbalance."""
+        if self.imbalance is not None and not 0 < self.imbalance <= 1:
+            raise ValueError(f"imbalance must lie above 0 and up to 1, or be none, got {self.imbalance}")
         if not 0 < self.test_fraction < 1:
             raise ValueError(f"test_fraction must lie between 0 and 1, got {self.test_fraction}")
 

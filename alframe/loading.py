@@ -31,7 +31,7 @@ def load_dataset(
         test_fraction: share held out for testing, where the data set has no test part of its own.
         seed: of that split; a trial with this seed splits the same way.
         registry: where plugins are looked up; the installed ones by default.
-        options: the data set's own options.
+        options: the data set's other options, as ``imbalance=0.1``.
 
     Raises:
         UsageError: an unknown name or option, or missing or unusable data.
@@ -49,4 +49,6 @@ def load_dataset(
     dataset: Dataset = info.load(DataRequest(location, Path(data_dir), download, built))
     if dataset.test_inputs is None:
         dataset = dataset.split_test(built.test_fraction, seeds.generator(seed, "split"))
+    if built.imbalance is not None:
+        dataset = dataset.long_tailed(built.imbalance, seeds.generator(seed, "imbalance"))
     return dataset

@@ -56,3 +56,37 @@ def test_split_test_is_a_partition_drawn_by_the_generator():
 def test_split_that_leaves_nothing():
     with pytest.raises(UsageError, match="nothing to test"):
         Dataset("d", torch.zeros(2, 1), torch.tensor([0, 1]), 2).split_test(0.1, torch.Generator())
+
+
+def test_a_long_tail():
+    targets = torch.arange(4).repeat_interleave(100)
+    whole = Dataset("d", torch.arange(400.0)[:, None], targets, 4, torch.zeros(5, 1), torch.zeros(5).long())
+    first, again, other = (whole.long_tailed(0.1, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert first.targets.bincount().tolist() == [100, 46, 22, 10]
+    assert torch.equal(first.inputs.flatten().long() // 100, first.targets)
+    assert torch.equal(first.inputs, again.inputs)
+    assert not torch.equal(first.inputs, other.inputs)
+    assert len(first.test_inputs) == 5
+    assert len(whole.long_tailed(1.0, torch.Generator())) == 400
+    assert whole.long_tailed(1e-9, torch.Generator()).targets.bincount().tolist() == [100, 1, 1, 1]
+
+
+def test_what_is_learned_from_the_training_part_is_applied_to_both():
+    def fit(inputs):
+        mean = inputs.mean(0)
+        return lambda rows: rows - mean
+
+    whole = Dataset("d", torch.arange(20.0)[:, None], torch.arange(20) % 2, 2, fit=fit)
+    assert whole.prepared().inputs.mean() == 0
+    split = whole.split_test(0.25, torch.Generator())
+    assert split.fit is None
+    assert split.inputs.mean().abs() < 1e-6
+    shift = torch.arange(20.0).sum() - torch.cat([split.inputs, split.test_inputs]).sum()
+    assert shift / 20 != 9.5  # the mean of all would be a leak
+
+
+def test_gaps_are_allowed_until_then():
+    data = Dataset("d", torch.full((4, 2), torch.nan), torch.arange(4) % 2, 2, fit=lambda x: torch.nan_to_num)
+    assert (data.prepared().inputs == 0).all()
+    with pytest.raises(UsageError, match="NaN or infinite"):
+        Dataset("d", torch.full((4, 2), torch.nan), torch.arange(4) % 2, 2, fit=lambda x: abs).prepared()

@@ -274,3 +274,12 @@ def test_an_alias_is_the_same_folder(alframe, quick):
     first = alframe("run", "--strategy", "random", *quick, "--json")
     second = alframe("run", "--strategy", "RandomSampling", *quick, "--json")
     assert second.out == first.out
+
+
+def test_an_imbalance_is_applied_and_recorded(alframe, quick, tmp_path):
+    flags = ["--strategy", "random", *quick, "--seeds", "1", "--rounds", "9", "--query-size", "300", "--json"]
+    found = json.loads(alframe("run", *flags, "-o", "data.imbalance=0.1").out)
+    config = tomllib.loads(next(tmp_path.glob("runs/**/config.toml")).read_text())
+    assert config["data"]["imbalance"] == 0.1
+    assert 500 < found["trials"][0]["rounds"][-1]["labelled"] < 800  # the pool is exhausted early
+    assert "imbalance must lie" in alframe("run", *flags, "-o", "data.imbalance=2").err
