@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alframe import (
+    DataOptions,
     DataRequest,
     DatasetInfo,
     ModelInfo,
@@ -57,6 +58,20 @@ class NetworkOptions:
             raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
 
 
+@dataclasses.dataclass(frozen=True)
+class FolderOptions(DataOptions):
+    """Options of images in folders."""
+
+    size: int = option(32, "height and width that images are scaled and cut to")
+    bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
+
+    def __post_init__(self) -> None:
+        """Refuses a size that is none."""
+        super().__post_init__()
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+
+
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
@@ -74,7 +89,21 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
             files=source.files,
         )
         for name, source in SOURCES.items()
+    } | {
+        "imagefolder": DatasetInfo(
+            summary="one's own images: PATH/train/CLASS/* and PATH/test/CLASS/*, or PATH/CLASS/*",
+            load=load_folder,
+            location="PATH",
+            options=FolderOptions,
+        )
     }
+
+
+def load_folder(request: DataRequest) -> Dataset:
+    """Images in folders, one folder a class."""
+    from alframe_vision._folder import load
+
+    return load(request.location, request.options)
 
 
 def load_source(name: str, request: DataRequest) -> Dataset:
