@@ -25,7 +25,7 @@ from alframe.recipe import Recipe
 
 if TYPE_CHECKING:
     from alframe.context import Context
-    from alframe.data import Dataset
+    from alframe.data import Dataset, Normalize
     from alframe.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
@@ -46,6 +46,7 @@ _LAZY = {
     "Evaluation": "alframe.metrics",
     "Geometry": "alframe.geometry",
     "LabelledView": "alframe.views",
+    "Normalize": "alframe.data",
     "OuterProduct": "alframe.geometry",
     "PoolView": "alframe.views",
     "QueryResult": "alframe.querying",
@@ -74,6 +75,7 @@ __all__ = [
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
+    "Normalize",
     "OuterProduct",
     "PluginError",
     "PluginInfo",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+BATCH_SIZE = 1024  # samples that pass through the network at once
 BLOCK_ELEMENTS = 1 << 20  # numbers a block; 4 MB of float32 stays in the cache of a CPU
 CUDA_BLOCK_ELEMENTS = 1 << 27  # a GPU wants large products: 512 MB
 

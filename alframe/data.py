@@ -12,6 +12,44 @@ from alframe.errors import UsageError
 
 UNKNOWN = -1
 
+Transform = Callable[[Tensor], Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalize:
+    """Makes network inputs of images that are stored as bytes: ``(x / 255 - mean) / std`` of each channel.
+
+    Args:
+        mean: mean of each channel of the training images in 0..1.
+        std: standard deviation of the same, above 0.
+
+    Example:
+        >>> import torch
+        >>> white = torch.full((1, 1, 1, 1), 255, dtype=torch.uint8)
+        >>> Normalize((0.5,), (0.25,))(white).item()
+        2.0
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """``n x channels x h x w`` float32 of as many bytes."""
+        mean, std = (
+            torch.tensor(values, device=images.device)[:, None, None] for values in (self.mean, self.std)
+        )
+        return images.to(torch.float32).div_(255).sub_(mean).div_(std)
+
+    @classmethod
+    def of(cls, images: Tensor) -> Normalize:
+        """By the statistics of these images: ``n x channels x h x w`` bytes; a constant channel becomes 0."""
+        values = torch.arange(256, dtype=torch.float64) / 255
+        counts = torch.stack([images[:, c].flatten().bincount(minlength=256) for c in range(images.shape[1])])
+        shares = counts.cpu().double() / counts[0].sum().item()
+        mean = shares @ values
+        std = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt().clamp(min=1e-6)
+        return cls(tuple(mean.tolist()), tuple(std.tolist()))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -19,13 +57,16 @@ class Dataset:
 
     Args:
         name: short name for folders and tables.
-        inputs: ``M x ...`` floating-point tensor, as the network takes it.
+        inputs: ``M x ...`` floating-point tensor, as the network takes it, or what ``transform`` takes.
         targets: ``M`` class numbers (int64); -1 where the label is unknown.
         num_classes: number of classes, at least 2.
         test_inputs: inputs of the test part, or None.
         test_targets: labels of the test part, or None.
         fit: what is to be learned from the training inputs alone, as a standardisation is: takes them and
-            returns a function of inputs. `split_test` and `prepared` apply it; before, inputs may hold NaN.
+            returns a function of inputs. `split_test` and `prepared` apply it, or where inputs are bytes make
+            it the ``transform``; before, inputs may hold NaN.
+        transform: makes network inputs of inputs, a batch at a time, as `Normalize` does of images, which
+            stay bytes in memory; it keeps the shape.
 
     Raises:
         UsageError: lengths, types or labels that don't fit together; the message names them.
@@ -37,7 +78,8 @@ class Dataset:
     num_classes: int
     test_inputs: Tensor | None = None
     test_targets: Tensor | None = None
-    fit: Callable[[Tensor], Callable[[Tensor], Tensor]] | None = None
+    fit: Callable[[Tensor], Transform] | None = None
+    transform: Transform | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""
@@ -62,8 +104,11 @@ class Dataset:
             raise UsageError(f"{where}: {len(inputs)} inputs but {len(targets)} targets")
         if len(inputs) == 0:
             raise UsageError(f"{where}: there are no samples")
-        if not inputs.is_floating_point():
-            raise UsageError(f"{where}: inputs must be floating-point numbers, got {inputs.dtype}")
+        is_made_later = self.transform is not None or (self.fit is not None and inputs.dtype == torch.uint8)
+        if not (inputs.is_floating_point() or is_made_later):
+            raise UsageError(
+                f"{where}: inputs must be floating-point numbers, or have a transform, got {inputs.dtype}"
+            )
         if targets.dtype != torch.int64 or targets.ndim != 1:
             raise UsageError(f"{where}: targets must be one int64 a sample, got {_shape(targets)}")
         low, high = targets.aminmax()
@@ -72,7 +117,7 @@ class Dataset:
                 f"{where}: targets must lie in {lowest}..{self.num_classes - 1}, "
                 f"got {low.item()}..{high.item()}"
             )
-        if self.fit is not None:
+        if self.fit is not None or not inputs.is_floating_point():
             return
         low, high = inputs.aminmax()
         if not (torch.isfinite(low) and torch.isfinite(high)):
@@ -90,6 +135,19 @@ class Dataset:
             test_inputs=None if self.test_inputs is None else self.test_inputs.to(device),
             test_targets=None if self.test_targets is None else self.test_targets.to(device),
         )
+
+    def example(self) -> Tensor:
+        """One sample as the network takes it: ``1 x ...``."""
+        first = self.inputs[:1]
+        return first if self.transform is None else self.transform(first)
+
+    def near(self, device: torch.device) -> Dataset:
+        """The data set on ``device``, or where it is if it would take more than half of that GPU's memory."""
+        if device.type == "cuda" and self.inputs.device != device:
+            size = sum(part.nbytes for part in (self.inputs, self.test_inputs) if part is not None)
+            if size > torch.cuda.mem_get_info(device)[0] / 2:
+                return self
+        return self.to(device)
 
     def hide_labels(self, keep: Tensor | None = None) -> Dataset:
         """The same data set with the labels unknown, but for the positions in ``keep``.
@@ -150,10 +208,12 @@ class Dataset:
         return dataclasses.replace(self, inputs=self.inputs[rows], targets=self.targets[rows])
 
     def prepared(self) -> Dataset:
-        """The same data set with what ``fit`` learns from the training inputs applied to all parts."""
+        """The same data set with what ``fit`` learns from the training inputs put to use."""
         if self.fit is None:
             return self
         transform = self.fit(self.inputs)
+        if self.inputs.dtype == torch.uint8:
+            return dataclasses.replace(self, transform=transform, fit=None)
         test = None if self.test_inputs is None else transform(self.test_inputs)
         return dataclasses.replace(self, inputs=transform(self.inputs), test_inputs=test, fit=None)
 

@@ -30,14 +30,17 @@ def alframe_info() -> PluginInfo:
 
 
 @hookimpl
-def alframe_train(model: Classifier, labelled: LabelledView, recipe: Recipe, ctx: Context) -> TrainResult:
+def alframe_train(
+    model: Classifier,
+    labelled: LabelledView,
+    validation: LabelledView | None,
+    recipe: Recipe,
+    ctx: Context,
+) -> TrainResult:
     """Supervised training on the labelled set."""
-    import torch
-
     from alframe.training import train_supervised
 
-    inputs = torch.cat(list(labelled.inputs()))
-    return train_supervised(model, inputs, labelled.targets, recipe, ctx.generator, ctx.progress)
+    return train_supervised(model, labelled, validation, recipe, ctx)
 
 
 @hookimpl

@@ -114,7 +114,7 @@ def suited(
     model = _build_model(settings, registry, dataset, planned[0].seed)
     reasons = {}
     for pipeline in settings.pipelines:
-        if reason := pipeline.why_unsuited(model, dataset.inputs):
+        if reason := pipeline.why_unsuited(model, dataset.example()):
             if not settings.asks_for_all:
                 raise UsageError(reason)
             reasons[pipeline.label] = reason
@@ -138,7 +138,7 @@ def load_data(settings: Settings) -> Dataset:
         raise UsageError(
             f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
         )
-    return dataset.to(resolve_device(settings.run.device))
+    return dataset.near(resolve_device(settings.run.device))
 
 
 def run_trial(trial: TrialRun, dataset: Dataset, registry: Registry, listener: Listener) -> RunSummary:
@@ -229,6 +229,9 @@ def _rounds(
             "epochs": result.epochs,
             "train_accuracy": result.accuracy,
             "train_loss": result.loss,
+            "validation": learner.validation_size,
+            "validation_accuracy": result.validation_accuracy,
+            "best_epoch": result.best_epoch,
             "query_seconds": round(query.seconds, 6),
             "query_peak_memory": query.peak_memory,
             "train_seconds": round(training.seconds, 6),

@@ -18,6 +18,7 @@ from alframe.options import build
 from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.recipe import Recipe
 from alframe.registry import Registry, installed
+from alframe.samples import Samples
 from alframe.training import TrainResult
 from alframe.views import LabelledView, NetworkRows
 
@@ -80,13 +81,15 @@ class ActiveLearner:
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
         self.progress: Callable[[str, int, int], None] = lambda stage, done, total: None
-        self._inputs = dataset.inputs.to(self.device)
+        dataset = dataset.near(self.device)
+        self._samples = Samples(dataset.inputs, self.device, dataset.transform)
         self._test = None
         if dataset.test_inputs is not None and dataset.test_targets is not None:
-            self._test = (dataset.test_inputs.to(self.device), dataset.test_targets.to(self.device))
+            samples = Samples(dataset.test_inputs, self.device, dataset.transform)
+            self._test = (samples, dataset.test_targets.to(self.device))
         if isinstance(model, str):
             model = build_model(registry, model, dataset, model_options or {}, seed)
-        if reason := self.pipeline.why_unsuited(model, dataset.inputs):
+        if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = model.to(self.device).eval()
         self._initial_state = initial_state(self.model)
@@ -96,12 +99,13 @@ class ActiveLearner:
         self.round = 0 if len(self.labelled) else -1
         self.logged: dict[str, dict[str, float]] = {}
         self._states: dict[str, dict[str, Any]] = {}
+        self.validation_size = 0
         self._fitted = False
 
     @property
     def unlabelled(self) -> Tensor:
         """Positions of the unlabelled pool in the data set, ascending: ``N`` int64 numbers."""
-        free = torch.ones(len(self._inputs), dtype=torch.bool)
+        free = torch.ones(len(self._samples), dtype=torch.bool)
         free[self.labelled] = False
         return free.nonzero().squeeze(1)
 
@@ -117,10 +121,29 @@ class ActiveLearner:
             )
         if not self.recipe.warm_start:
             self.model.load_state_dict(self._initial_state)
-        labelled = LabelledView(self._rows(self.labelled), self.targets.to(self.device))
-        result = self.pipeline.train(self.model, labelled, None, self.recipe, self._round_state(self.round))
+        held_out = self._held_out()
+        self.validation_size = int(held_out.sum())
+        result = self.pipeline.train(
+            self.model,
+            self._labelled_view(~held_out),
+            self._labelled_view(held_out) if self.validation_size else None,
+            self.recipe,
+            self._round_state(self.round),
+        )
         self._fitted = True
         return result
+
+    def _held_out(self) -> Tensor:
+        """Which of the labelled samples are the validation part: a round's are mostly those of the last."""
+        held_out = torch.zeros(len(self.labelled), dtype=torch.bool)
+        if self.recipe.validation:
+            count = min(max(1, round(len(held_out) * self.recipe.validation)), len(held_out) - 1)
+            ranks = torch.randperm(len(self._samples), generator=seeds.generator(self.seed, "validation"))
+            held_out[ranks[self.labelled].argsort()[:count]] = True
+        return held_out
+
+    def _labelled_view(self, which: Tensor) -> LabelledView:
+        return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))
 
     def ask(self, n: int) -> Tensor:
         """Chooses samples to label; the same answer until the next `tell`.
@@ -179,8 +202,8 @@ class ActiveLearner:
             raise UsageError(f"{len(positions)} indices but {len(targets)} labels")
         if not len(positions):
             raise UsageError("no labels were given")
-        if positions.min() < 0 or positions.max() >= len(self._inputs):
-            raise UsageError(f"indices must lie in 0..{len(self._inputs) - 1}")
+        if positions.min() < 0 or positions.max() >= len(self._samples):
+            raise UsageError(f"indices must lie in 0..{len(self._samples) - 1}")
         if len(positions.unique()) < len(positions):
             raise UsageError("an index is repeated")
         if torch.isin(positions, self.labelled).any():
@@ -197,8 +220,8 @@ class ActiveLearner:
         """
         if self._test is None:
             raise UsageError("the data set has no test part: Dataset.split_test() holds one out")
-        inputs, targets = self._test
-        rows = NetworkRows(self.model, inputs, torch.arange(len(inputs), device=self.device), self.seed)
+        samples, targets = self._test
+        rows = NetworkRows(self.model, samples, torch.arange(len(samples), device=self.device), self.seed)
         return evaluate(rows.logits(rows.features()), targets)
 
     def state_dict(self) -> dict[str, Any]:
@@ -221,7 +244,7 @@ class ActiveLearner:
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
-        return NetworkRows(self.model, self._inputs, positions.to(self.device), seed)
+        return NetworkRows(self.model, self._samples, positions.to(self.device), seed)
 
     def _round_state(self, number: int) -> RoundState:
         self.logged = {}
@@ -243,7 +266,7 @@ def build_model(
     """Builds a network by name, its initial weights drawn from the seed's stream."""
     offer = registry.resource("model", name)
     request = ModelRequest(
-        input_shape=dataset.inputs.shape[1:],
+        input_shape=dataset.example().shape[1:],
         num_classes=dataset.num_classes,
         options=build(offer.value.options, options, "model"),
     )

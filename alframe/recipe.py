@@ -28,6 +28,21 @@ class Recipe:
     stop_accuracy: float | None = option(
         0.99, "stop at the first epoch whose training accuracy reaches this; none trains all epochs"
     )
+    validation: float = option(
+        0.0, "share of the labelled samples that is not trained on but judges each epoch; their labels count"
+    )
+    patience: int | None = option(
+        None, "stop after so many epochs without a better validation accuracy; none goes on"
+    )
+    keep_best: bool = option(True, "with a validation part, end at the weights of its best epoch")
+    augment: tuple[Literal["crop", "flip"], ...] = option(
+        (),
+        "random changes of images in each epoch: crop shifts them by up to crop_padding, flip mirrors them",
+    )
+    crop_padding: int = option(4, "pixels of black around an image that crop cuts from")
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "bfloat16 trains in mixed precision; queries and tests are in float32 always"
+    )
     warm_start: bool = option(
         False, "go on from the last round's weights, not from the trial's initial weights"
     )
@@ -49,6 +64,14 @@ class Recipe:
             raise ValueError(f"step_epochs must be at least 1, got {self.step_epochs}")
         if not 0 < self.step_factor <= 1:
             raise ValueError(f"step_factor must lie in 0..1, got {self.step_factor}")
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"validation must lie in 0..1, below 1, got {self.validation}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 or be none, got {self.patience}")
+        if self.patience is not None and not self.validation:
+            raise ValueError("patience needs a validation part: set validation too, as 0.1")
+        if self.crop_padding < 1:
+            raise ValueError(f"crop_padding must be at least 1, got {self.crop_padding}")
         if self.stop_accuracy is not None and not 0 < self.stop_accuracy <= 1:
             raise ValueError(f"stop_accuracy must lie in 0..1 or be none, got {self.stop_accuracy}")
 

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from alframe.augmentation import augmentation
+from alframe.blocks import BATCH_SIZE
 from alframe.errors import TrialError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alframe.context import Context
+    from alframe.models import Classifier
     from alframe.recipe import Recipe
+    from alframe.views import LabelledView
+
+    Objective = Callable[[Classifier, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,54 +32,73 @@ class TrainResult:
         epochs: epochs trained.
         accuracy: share of the training samples predicted right during the last epoch.
         loss: mean training loss of the last epoch.
+        validation_accuracy: share of the validation samples that the final weights predict right, or None.
+        best_epoch: the epoch that the final weights are of, where it need not be the last, or None.
     """
 
     epochs: int
     accuracy: float
     loss: float
+    validation_accuracy: float | None = None
+    best_epoch: int | None = None
+
+
+def cross_entropy(
+    model: Classifier, x: Tensor, y: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The mean cross-entropy of a batch, and how many of it are predicted right."""
+    logits = model(x)
+    return functional.cross_entropy(logits, y), (logits.argmax(dim=1) == y).sum()
 
 
 def train_supervised(
-    model: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    model: Classifier,
+    labelled: LabelledView,
+    validation: LabelledView | None,
     recipe: Recipe,
-    generator: torch.Generator,
-    progress: Callable[[int, int], None],
+    ctx: Context,
+    objective: Objective = cross_entropy,
 ) -> TrainResult:
-    """Fits ``model`` in place by cross-entropy.
+    """Fits ``model`` in place, as the recipe says: optimiser, schedule, augmentation, precision, stopping.
 
-    Stops at the first epoch whose running training accuracy reaches ``recipe.stop_accuracy``.
+    Stops at the first epoch whose running training accuracy reaches ``recipe.stop_accuracy``, or after
+    ``recipe.patience`` epochs without a better validation accuracy (equal accuracies: a lower loss).
 
     Args:
         model: the network; left in evaluation mode.
-        inputs: ``L x ...`` tensor on the network's device.
-        targets: ``L`` class numbers on the same device.
-        recipe: optimiser, learning rate, batch size, epochs, stopping rule.
-        generator: CPU generator that shuffles.
-        progress: told ``(epoch, epochs)`` after each epoch.
+        labelled: the samples to train on, and their labels.
+        validation: samples that judge each epoch, or None.
+        recipe: the section ``[train]``.
+        ctx: its generator shuffles and augments.
+        objective: makes of the network, ``b`` network inputs, their labels and a CPU generator the loss to
+            minimise, and how many of the batch count as predicted right; both are scalars.
 
     Raises:
         TrialError: the loss is not a number.
+        UsageError: augmentation of samples that are no images.
     """
+    samples, targets = labelled.samples(), labelled.targets
+    augment = augmentation(recipe, samples.stored.shape[1:], ctx.generator)
+    if augment is None:
+        samples = samples.made()
+    judge = None if validation is None else _Judge(model, validation, keep=recipe.keep_best)
     optimizer = make_optimizer(model, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate_factor)
-    loss_function = nn.CrossEntropyLoss()
-    model.train()
+    mixed = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     accuracy = loss = float("nan")
     epoch = 0
     for epoch in range(1, recipe.epochs + 1):
-        order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
-        sums = torch.zeros(3, device=inputs.device)  # loss, correct, counted: read once an epoch
+        model.train()
+        order = torch.randperm(len(samples), generator=ctx.generator).to(ctx.device)
+        sums = torch.zeros(3, device=ctx.device)  # loss, correct, counted: read once an epoch
         for rows in batches(order, recipe.batch_size):
-            x, y = inputs[rows], targets[rows]
-            logits = model(x)
-            batch_loss = loss_function(logits, y)
+            x, y = samples.batch(rows, augment), targets[rows]
+            with mixed:
+                batch_loss, correct = objective(model, x, y, ctx.generator)
             optimizer.zero_grad(set_to_none=True)
             batch_loss.backward()
             optimizer.step()
             with torch.no_grad():
-                correct = (logits.argmax(dim=1) == y).sum()
                 sums += torch.stack([batch_loss * len(y), correct, correct.new_tensor(len(y))])
         schedule.step()
         total, right, counted = sums.tolist()
@@ -81,11 +108,57 @@ def train_supervised(
                 f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
                 f"(it is {recipe.learning_rate:g})"
             )
-        progress(epoch, recipe.epochs)
+        ctx.progress(epoch, recipe.epochs)
+        if judge is not None:
+            judge.see(epoch)
+            if recipe.patience is not None and epoch - judge.best_epoch >= recipe.patience:
+                break
         if recipe.stop_accuracy is not None and accuracy >= recipe.stop_accuracy:
             break
     model.eval()
-    return TrainResult(epoch, accuracy, loss)
+    if judge is None:
+        return TrainResult(epoch, accuracy, loss)
+    return TrainResult(epoch, accuracy, loss, *judge.verdict(epoch))
+
+
+class _Judge:
+    """Follows a network's validation accuracy over the epochs, and keeps its best weights.
+
+    Args:
+        model: the network.
+        validation: the samples that judge.
+        keep: whether the best weights are kept.
+    """
+
+    def __init__(self, model: Classifier, validation: LabelledView, keep: bool) -> None:
+        self._model = model
+        self._samples = validation.samples().made()
+        self._targets = validation.targets
+        self._keep = keep
+        self._state: dict[str, Tensor] = {}
+        self._best = (-1.0, 0.0)
+        self._last = (-1.0, 0.0)
+        self.best_epoch = 0
+
+    @torch.no_grad()
+    def see(self, epoch: int) -> None:
+        """Judges the network as it is after an epoch."""
+        self._model.eval()
+        rows = torch.arange(len(self._targets), device=self._targets.device)
+        logits = torch.cat([self._model(self._samples.batch(part)) for part in rows.split(BATCH_SIZE)])
+        right = (logits.argmax(dim=1) == self._targets).float().mean().item()
+        self._last = (right, -functional.cross_entropy(logits, self._targets).item())
+        if self._last > self._best:
+            self._best, self.best_epoch = self._last, epoch
+            if self._keep:
+                self._state = {name: value.clone() for name, value in self._model.state_dict().items()}
+
+    def verdict(self, epoch: int) -> tuple[float, int]:
+        """Goes back to the best weights; their validation accuracy and epoch."""
+        if not self._keep:
+            return self._last[0], epoch
+        self._model.load_state_dict(self._state)
+        return self._best[0], self.best_epoch
 
 
 def batches(order: Tensor, batch_size: int) -> list[Tensor]:

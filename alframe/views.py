@@ -12,13 +12,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from alframe.blocks import by_blocks
+from alframe.blocks import BATCH_SIZE, by_blocks
 from alframe.errors import AlframeError, UsageError
 from alframe.geometry import Geometry
 from alframe.models import Classifier, dropout_modules
+from alframe.samples import Samples
 from alframe.seeds import global_stream
 
-BATCH_SIZE = 1024  # rows that pass through the network at once
+NO_NETWORK = (
+    "this strategy needs the network and its inputs, and a query on features has neither: "
+    "use alframe.ActiveLearner or `alframe run`"
+)
 
 
 class UnknownLabelsError(AlframeError):
@@ -32,6 +36,10 @@ class Rows(Protocol):
 
     def inputs(self, batch_size: int) -> Iterator[Tensor]:
         """Batches of network inputs, in order."""
+        ...
+
+    def samples(self) -> Samples:
+        """The samples themselves, as they are stored."""
         ...
 
     def features(self) -> Tensor:
@@ -52,14 +60,14 @@ class NetworkRows:
 
     Args:
         model: the network, in evaluation mode.
-        inputs: ``M x ...`` tensor of all samples.
-        positions: ``n`` rows of it to look at.
+        samples: all ``M`` samples.
+        positions: ``n`` of them to look at.
         seed: seed of the dropout masks of Monte Carlo passes.
     """
 
-    def __init__(self, model: Classifier, inputs: Tensor, positions: Tensor, seed: int) -> None:
+    def __init__(self, model: Classifier, samples: Samples, positions: Tensor, seed: int) -> None:
         self._model = model
-        self._inputs = inputs
+        self._samples = samples
         self._positions = positions
         self._seed = seed
 
@@ -69,7 +77,11 @@ class NetworkRows:
     def inputs(self, batch_size: int) -> Iterator[Tensor]:
         """Batches of network inputs, in order."""
         for rows in self._positions.split(batch_size):
-            yield self._inputs[rows]
+            yield self._samples.batch(rows)
+
+    def samples(self) -> Samples:
+        """The samples themselves, as they are stored."""
+        return self._samples.subset(self._positions)
 
     @torch.no_grad()
     def features(self) -> Tensor:
@@ -95,7 +107,7 @@ class NetworkRows:
         for layer in layers:
             layer.train()
         try:
-            with global_stream(self._seed, "dropout", step, device=self._inputs.device):
+            with global_stream(self._seed, "dropout", step, device=self._samples.device):
                 if same_features:
                     head, dropped = self._model.head, self._model.dropout
                     return by_blocks(lambda block: head(dropped(block)).softmax(dim=1), features())
@@ -124,10 +136,11 @@ class FeatureRows:
 
     def inputs(self, batch_size: int) -> Iterator[Tensor]:
         """There are none."""
-        raise UsageError(
-            "this strategy needs the network and its inputs, and a query on features has neither: "
-            "use alframe.ActiveLearner or `alframe run`"
-        )
+        raise UsageError(NO_NETWORK)
+
+    def samples(self) -> Samples:
+        """There are none."""
+        raise UsageError(NO_NETWORK)
 
     def features(self) -> Tensor:
         """The features, ``n x D``."""
@@ -171,6 +184,10 @@ class View:
     def inputs(self, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
         """Batches of network inputs, in order: ``b x ...`` tensors on the device."""
         return self._rows.inputs(batch_size)
+
+    def samples(self) -> Samples:
+        """The samples as they are stored, with what makes network inputs of them."""
+        return self._rows.samples()
 
     @functools.cached_property
     def features(self) -> Tensor:

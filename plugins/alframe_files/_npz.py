@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe import Dataset, UsageError
+from alframe import Dataset, Normalize, UsageError
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -18,8 +18,9 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def load(location: str) -> Dataset:
     """Reads a data set.
 
-    Images of bytes become ``channels x height x width`` between 0 and 1; all other numbers are taken as
-    they are. Classes are the distinct values of ``y_train``, numbered in ascending order.
+    Images of bytes become ``channels x height x width``, normalised by the statistics of the training part;
+    all other numbers are taken as they are. Classes are the distinct values of ``y_train``, numbered in
+    ascending order.
 
     Args:
         location: path of the file.
@@ -38,14 +39,23 @@ def load(location: str) -> Dataset:
     if len(classes) < 2:
         raise UsageError(f"{where}: y_train has {len(classes)} class; at least 2 are needed")
     has_test = "x_test" in arrays
-    return Dataset(
+    inputs = _inputs(arrays["x_train"], f"{where}: x_train")
+    test_inputs = _inputs(arrays["x_test"], f"{where}: x_test") if has_test else None
+    if test_inputs is not None and test_inputs.dtype != inputs.dtype:
+        raise UsageError(
+            f"{where}: x_train and x_test must both hold images of bytes or none of them, got "
+            f"{arrays['x_train'].dtype} and {arrays['x_test'].dtype}"
+        )
+    dataset = Dataset(
         name=path.stem,
-        inputs=_inputs(arrays["x_train"], f"{where}: x_train"),
+        inputs=inputs,
         targets=_targets(arrays["y_train"], classes, f"{where}: y_train"),
         num_classes=len(classes),
-        test_inputs=_inputs(arrays["x_test"], f"{where}: x_test") if has_test else None,
+        test_inputs=test_inputs,
         test_targets=_targets(arrays["y_test"], classes, f"{where}: y_test") if has_test else None,
+        fit=Normalize.of if inputs.dtype == torch.uint8 else None,
     )
+    return dataset.prepared() if has_test else dataset
 
 
 def _read(path: Path) -> Arrays:
@@ -72,9 +82,8 @@ def _inputs(x: np.ndarray[Any, Any], where: str) -> Tensor:
         raise UsageError(f"{where} must hold real numbers, got {x.dtype}")
     if x.ndim < 2:
         raise UsageError(f"{where} must have one row a sample, got shape {x.shape}")
-    inputs = torch.from_numpy(x.astype(np.float32))
-    if x.dtype == np.uint8:
-        inputs /= 255
+    is_image = x.dtype == np.uint8 and x.ndim in (3, 4)
+    inputs = torch.from_numpy(x if is_image else x.astype(np.float32))
     if x.ndim == 4 and x.shape[3] in (1, 3) and x.shape[1] not in (1, 3):
         inputs = inputs.permute(0, 3, 1, 2).contiguous()
     elif x.ndim == 3:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe import Dataset, UsageError
+from alframe import Dataset, Normalize, UsageError
 
 if TYPE_CHECKING:
     from alframe_vision import FolderOptions
@@ -24,7 +23,7 @@ def load(location: str, options: FolderOptions) -> Dataset:
     """Reads ``PATH/train/CLASS/*`` and ``PATH/test/CLASS/*``, or ``PATH/CLASS/*`` without a test part.
 
     Every image becomes three channels, is scaled so that its shorter side is ``size`` and cut to its middle
-    square, and standardised by the mean and standard deviation of the training images.
+    square; they are normalised by the mean and standard deviation of the training images.
 
     Args:
         location: the folder.
@@ -46,9 +45,7 @@ def load(location: str, options: FolderOptions) -> Dataset:
         )
     inputs, targets = _read(root, classes, options)
     test_inputs, test_targets = _read(path / "test", classes, options) if has_test else (None, None)
-    dataset = Dataset(
-        path.name, inputs, targets, len(classes), test_inputs, test_targets, fit=_standardisation
-    )
+    dataset = Dataset(path.name, inputs, targets, len(classes), test_inputs, test_targets, fit=Normalize.of)
     return dataset.prepared() if has_test else dataset
 
 
@@ -75,7 +72,7 @@ def _read(root: Path, classes: list[str], options: FolderOptions) -> tuple[Tenso
         raise UsageError(f"imagefolder: there are no images in the folders of {root}")
     pixels = torch.from_numpy(np.stack([image for _, image in good])).permute(0, 3, 1, 2)
     labels = torch.tensor([classes.index(_class_of(file, root)) for file, _ in good])
-    return pixels.to(torch.float32).div_(255).contiguous(), labels
+    return pixels.contiguous(), labels
 
 
 def _class_of(path: Path, root: Path) -> str:
@@ -91,9 +88,3 @@ def _decoded(path: Path, size: int) -> np.ndarray | None:
             return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size)))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow's decoders raise
         return None
-
-
-def _standardisation(inputs: Tensor) -> Callable[[Tensor], Tensor]:
-    mean = inputs.mean(dim=(0, 2, 3))[:, None, None]
-    std = inputs.std(dim=(0, 2, 3))[:, None, None].clamp(min=1e-6)
-    return lambda images: (images - mean) / std

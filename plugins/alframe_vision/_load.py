@@ -6,10 +6,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from alframe import Dataset, UsageError
+from alframe import Dataset, Normalize, UsageError
 from alframe_vision._catalogue import Source
 from alframe_vision._readers import READERS
 
@@ -41,22 +38,16 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
             raise ValueError("a file holds no images")
     except Exception as error:  # what a reader raises for a damaged file depends on format and damage
         raise UsageError(f"{name} can't be read from {paths[0].parent}: {_reason(error)}") from error
-    pixels, test_pixels = (part.to(torch.float32).div_(255) for part in (images, test_images))
-    mean, std = torch.tensor(source.mean), torch.tensor(source.std)
-    if not source.mean:
-        mean, std = pixels.mean(dim=(0, 2, 3)), pixels.std(dim=(0, 2, 3))
+    normalize = Normalize(source.mean, source.std) if source.mean else Normalize.of(images)
     return Dataset(
         name,
-        _normalised(pixels, mean, std),
+        images,
         labels.long(),
         source.classes,
-        _normalised(test_pixels, mean, std),
+        test_images,
         test_labels.long(),
+        transform=normalize,
     )
-
-
-def _normalised(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    return pixels.sub_(mean[:, None, None]).div_(std[:, None, None])
 
 
 def _download(name: str, source: Source, data_dir: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alframe import Dataset, UsageError
+from alframe import Dataset, Normalize, UsageError
 
 
 def make(**changes):
@@ -90,3 +90,51 @@ def test_gaps_are_allowed_until_then():
     assert (data.prepared().inputs == 0).all()
     with pytest.raises(UsageError, match="NaN or infinite"):
         Dataset("d", torch.full((4, 2), torch.nan), torch.arange(4) % 2, 2, fit=lambda x: abs).prepared()
+
+
+BYTES = torch.randint(0, 256, (40, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+class TestBytes:
+    def test_normalize_is_the_formula(self):
+        made = Normalize((0.1, 0.4), (0.5, 0.25))(BYTES)
+        wanted = (BYTES.double() / 255 - torch.tensor([[[0.1]], [[0.4]]])) / torch.tensor([[[0.5]], [[0.25]]])
+        torch.testing.assert_close(made.double(), wanted, atol=1e-6, rtol=1e-6)
+        assert made.dtype == torch.float32
+
+    def test_statistics_are_those_of_the_images(self):
+        made = Normalize.of(BYTES)
+        scaled = BYTES.double() / 255
+        assert made.mean == pytest.approx(scaled.mean((0, 2, 3)).tolist(), abs=1e-12)
+        assert made.std == pytest.approx(scaled.std((0, 2, 3), correction=0).tolist(), abs=1e-12)
+
+    def test_a_constant_channel_becomes_0(self):
+        flat = torch.full((4, 1, 2, 2), 7, dtype=torch.uint8)
+        assert Normalize.of(flat)(flat).abs().max() < 0.1
+
+    def test_they_stay_bytes_and_what_is_learned_becomes_the_transform(self):
+        whole = Dataset("d", BYTES, torch.arange(40) % 2, 2, fit=Normalize.of)
+        split = whole.split_test(0.25, torch.Generator().manual_seed(0))
+        assert split.inputs.dtype == split.test_inputs.dtype == torch.uint8
+        assert split.fit is None
+        assert split.transform == Normalize.of(split.inputs)
+        assert split.example().shape == (1, 2, 3, 3)
+        assert split.example().is_floating_point()
+        assert split.hide_labels().transform == split.transform
+
+    def test_without_a_transform_they_are_refused(self):
+        with pytest.raises(UsageError, match="or have a transform, got torch.uint8"):
+            Dataset("d", BYTES, torch.arange(40) % 2, 2)
+
+
+def test_data_stay_where_they_are_if_the_gpu_is_too_small(monkeypatch, toy):
+    device = torch.device("cuda", 0)
+    moved = []
+    monkeypatch.setattr(Dataset, "to", lambda self, device: moved.append(device) or self)
+    size = toy.inputs.nbytes + toy.test_inputs.nbytes
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (2 * size - 2, 10**12))
+    assert toy.near(device) is toy
+    assert moved == []
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (2 * size, 10**12))
+    toy.near(device)
+    assert moved == [device]

@@ -5,6 +5,7 @@ import torch
 
 from alframe import Classifier, Recipe, defaults
 from alframe.context import Context
+from alframe.samples import Samples
 from alframe.views import LabelledView, NetworkRows
 
 
@@ -12,9 +13,10 @@ def test_training_uses_the_contexts_generator(toy):
     def train(seed):
         torch.manual_seed(0)
         model = Classifier(torch.nn.Linear(6, 8), torch.nn.Linear(8, 3))
-        rows = NetworkRows(model, toy.inputs, torch.arange(100), seed=0)
+        rows = NetworkRows(model, Samples(toy.inputs, torch.device("cpu")), torch.arange(100), seed=0)
         ctx = Context(0, 3, torch.device("cpu"), torch.Generator().manual_seed(seed), model)
-        result = defaults.alframe_train(model, LabelledView(rows, toy.targets[:100]), Recipe(epochs=3), ctx)
+        labelled = LabelledView(rows, toy.targets[:100])
+        result = defaults.alframe_train(model, labelled, None, Recipe(epochs=3), ctx)
         assert result.epochs == 3
         return model.head.weight.detach()
 

@@ -3,7 +3,7 @@ import gc
 import pytest
 import torch
 
-from alframe import ActiveLearner, Classifier, PluginInfo, Recipe, UsageError
+from alframe import ActiveLearner, Classifier, PluginInfo, Recipe, TrainResult, UsageError
 from alframe.registry import Registry
 
 FAST = Recipe(epochs=15, learning_rate=0.01)
@@ -206,3 +206,68 @@ def test_a_plugin_keeps_state_between_rounds(toy, make_plugin):
     other = make(toy.hide_labels(), "counting", registry=registry)
     other.load_state_dict(learner.state_dict())
     assert other.query(2).scores[0] == 3
+
+
+class TestValidation:
+    """`train.validation` holds a share of the labelled samples out of training."""
+
+    @pytest.fixture
+    def seen(self, toy, make_plugin):
+        """A learner whose trainer notes the samples that it trains on and is judged by."""
+        seen = []
+
+        def train(model, labelled, validation):
+            parts = [labelled] if validation is None else [labelled, validation]
+            seen.append([torch.cat(list(part.inputs())) for part in parts])
+            assert all(len(part.targets) == len(part) for part in parts)
+            return TrainResult(1, 1.0, 0.0)
+
+        registry = Registry()
+        registry.register(make_plugin(alframe_train=train), "spy")
+        stages = {"train": "spy"}
+
+        def learner(share, **kwargs):
+            recipe = Recipe(validation=share)
+            return ActiveLearner(
+                toy.hide_labels(), "mlp", "margin", recipe=recipe, stages=stages, registry=registry, **kwargs
+            )
+
+        return learner, seen
+
+    def test_the_parts_are_the_labelled_set(self, seen, toy):
+        make, rounds = seen
+        learner = make(0.25)
+        loop(learner, toy.targets)
+        assert [[len(part) for part in parts] for parts in rounds] == [[8, 2], [15, 5], [22, 8]]
+        assert learner.validation_size == 8
+        both = torch.cat(rounds[-1])
+        rows = (toy.inputs[learner.labelled][:, None] == both).all(dim=2)
+        assert (rows.sum(dim=0) == 1).all()
+        assert (rows.sum(dim=1) == 1).all()
+
+    def test_it_is_the_seeds(self, seen, toy):
+        make, rounds = seen
+        for seed in (0, 0, 1):
+            learner = make(0.25, seed=seed)
+            learner.tell(torch.arange(20), toy.targets[:20])
+            learner.fit()
+        assert torch.equal(rounds[0][1], rounds[1][1])
+        assert not torch.equal(rounds[0][1], rounds[2][1])
+
+    @pytest.mark.parametrize(
+        ("share", "labels", "sizes"), [(0.01, 3, [2, 1]), (0.99, 3, [1, 2]), (0.5, 1, [1]), (0, 9, [9])]
+    )
+    def test_neither_part_is_empty(self, seen, toy, share, labels, sizes):
+        make, rounds = seen
+        learner = make(share)
+        learner.tell(torch.arange(labels), toy.targets[:labels])
+        learner.fit()
+        assert [len(part) for part in rounds[0]] == sizes
+
+    def test_strategies_see_all_labels(self, toy):
+        learner = make(toy.hide_labels())
+        learner.recipe = Recipe(epochs=2, validation=0.5)
+        learner.tell(torch.arange(20), toy.targets[:20])
+        learner.fit()
+        assert len(learner.query(5).picks) == 5
+        assert not set(learner.ask(100).tolist()) & set(range(20))

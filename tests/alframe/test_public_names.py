@@ -22,6 +22,7 @@ NAMES = [
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
+    "Normalize",
     "OuterProduct",
     "PluginError",
     "PluginInfo",

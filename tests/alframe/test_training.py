@@ -1,15 +1,25 @@
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
 
-from alframe import Recipe, TrialError
+from alframe import Context, LabelledView, Normalize, Recipe, TrialError, UsageError
+from alframe.samples import Samples
 from alframe.training import batches, make_optimizer, train_supervised
+from alframe.views import NetworkRows
+
+CPU = torch.device("cpu")
 
 
-def train(model, x, y, recipe, seed=0):
-    return train_supervised(
-        model, x, y, recipe, torch.Generator().manual_seed(seed), lambda done, total: None
-    )
+def view(model, x, y, transform=None):
+    return LabelledView(NetworkRows(model, Samples(x, CPU, transform), torch.arange(len(x)), 0), y)
+
+
+def train(model, x, y, recipe, seed=0, validation=None, transform=None, progress=lambda done, total: None):
+    ctx = Context(0, 3, CPU, torch.Generator().manual_seed(seed), model, progress=progress)
+    held_out = None if validation is None else view(model, *validation, transform)
+    return train_supervised(model, view(model, x, y, transform), held_out, recipe, ctx)
 
 
 def net(batch_norm=False):
@@ -22,13 +32,8 @@ def test_stops_at_the_first_epoch_that_reaches_the_accuracy(toy):
     seen = []
     model = net()
     recipe = Recipe(learning_rate=0.01, stop_accuracy=0.9, epochs=100)
-    result = train_supervised(
-        model,
-        toy.inputs,
-        toy.targets,
-        recipe,
-        torch.Generator(),
-        lambda done, total: seen.append((done, total)),
+    result = train(
+        model, toy.inputs, toy.targets, recipe, progress=lambda done, total: seen.append((done, total))
     )
     assert result.accuracy >= 0.9
     assert 1 < result.epochs < 100
@@ -137,3 +142,108 @@ def test_the_schedule_moves_the_learning_rate(toy):
                 parameter -= rate * parameter.grad
     for one, other in zip(scheduled.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+class TestValidation:
+    RECIPE = Recipe(learning_rate=0.05, epochs=30, stop_accuracy=None, validation=0.2)
+
+    @pytest.fixture
+    def noisy(self, toy):
+        """Half of the training labels are wrong: the longer the training, the worse."""
+        generator = torch.Generator().manual_seed(0)
+        targets = toy.targets.clone()
+        targets[:60] = targets[torch.randperm(60, generator=generator)]
+        return toy.inputs, targets, (toy.test_inputs, toy.test_targets)
+
+    def accuracy(self, model, validation):
+        return (model(validation[0]).argmax(1) == validation[1]).float().mean().item()
+
+    def test_the_best_epochs_weights_are_kept(self, noisy):
+        x, y, validation = noisy
+        best = []
+        for epochs in range(1, 31):
+            model = net()
+            recipe = dataclasses.replace(self.RECIPE, epochs=epochs, keep_best=False)
+            result = train(model, x, y, recipe, validation=validation)
+            assert result.best_epoch == epochs
+            assert result.validation_accuracy == pytest.approx(self.accuracy(model, validation))
+            best.append(result.validation_accuracy)
+        assert best[-1] < max(best)
+        model = net()
+        result = train(model, x, y, self.RECIPE, validation=validation)
+        assert result.epochs == 30
+        assert result.validation_accuracy == pytest.approx(max(best))
+        assert best[result.best_epoch - 1] == pytest.approx(max(best))
+        assert self.accuracy(model, validation) == pytest.approx(max(best))
+        assert not model.training
+
+    def test_patience_stops(self, noisy):
+        x, y, validation = noisy
+        result = train(net(), x, y, dataclasses.replace(self.RECIPE, patience=3), validation=validation)
+        assert result.epochs == result.best_epoch + 3 < 30
+
+    def test_it_does_not_change_what_is_learned(self, noisy):
+        x, y, validation = noisy
+        recipe = dataclasses.replace(self.RECIPE, keep_best=False)
+        with_one, without = net(batch_norm=True), net(batch_norm=True)
+        train(with_one, x, y, recipe, validation=validation)
+        train(without, x, y, recipe)
+        for one, other in zip(with_one.state_dict().values(), without.state_dict().values(), strict=True):
+            assert torch.equal(one, other)
+
+
+class TestImages:
+    NORMALIZE = Normalize((0.2, 0.4, 0.6), (0.5, 0.5, 0.5))
+
+    @pytest.fixture
+    def images(self):
+        generator = torch.Generator().manual_seed(0)
+        stored = torch.randint(0, 256, (40, 3, 8, 8), generator=generator, dtype=torch.uint8)
+        return stored, torch.arange(40) % 3
+
+    def network(self):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
+
+    def test_bytes_train_as_what_is_made_of_them(self, images):
+        stored, targets = images
+        of_bytes, of_floats = self.network(), self.network()
+        recipe = Recipe(epochs=3)
+        train(of_bytes, stored, targets, recipe, transform=self.NORMALIZE)
+        train(of_floats, self.NORMALIZE(stored), targets, recipe)
+        assert torch.equal(of_bytes[1].weight, of_floats[1].weight)
+
+    def test_what_is_too_large_is_made_batch_by_batch(self, images, monkeypatch):
+        stored, targets = images
+        at_once, batchwise = self.network(), self.network()
+        train(at_once, stored, targets, Recipe(epochs=3), transform=self.NORMALIZE)
+        monkeypatch.setattr("alframe.samples.KEPT_BYTES", 0)
+        train(batchwise, stored, targets, Recipe(epochs=3), transform=self.NORMALIZE)
+        torch.testing.assert_close(at_once[1].weight, batchwise[1].weight)
+
+    def test_augmentation_changes_the_images_and_repeats(self, images):
+        stored, targets = images
+        weights = []
+        for seed, augment in ((0, ("crop", "flip")), (0, ("crop", "flip")), (0, ()), (1, ("crop", "flip"))):
+            model = self.network()
+            recipe = Recipe(epochs=3, augment=augment, stop_accuracy=None)
+            train(model, stored, targets, recipe, seed=seed, transform=self.NORMALIZE)
+            weights.append(model[1].weight)
+        assert torch.equal(weights[0], weights[1])
+        assert not torch.equal(weights[0], weights[2])
+        assert not torch.equal(weights[0], weights[3])
+
+    def test_augmentation_of_what_is_no_image(self, toy):
+        with pytest.raises(UsageError, match="train.augment=flip changes images .* shape \\(6,\\)"):
+            train(net(), toy.inputs, toy.targets, Recipe(augment=("flip",)))
+
+
+def test_mixed_precision_learns_in_bfloat16(toy):
+    kinds = set()
+    model = net()
+    model[0].register_forward_hook(lambda module, given, result: kinds.add(result.dtype))
+    recipe = Recipe(learning_rate=0.01, epochs=40, stop_accuracy=0.95, precision="bfloat16")
+    assert train(model, toy.inputs, toy.targets, recipe).accuracy >= 0.95
+    assert kinds == {torch.bfloat16}
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert model(toy.inputs).dtype == torch.float32

@@ -4,7 +4,10 @@ from torch import nn
 
 from alframe import Classifier, UsageError
 from alframe.geometry import Euclidean
+from alframe.samples import Samples
 from alframe.views import FeatureRows, LabelledView, NetworkRows, PoolView, UnknownLabelsError
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -14,7 +17,7 @@ def inputs():
 
 def view_of(model, inputs, positions=None, **kwargs):
     positions = torch.arange(len(inputs)) if positions is None else positions
-    return PoolView(NetworkRows(model.eval(), inputs, positions, seed=0), **kwargs)
+    return PoolView(NetworkRows(model.eval(), Samples(inputs, CPU), positions, seed=0), **kwargs)
 
 
 def test_numbers_are_the_networks(linear_model, inputs):
@@ -26,6 +29,15 @@ def test_numbers_are_the_networks(linear_model, inputs):
     torch.testing.assert_close(pool.probs, linear_model(inputs[positions]).softmax(1))
     assert torch.equal(torch.cat(list(pool.inputs(2))), inputs[positions])
     assert [len(batch) for batch in pool.inputs(2)] == [2, 1]
+
+
+def test_inputs_are_made_of_stored_bytes(linear_model):
+    stored = torch.arange(12, dtype=torch.uint8).reshape(4, 3)
+    samples = Samples(stored, CPU, lambda batch: batch.float() / 2)
+    pool = PoolView(NetworkRows(linear_model.eval(), samples, torch.tensor([3, 0]), seed=0))
+    assert torch.equal(next(pool.inputs()), stored[[3, 0]] / 2)
+    assert torch.equal(pool.features, stored[[3, 0]] / 2)
+    assert torch.equal(pool.samples().stored, stored[[3, 0]])
 
 
 def test_nothing_is_computed_until_read_and_then_once(linear_model, inputs, count_calls):
@@ -58,7 +70,7 @@ def test_labels_of_the_pool_cannot_be_read(linear_model, inputs):
 
 
 def test_the_labelled_set_has_its_labels(linear_model, inputs):
-    rows = NetworkRows(linear_model, inputs, torch.arange(2), seed=0)
+    rows = NetworkRows(linear_model, Samples(inputs, CPU), torch.arange(2), seed=0)
     assert LabelledView(rows, torch.tensor([1, 2])).targets.tolist() == [1, 2]
 
 

@@ -40,21 +40,33 @@ def test_classes_may_be_anything_that_sorts(load):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "expected", "scale"),
+    ("shape", "dtype", "expected"),
     [
-        ((6, 4, 4, 3), np.uint8, (3, 4, 4), 1 / 255),
-        ((6, 4, 4), np.uint8, (1, 4, 4), 1 / 255),
-        ((6, 3, 4, 4), np.float64, (3, 4, 4), 1),
-        ((6, 5), np.int32, (5,), 1),
-        ((6, 5), np.bool_, (5,), 1),
+        ((6, 3, 4, 4), np.float64, (3, 4, 4)),
+        ((6, 5), np.int32, (5,)),
+        ((6, 5), np.uint8, (5,)),
+        ((6, 5), np.bool_, (5,)),
     ],
 )
-def test_shapes_and_types(load, shape, dtype, expected, scale):
+def test_shapes_and_types(load, shape, dtype, expected):
     x = np.ones(shape, dtype)
     data = load(x_train=x, x_test=x, y_test=Y)
     assert data.inputs.shape[1:] == expected
     assert data.inputs.dtype == torch.float32
-    assert data.inputs.max() == pytest.approx(scale)
+    assert (data.inputs == 1).all()
+    assert data.transform is None
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 4, 3), (6, 3, 4, 4), (6, 4, 4)])
+def test_images_stay_bytes_and_are_normalised_by_the_training_part(load, shape):
+    x = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    data = load(x_train=x, x_test=x // 2, y_test=Y)
+    assert data.inputs.dtype == torch.uint8
+    assert data.inputs.shape[1:] == ((3, 4, 4) if len(shape) == 4 else (1, 4, 4))
+    made = data.transform(data.inputs)
+    torch.testing.assert_close(made.mean((0, 2, 3)), torch.zeros(made.shape[1]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(made.std((0, 2, 3), correction=0), torch.ones(made.shape[1]))
+    assert data.transform(data.test_inputs).mean() < -0.3
 
 
 @pytest.mark.parametrize(
@@ -62,6 +74,10 @@ def test_shapes_and_types(load, shape, dtype, expected, scale):
     [
         ({"y_train": Y[:4]}, "x_train has 6 rows but y_train has 4"),
         ({"x_test": X}, "has x_test or y_test but not both"),
+        (
+            {"x_test": np.zeros((6, 2, 2), np.uint8), "y_test": Y},
+            "both hold images of bytes or none of them, got float64 and uint8",
+        ),
         ({"x_test": X, "y_test": Y[:3]}, "x_test has 6 rows but y_test has 3"),
         ({"x_test": X[:1], "y_test": np.array([7])}, r"y_test has classes that y_train lacks: \[7\]"),
         ({"x_test": X[:, :1], "y_test": Y}, "test samples"),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import alframe
@@ -28,10 +29,12 @@ def test_train_and_test(folder):
     assert data.inputs.shape == (11, 3, 8, 8)
     assert data.targets.tolist() == [0] * 5 + [1] * 6
     assert data.test_targets.tolist() == [1]
-    assert data.inputs.mean().abs() < 1e-5
-    means = data.inputs.mean(dim=(1, 2, 3))
+    assert data.inputs.dtype == torch.uint8
+    made = data.transform(data.inputs)
+    assert made.mean().abs() < 1e-5
+    means = made.mean(dim=(1, 2, 3))
     assert means[:5].max() < 0 < means[5:].min()  # whatever the mode, dark is dark
-    np.testing.assert_allclose(data.test_inputs.mean(), means[5:].mean(), atol=1e-2)
+    np.testing.assert_allclose(data.transform(data.test_inputs).mean(), means[5:].mean(), atol=1e-2)
 
 
 def test_without_a_test_part_one_is_split_off(folder):

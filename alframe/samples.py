@@ -1,0 +1,54 @@
+"""Stored samples, and the batches of network inputs that are made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from alframe.data import Transform
+
+KEPT_BYTES = 1 << 30  # network inputs of a labelled set are made once, not in each epoch, up to this size
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples as they are stored, on any device, and how they become network inputs.
+
+    Args:
+        stored: ``n x ...`` tensor.
+        device: where network inputs are wanted.
+        transform: makes network inputs of a batch of it; None where it holds them.
+    """
+
+    stored: Tensor
+    device: torch.device
+    transform: Transform | None = None
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def subset(self, rows: Tensor) -> Samples:
+        """A copy of some of the samples."""
+        return dataclasses.replace(self, stored=self.stored[rows.to(self.stored.device)])
+
+    def batch(self, rows: Tensor, augment: Transform | None = None) -> Tensor:
+        """Network inputs of some of the samples, on the device.
+
+        Args:
+            rows: ``b`` positions.
+            augment: changes the stored batch before network inputs are made of it.
+        """
+        stored = self.stored[rows.to(self.stored.device)].to(self.device)
+        if augment is not None:
+            stored = augment(stored)
+        return stored if self.transform is None else self.transform(stored)
+
+    def made(self) -> Samples:
+        """The network inputs themselves, where they are small enough to be kept; otherwise no change."""
+        if self.transform is None or self.stored.numel() * torch.float32.itemsize > KEPT_BYTES:
+            return self
+        return Samples(self.transform(self.stored.to(self.device)), self.device)
