@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from alframe.models import Classifier
     from alframe.querying import QueryResult, query
     from alframe.tabular import dataset_from_frame
-    from alframe.training import TrainResult
+    from alframe.training import TrainResult, train_supervised
     from alframe.views import LabelledView, PoolView
 
 _LAZY = {
@@ -56,6 +56,7 @@ _LAZY = {
     "dataset_from_frame": "alframe.tabular",
     "load_dataset": "alframe.loading",
     "query": "alframe.querying",
+    "train_supervised": "alframe.training",
 }
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "load_dataset",
     "option",
     "query",
+    "train_supervised",
 ]
 
 

@@ -22,6 +22,8 @@ from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
 from alframe.settings import Settings, safe_name
 
+FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrialRun:
@@ -176,6 +178,7 @@ def run_trial(trial: TrialRun, dataset: Dataset, registry: Registry, listener: L
         recipe=settings.recipe,
         device=settings.run.device,
         registry=registry,
+        feature_folder=Path(settings.run.out) / FEATURES,
     )
     learner.progress = listener.progress
     fingerprint = _fingerprint(dataset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alframe.options import NoOptions, option
 
@@ -31,6 +31,8 @@ class PluginInfo:
         aliases: other names that ``--strategy`` takes for it.
         needs: what it can't work without: ``"dropout"``, a network with Dropout layers; ``"network"``, the
             whole network and inputs that a gradient can change, as images are.
+        trains: what its train stage changes: the whole ``"network"``, or the ``"head"`` alone, and then the
+            features of all samples are computed once and kept.
         api: the `API_VERSION` that the plugin was written for.
     """
 
@@ -40,6 +42,7 @@ class PluginInfo:
     uses: Mapping[str, str] = dataclasses.field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    trains: Literal["network", "head"] = "network"
     api: int = API_VERSION
 
 

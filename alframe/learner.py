@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,10 +12,11 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.data import UNKNOWN, Dataset
-from alframe.errors import UsageError
+from alframe.errors import PluginError, UsageError
+from alframe.features import frozen_features
 from alframe.info import ModelRequest
 from alframe.metrics import Evaluation, evaluate
-from alframe.models import Classifier, initial_state, resolve_device
+from alframe.models import Classifier, initial_state, on_device, resolve_device, same_state
 from alframe.options import build
 from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.recipe import Recipe
@@ -41,6 +44,7 @@ class ActiveLearner:
         model_options: options of the network, where it is given by name.
         device: ``"auto"``, or what `torch.device` takes.
         registry: where plugins are looked up; the installed ones by default.
+        feature_folder: where the features of a frozen body are kept for other learners, or None.
 
     Raises:
         UsageError: a name or a value that can't be used, or a strategy that does not suit network or data.
@@ -70,6 +74,7 @@ class ActiveLearner:
         model_options: Mapping[str, Any] | None = None,
         device: str | torch.device = "auto",
         registry: Registry | None = None,
+        feature_folder: Path | None = None,
     ) -> None:
         registry = registry or installed()
         dataset = dataset.prepared()
@@ -91,7 +96,9 @@ class ActiveLearner:
             model = build_model(registry, model, dataset, model_options or {}, seed)
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
-        self.model = model.to(self.device).eval()
+        self.model = on_device(model, self.device).eval()
+        self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
+        self._feature_folder = feature_folder
         self._initial_state = initial_state(self.model)
         known = (dataset.targets != UNKNOWN).cpu()
         self.labelled = known.nonzero().squeeze(1)
@@ -130,6 +137,12 @@ class ActiveLearner:
             self.recipe,
             self._round_state(self.round),
         )
+        if self._body_is_frozen and not same_state(self.model.body, self._initial_state, "body."):
+            plugin = self.pipeline.providers["train"]
+            raise PluginError(
+                f"plugin {plugin.name!r} ({plugin.provider}), hook alframe_train: it declares trains='head', "
+                "but has changed the body's weights or buffers"
+            )
         self._fitted = True
         return result
 
@@ -221,7 +234,9 @@ class ActiveLearner:
         if self._test is None:
             raise UsageError("the data set has no test part: Dataset.split_test() holds one out")
         samples, targets = self._test
-        rows = NetworkRows(self.model, samples, torch.arange(len(samples), device=self.device), self.seed)
+        positions = torch.arange(len(samples), device=self.device)
+        known = self._known_of_test if self._body_is_frozen else None
+        rows = NetworkRows(self.model, samples, positions, self.seed, known)
         return evaluate(rows.logits(rows.features()), targets)
 
     def state_dict(self) -> dict[str, Any]:
@@ -244,7 +259,25 @@ class ActiveLearner:
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
-        return NetworkRows(self.model, self._samples, positions.to(self.device), seed)
+        known = self._known if self._body_is_frozen else None
+        return NetworkRows(self.model, self._samples, positions.to(self.device), seed, known)
+
+    @functools.cached_property
+    def _known(self) -> Tensor:
+        return self._frozen_features(self._samples)
+
+    @functools.cached_property
+    def _known_of_test(self) -> Tensor:
+        assert self._test is not None
+        return self._frozen_features(self._test[0])
+
+    def _frozen_features(self, samples: Samples) -> Tensor:
+        return frozen_features(
+            self.model,
+            samples,
+            self._feature_folder,
+            lambda done, total: self.progress("features", done, total),
+        )
 
     def _round_state(self, number: int) -> RoundState:
         self.logged = {}

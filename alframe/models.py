@@ -45,6 +45,19 @@ def initial_state(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
+def same_state(module: nn.Module, state: dict[str, Tensor], prefix: str = "") -> bool:
+    """Whether the weights and buffers are, bit for bit, those in ``state`` under ``prefix``."""
+    return all(torch.equal(value, state[prefix + name]) for name, value in module.state_dict().items())
+
+
+def on_device(model: Classifier, device: torch.device) -> Classifier:
+    """The network on ``device``, images in channels-last layout: convolutions are faster on GPU and CPU."""
+    three_dimensional = any(parameter.dim() == 5 for parameter in model.parameters())
+    layout = torch.preserve_format if three_dimensional else torch.channels_last
+    moved: Classifier = model.to(device, memory_format=layout)  # type: ignore[call-overload]
+    return moved
+
+
 def resolve_device(name: str | torch.device) -> torch.device:
     """The device that ``name`` means; ``"auto"`` is the GPU where there is one, else the CPU.
 

@@ -63,13 +63,22 @@ class NetworkRows:
         samples: all ``M`` samples.
         positions: ``n`` of them to look at.
         seed: seed of the dropout masks of Monte Carlo passes.
+        known: features of all samples, ``M x D``, where the body stays as it is.
     """
 
-    def __init__(self, model: Classifier, samples: Samples, positions: Tensor, seed: int) -> None:
+    def __init__(
+        self,
+        model: Classifier,
+        samples: Samples,
+        positions: Tensor,
+        seed: int,
+        known: Tensor | None = None,
+    ) -> None:
         self._model = model
         self._samples = samples
         self._positions = positions
         self._seed = seed
+        self._known = known
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -86,6 +95,8 @@ class NetworkRows:
     @torch.no_grad()
     def features(self) -> Tensor:
         """Features of all rows, ``n x D``."""
+        if self._known is not None:
+            return self._known[self._positions]
         return torch.cat([self._model.features(batch) for batch in self.inputs(BATCH_SIZE)])
 
     @torch.no_grad()

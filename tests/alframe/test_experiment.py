@@ -43,12 +43,13 @@ def lab(tmp_path, toy, make_plugin):
     offer = {"toy": DatasetInfo(summary="toy", load=lambda request: toy)}
     registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
 
-    def run(listener=None, out="runs", **run_options):
+    def run(listener=None, out="runs", train=None, stages=None, **run_options):
         options = {"strategy": ["margin"], "seeds": [1], "initial_size": 10, "query_size": 10, "rounds": 3}
         sections = {
             "run": options | {"device": "cpu", "out": str(tmp_path / out)} | run_options,
             "data": {"name": "toy"},
-            "train": {"epochs": 10, "learning_rate": 0.01},
+            "train": {"epochs": 10, "learning_rate": 0.01} | (train or {}),
+            "stages": stages or {},
         }
         settings = resolve(registry, sections)
         trial = trials(settings)[0]
@@ -196,3 +197,28 @@ def test_a_training_that_diverges_is_the_trials_failure(lab, toy):
     toy.inputs.mul_(1e38).clamp_(-3e38, 3e38)
     with pytest.raises(TrialError, match="loss became NaN"):
         lab()
+
+
+def test_the_validation_part_is_counted_and_reported(lab):
+    _, summary = lab()
+    assert {(r["validation"], r["validation_accuracy"], r["best_epoch"]) for r in summary.records} == {
+        (0, None, None)
+    }
+    _, summary = lab(out="validated", train={"validation": 0.2})
+    assert [(record["labelled"], record["validation"]) for record in summary.records] == [
+        (10, 2),
+        (20, 4),
+        (30, 6),
+        (40, 8),
+    ]
+    assert all(0 <= record["validation_accuracy"] <= 1 for record in summary.records)
+    assert all(1 <= record["best_epoch"] <= record["epochs"] for record in summary.records)
+
+
+def test_features_of_a_frozen_body_are_kept_beside_the_runs(lab, tmp_path):
+    lab(stages={"train": "linear-probe"})
+    kept = sorted((tmp_path / "runs" / ".features").iterdir())
+    assert len(kept) == 2  # of the training and of the test part
+    times = [path.stat().st_mtime_ns for path in kept]
+    lab(strategy=["random"], stages={"train": "linear-probe"})
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs" / ".features").iterdir())] == times

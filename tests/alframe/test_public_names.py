@@ -40,6 +40,7 @@ NAMES = [
     "load_dataset",
     "option",
     "query",
+    "train_supervised",
 ]
 
 

@@ -1,0 +1,55 @@
+"""Training of the head alone: multinomial logistic regression on the features of a body that stays as it is.
+
+The features of all samples are computed once, and kept on disk for all rounds, seeds and strategies. Alain
+and Bengio, "Understanding intermediate layers using linear classifier probes", arXiv 1610.01644.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from alframe import PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from alframe import Classifier, Context, LabelledView, TrainResult
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options of the linear probe."""
+
+    c: float = option(1.0, "inverse of the penalty's weight, as scikit-learn's C")
+    iterations: int = option(200, "most iterations of L-BFGS")
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges."""
+        if not 0 < self.c < float("inf"):
+            raise ValueError(f"c must be above 0, got {self.c}")
+        if self.iterations < 1:
+            raise ValueError(f"iterations must be at least 1, got {self.iterations}")
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the plugin."""
+    return PluginInfo(
+        summary="trains the head alone, on features that are computed once",
+        reference="Alain and Bengio, 2016, arXiv 1610.01644",
+        options=Options,
+        trains="head",
+    )
+
+
+@hookimpl
+def alframe_train(
+    model: Classifier,
+    labelled: LabelledView,
+    validation: LabelledView | None,
+    options: Options,
+    ctx: Context,
+) -> TrainResult:
+    """Fits the head by L-BFGS; of the recipe only ``validation`` counts."""
+    from alframe_linear_probe._probe import probe
+
+    return probe(model, labelled, validation, options.c, options.iterations, ctx)
