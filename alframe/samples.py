@@ -42,7 +42,9 @@ class Samples:
             rows: ``b`` positions.
             augment: changes the stored batch before network inputs are made of it.
         """
-        stored = self.stored[rows.to(self.stored.device)].to(self.device)
+        stored = self.stored.index_select(0, rows.to(self.stored.device)).to(
+            self.device
+        )  # faster than [rows]
         if augment is not None:
             stored = augment(stored)
         return stored if self.transform is None else self.transform(stored)

@@ -90,19 +90,21 @@ def train_supervised(
     for epoch in range(1, recipe.epochs + 1):
         model.train()
         order = torch.randperm(len(samples), generator=ctx.generator).to(ctx.device)
-        sums = torch.zeros(3, device=ctx.device)  # loss, correct, counted: read once an epoch
+        losses, rights, counts = [], [], []  # on the device, read once an epoch
         for rows in batches(order, recipe.batch_size):
-            x, y = samples.batch(rows, augment), targets[rows]
+            x, y = samples.batch(rows, augment), targets.index_select(0, rows)
             with mixed:
                 batch_loss, correct = objective(model, x, y, ctx.generator)
             optimizer.zero_grad(set_to_none=True)
             batch_loss.backward()
             optimizer.step()
-            with torch.no_grad():
-                sums += torch.stack([batch_loss * len(y), correct, correct.new_tensor(len(y))])
+            losses.append(batch_loss.detach())
+            rights.append(correct)
+            counts.append(len(y))
         schedule.step()
-        total, right, counted = sums.tolist()
-        loss, accuracy = total / counted, right / counted
+        weights = torch.tensor(counts, dtype=torch.float64) / sum(counts)
+        loss = (torch.stack(losses).cpu().double() @ weights).item()
+        accuracy = torch.stack(rights).sum().item() / sum(counts)
         if loss != loss:
             raise TrialError(
                 f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "

@@ -1,10 +1,11 @@
-"""Where the time of one trial goes: training, querying, evaluating, writing.
+"""Where the time of a trial goes: training, querying, evaluating, writing.
 
-    python benchmarks/trial.py --data-dir ../shared/data --strategy random
+    python benchmarks/trial.py --data-dir ../shared/data --strategies random,alfamix
+    python benchmarks/trial.py --data-dir ../shared/data --strategies random,badge --train linear-probe
 
-Runs one trial (MNIST, MLP, 100 + 10 x 100 labels, the settings of the preset ``mnist-mlp``) several times
-in one process, each in a fresh folder, and prints the median of each part in seconds. Start-up (importing
-torch, reading the data) is a row of its own; a first run, not counted, pays for what torch imports then.
+Runs the trials (MNIST, MLP, 100 + 10 x 100 labels, the settings of the preset ``mnist-mlp``) in one process,
+in a fresh folder, and prints the median over the seeds of each part in seconds. Start-up (importing torch,
+reading the data) stands in the title; a first trial, not counted, pays for what torch imports then.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+COLUMNS = ("strategy", "training", "querying", "the rest", "whole trial", "all seeds", "accuracy")
+
 
 @click.command()
 @click.option("--data-dir", default="data", show_default=True, help="Folder that holds MNIST.")
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--strategy", default="random", show_default=True)
-@click.option("--repeats", default=3, show_default=True)
+@click.option("--strategies", default="random", show_default=True)
+@click.option("--train", default=None, help="Trainer, as linear-probe.")
+@click.option("--seeds", default=3, show_default=True, help="How many.")
 @click.option("--device", default="cpu", show_default=True)
-def main(data_dir: str, dataset: str, strategy: str, repeats: int, device: str) -> None:
+def main(data_dir: str, dataset: str, strategies: str, train: str | None, seeds: int, device: str) -> None:
     """Prints the table."""
     begun = time.perf_counter()
     import torch
@@ -38,45 +42,41 @@ def main(data_dir: str, dataset: str, strategy: str, repeats: int, device: str) 
     registry = installed()
     preset = registry.resource("preset", "mnist-mlp").value.settings
     flags: dict[str, dict[str, Any]] = {
-        "run": {"strategy": [strategy], "seeds": [1], "device": device},
+        "run": {"strategy": strategies.split(","), "seeds": list(range(1, seeds + 1)), "device": device},
         "data": {"name": dataset, "dir": data_dir},
+        "stages": {"train": train} if train else {},
     }
-    dataset_on_device = load_data(resolve(registry, merge(preset, flags)))
+    data = load_data(resolve(registry, merge(preset, flags)))
     startup = time.perf_counter() - begun
 
-    parts: dict[str, list[float]] = {
-        "training": [],
-        "querying": [],
-        "evaluating, writing": [],
-        "whole trial": [],
-    }
-    for repeat in range(repeats + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            settings = resolve(registry, merge(preset, flags, {"run": {"out": folder}}))
+    seconds: dict[str, list[tuple[float, float, float]]] = {}
+    accuracies: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        planned = trials(resolve(registry, merge(preset, flags, {"run": {"out": folder}})))
+        with tempfile.TemporaryDirectory() as other:
+            first = trials(resolve(registry, merge(preset, flags, {"run": {"out": other}})))[0]
+            run_trial(first, data, registry, SilentDisplay(quiet=True))
+        for trial in planned:
             start = time.perf_counter()
-            summary = run_trial(trials(settings)[0], dataset_on_device, registry, SilentDisplay(quiet=True))
+            summary = run_trial(trial, data, registry, SilentDisplay(quiet=True))
             whole = time.perf_counter() - start
-        if repeat == 0:
-            continue  # the first run warms up
-        training = sum(record["train_seconds"] for record in summary.records)
-        querying = sum(record["query_seconds"] for record in summary.records)
-        for name, seconds in zip(
-            parts, (training, querying, whole - training - querying, whole), strict=True
-        ):
-            parts[name].append(seconds)
+            training, querying = (
+                sum(record[f"{part}_seconds"] for record in summary.records) for part in ("train", "query")
+            )
+            seconds.setdefault(trial.strategy, []).append((training, querying, whole))
+            accuracies.setdefault(trial.strategy, []).append(summary.records[-1]["accuracy"])
 
-    epochs = sum(record["epochs"] for record in summary.records)
-    last = summary.records[-1]
     table = Table(
-        title=f"{strategy} on {dataset}, {len(summary.records) - 1} rounds, {epochs} epochs, accuracy "
-        f"{last['accuracy']:.3f} with {last['labelled']} labels; torch {torch.__version__}, {device}, "
-        f"{torch.get_num_threads()} threads, median of {repeats}"
+        title=f"{dataset}, {train or 'supervised'}, {seeds} seeds; torch {torch.__version__}, {device}, "
+        f"{torch.get_num_threads()} threads; start-up {startup:.1f} s"
     )
-    table.add_column("part")
-    table.add_column("seconds", justify="right")
-    table.add_row("start-up", f"{startup:.2f}")
-    for name, seconds in parts.items():
-        table.add_row(name, f"{statistics.median(seconds):.2f}")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "strategy" else "right")
+    for strategy, rows in seconds.items():
+        training, querying, whole = (statistics.median(part) for part in zip(*rows, strict=True))
+        numbers = (training, querying, whole - training - querying, whole, sum(row[2] for row in rows))
+        accuracy = statistics.mean(accuracies[strategy])
+        table.add_row(strategy, *(f"{number:.2f}" for number in numbers), f"{accuracy:.3f}")
     Console(width=110).print(table)
 
 
