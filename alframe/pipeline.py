@@ -117,10 +117,8 @@ class Pipeline:
         if asked is not None:
             provider = self._follow(stage, self._registry.plugin(asked), ())
             if provider is None:
-                able = sorted({p.name for p in self._registry.plugins if stage in {*p.stages, *p.info.uses}})
-                raise UsageError(
-                    f"--{stage} {asked}: {asked!r} has no {stage} stage; {', '.join(able)} have one"
-                )
+                able = ", ".join(self._registry.serving(stage))
+                raise UsageError(f"--{stage} {asked}: {asked!r} has no {stage} stage; {able} have one")
             return provider
         provider = self._follow(stage, self.strategy, ())
         if provider is None and stage != "score":

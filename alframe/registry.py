@@ -172,6 +172,11 @@ class Registry:
         usable = (plugin for plugin in self.plugins if not plugin.problem and plugin.is_strategy)
         return sorted(usable, key=lambda plugin: plugin.name)
 
+    def serving(self, stage: str) -> list[str]:
+        """Names of the usable plugins that have or borrow a stage, sorted."""
+        usable = (plugin for plugin in self.plugins if not plugin.problem)
+        return sorted({p.name for p in usable if stage in {*p.stages, *p.info.uses}})
+
     @property
     def strategy_names(self) -> list[str]:
         """A name for each usable strategy that means no other: ``distribution/name`` where two share one."""

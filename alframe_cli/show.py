@@ -44,7 +44,10 @@ def show(name: str, as_json: bool) -> None:
             _offer_as_data(kind, offer) for kind, offer in offers
         ]
         if name in SECTIONS:
-            found.append({"kind": "section", "name": name, "options": options_as_data(SECTIONS[name])})
+            section = {"kind": "section", "name": name, "options": options_as_data(SECTIONS[name])}
+            if name == "stages":
+                section["plugins"] = {stage: registry.serving(stage) for stage in STAGES}
+            found.append(section)
         print_json(found)
         return
     for plugin in plugins:
@@ -56,6 +59,9 @@ def show(name: str, as_json: bool) -> None:
         if name in OPTION_SECTION.values():
             click.echo(f"Each {name} has more options of its own: `alframe show NAME`.")
         print_options(SECTIONS[name], name)
+        if name == "stages":
+            rows = [(stage, ", ".join(registry.serving(stage))) for stage in STAGES]
+            print_table(("stage", "plugins that can serve it"), rows)
 
 
 def _show_plugin(plugin: Plugin) -> None:
