@@ -44,7 +44,11 @@ def show(name: str, as_json: bool) -> None:
             _offer_as_data(kind, offer) for kind, offer in offers
         ]
         if name in SECTIONS:
-            section = {"kind": "section", "name": name, "options": options_as_data(SECTIONS[name])}
+            section: dict[str, Any] = {
+                "kind": "section",
+                "name": name,
+                "options": options_as_data(SECTIONS[name]),
+            }
             if name == "stages":
                 section["plugins"] = {stage: registry.serving(stage) for stage in STAGES}
             found.append(section)
