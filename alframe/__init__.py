@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alframe.context import Context
     from alframe.data import Dataset, Normalize
     from alframe.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
+    from alframe.images import decode_images
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
     from alframe.metrics import Evaluation
@@ -54,6 +55,7 @@ _LAZY = {
     "TrainResult": "alframe.training",
     "Vectors": "alframe.geometry",
     "dataset_from_frame": "alframe.tabular",
+    "decode_images": "alframe.images",
     "load_dataset": "alframe.loading",
     "query": "alframe.querying",
     "train_supervised": "alframe.training",
@@ -90,6 +92,7 @@ __all__ = [
     "UsageError",
     "Vectors",
     "dataset_from_frame",
+    "decode_images",
     "hookimpl",
     "load_dataset",
     "option",

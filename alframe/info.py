@@ -95,6 +95,7 @@ class DatasetInfo:
         options: a frozen dataclass that inherits from `DataOptions`.
         files: paths of its files in the folder of data sets, which listings look for; a packed copy,
             ``PATH.gz``, counts as well.
+        classes: number of classes, where it is known without the data.
     """
 
     summary: str
@@ -103,6 +104,7 @@ class DatasetInfo:
     location: str = ""
     files: tuple[str, ...] = ()
     options: type = DataOptions
+    classes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,8 +63,7 @@ list_models = _resource_command("model", "models")
 list_presets = _resource_command("preset", "presets")
 
 
-@click.command()
-@click.option(
+data_dir = click.option(
     "--data-dir",
     metavar="DIR",
     envvar="ALFRAME_DATA_DIR",
@@ -72,25 +71,30 @@ list_presets = _resource_command("preset", "presets")
     show_default=True,
     help="Folder of data sets.",
 )
+
+
+@click.command()
+@data_dir
 @as_json
 def list_datasets(data_dir: str, as_json: bool) -> None:
     """List the data sets, with what of them is in the folder of data sets."""
     registry = installed()
     offers = registry.offers("data set")
-    states = [_on_disk(offer.value.files, Path(data_dir)) for offer in offers]
+    states = [on_disk(offer.value.files, Path(data_dir)) for offer in offers]
     if as_json:
         rows = [
-            _offer_as_row(offer) | {"on_disk": state, "bytes": size}
+            _offer_as_row(offer) | {"classes": offer.value.classes, "on_disk": state, "bytes": size}
             for offer, (state, size) in zip(offers, states, strict=True)
         ]
         print_json({"data_sets": rows, "problems": problems_as_data(registry)})
         return
     print_table(
-        ("data set", f"in {data_dir}", "summary", "source", "provider"),
+        ("data set", f"in {data_dir}", "classes", "summary", "source", "provider"),
         [
             (
                 offer.name + (f":{offer.value.location}" if offer.value.location else ""),
-                f"{state}, {decimal(size)}" if size else state,
+                describe_state(state, size),
+                str(offer.value.classes or "-"),
                 offer.value.summary,
                 offer.value.reference,
                 offer.plugin.provider,
@@ -101,7 +105,12 @@ def list_datasets(data_dir: str, as_json: bool) -> None:
     print_problems(registry)
 
 
-def _on_disk(files: tuple[str, ...], folder: Path) -> tuple[str, int]:
+def describe_state(state: str, size: int) -> str:
+    """What `on_disk` found, in words."""
+    return f"{state}, {decimal(size)}" if size else state
+
+
+def on_disk(files: tuple[str, ...], folder: Path) -> tuple[str, int]:
     """``present``, ``part of it``, ``missing`` or, of what has no files of its own, ``-``; and its bytes."""
     if not files:
         return "-", 0

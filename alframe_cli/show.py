@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from alframe.errors import unknown_name
 from alframe.hookspecs import STAGES
 from alframe.registry import RESOURCES, Offer, Plugin, installed
 from alframe.sections import SECTIONS
-from alframe_cli.listing import as_json, strategy_as_data
+from alframe_cli.listing import as_json, data_dir, describe_state, on_disk, strategy_as_data
 from alframe_cli.output import options_as_data, print_json, print_options, print_table
 
 DEFAULTS = {
@@ -28,8 +29,9 @@ OPTION_SECTION = {"data set": "data", "model": "model"}
 
 @click.command()
 @click.argument("name")
+@data_dir
 @as_json
-def show(name: str, as_json: bool) -> None:
+def show(name: str, data_dir: str, as_json: bool) -> None:
     """Show NAME: what it is, where it comes from, and its options."""
     registry = installed()
     plugins = registry.named(name)
@@ -41,7 +43,7 @@ def show(name: str, as_json: bool) -> None:
         raise unknown_name("name", name, known | set(SECTIONS))
     if as_json:
         found = [_plugin_as_data(p) for p in plugins] + [
-            _offer_as_data(kind, offer) for kind, offer in offers
+            _offer_as_data(kind, offer, data_dir) for kind, offer in offers
         ]
         if name in SECTIONS:
             section: dict[str, Any] = {
@@ -57,7 +59,7 @@ def show(name: str, as_json: bool) -> None:
     for plugin in plugins:
         _show_plugin(plugin)
     for kind, offer in offers:
-        _show_offer(kind, offer)
+        _show_offer(kind, offer, data_dir)
     if name in SECTIONS:
         click.echo(f"section [{name}] of a configuration")
         if name in OPTION_SECTION.values():
@@ -83,9 +85,14 @@ def _show_plugin(plugin: Plugin) -> None:
     print_options(plugin.info.options, plugin.name)
 
 
-def _show_offer(kind: str, offer: Offer[Any]) -> None:
+def _show_offer(kind: str, offer: Offer[Any], data_dir: str) -> None:
     info = offer.value
     _show_head(kind, offer.name, info.summary, info.reference, offer.plugin)
+    if kind == "data set":
+        if info.classes:
+            click.echo(f"{info.classes} classes")
+        if info.files:
+            click.echo(f"in {data_dir}: {describe_state(*on_disk(info.files, Path(data_dir)))}")
     if kind in OPTION_SECTION:
         print_options(info.options, OPTION_SECTION[kind])
         return
@@ -118,7 +125,7 @@ def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-def _offer_as_data(kind: str, offer: Offer[Any]) -> dict[str, Any]:
+def _offer_as_data(kind: str, offer: Offer[Any], data_dir: str) -> dict[str, Any]:
     data = {
         "kind": kind,
         "name": offer.name,
@@ -127,6 +134,9 @@ def _offer_as_data(kind: str, offer: Offer[Any]) -> dict[str, Any]:
         "distribution": offer.plugin.distribution,
         "version": offer.plugin.version,
     }
+    if kind == "data set":
+        state, size = on_disk(offer.value.files, Path(data_dir))
+        data |= {"classes": offer.value.classes, "on_disk": state, "bytes": size}
     if kind in OPTION_SECTION:
         return data | {"options": options_as_data(offer.value.options)}
     return data | {"settings": offer.value.settings}

@@ -37,8 +37,9 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
     """Offers the digits."""
     return {
         "digits": DatasetInfo(
-            summary="1,797 handwritten digits of 8 x 8, 10 classes; ships with scikit-learn",
+            summary="1,797 handwritten digits of 8 x 8; ships with scikit-learn",
             load=load_digits,
             reference="Alpaydin & Kaynak, UCI 1998",
+            classes=10,
         )
     }

@@ -21,7 +21,7 @@ from alframe import (
     hookimpl,
     option,
 )
-from alframe_vision._catalogue import SOURCES
+from alframe_vision._catalogue import DOMAINNET, DOMAINNET_LISTS, DOMAINNET_REFERENCE, SOURCES
 
 if TYPE_CHECKING:
     from alframe import Classifier, Dataset
@@ -59,8 +59,8 @@ class NetworkOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class FolderOptions(DataOptions):
-    """Options of images in folders."""
+class ImageOptions(DataOptions):
+    """Options of images that are files of their own."""
 
     size: int = option(32, "height and width that images are scaled and cut to")
     bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
@@ -72,6 +72,13 @@ class FolderOptions(DataOptions):
             raise ValueError(f"size must be at least 1, got {self.size}")
 
 
+@dataclasses.dataclass(frozen=True)
+class LargeImageOptions(ImageOptions):
+    """The same, of photographs."""
+
+    size: int = option(224, "height and width that images are scaled and cut to")
+
+
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
@@ -81,20 +88,33 @@ def alframe_info() -> PluginInfo:
 @hookimpl
 def alframe_datasets() -> dict[str, DatasetInfo]:
     """Offers the data sets."""
-    return {
+    found = {
         name: DatasetInfo(
             summary=source.summary,
             load=functools.partial(load_source, name),
             reference=source.reference,
             files=source.files,
+            classes=source.classes,
         )
         for name, source in SOURCES.items()
-    } | {
+    }
+    found |= {
+        name: DatasetInfo(
+            summary=summary,
+            load=functools.partial(load_domainnet, name),
+            reference=DOMAINNET_REFERENCE,
+            options=LargeImageOptions,
+            files=DOMAINNET_LISTS,
+            classes=len(classes) or 345,
+        )
+        for name, (summary, classes) in DOMAINNET.items()
+    }
+    return found | {
         "imagefolder": DatasetInfo(
             summary="one's own images: PATH/train/CLASS/* and PATH/test/CLASS/*, or PATH/CLASS/*",
             load=load_folder,
             location="PATH",
-            options=FolderOptions,
+            options=ImageOptions,
         )
     }
 
@@ -104,6 +124,13 @@ def load_folder(request: DataRequest) -> Dataset:
     from alframe_vision._folder import load
 
     return load(request.location, request.options)
+
+
+def load_domainnet(name: str, request: DataRequest) -> Dataset:
+    """DomainNet's photographs, or some classes of them."""
+    from alframe_vision._domainnet import load
+
+    return load(name, request.data_dir, DOMAINNET[name][1], request.options)
 
 
 def load_source(name: str, request: DataRequest) -> Dataset:

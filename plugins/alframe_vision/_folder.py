@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from alframe import Dataset, Normalize, UsageError
+from alframe import Dataset, Normalize, UsageError, decode_images
 
 if TYPE_CHECKING:
-    from alframe_vision import FolderOptions
-
-NAMED = 5  # bad images named in a message
+    from alframe_vision import ImageOptions
 
 
-def load(location: str, options: FolderOptions) -> Dataset:
+def load(location: str, options: ImageOptions) -> Dataset:
     """Reads ``PATH/train/CLASS/*`` and ``PATH/test/CLASS/*``, or ``PATH/CLASS/*`` without a test part.
 
     Every image becomes three channels, is scaled so that its shorter side is ``size`` and cut to its middle
@@ -49,7 +43,7 @@ def load(location: str, options: FolderOptions) -> Dataset:
     return dataset.prepared() if has_test else dataset
 
 
-def _read(root: Path, classes: list[str], options: FolderOptions) -> tuple[Tensor, Tensor]:
+def _read(root: Path, classes: list[str], options: ImageOptions) -> tuple[Tensor, Tensor]:
     from torchvision.datasets.folder import IMG_EXTENSIONS
 
     files = sorted(p for p in root.glob("*/**/*") if p.suffix.lower() in IMG_EXTENSIONS)
@@ -58,33 +52,18 @@ def _read(root: Path, classes: list[str], options: FolderOptions) -> tuple[Tenso
         raise UsageError(
             f"imagefolder: {root} has classes that the training part lacks: {', '.join(unknown)}"
         )
-    with ThreadPoolExecutor() as threads:  # Pillow decodes without holding the interpreter
-        images = list(threads.map(lambda file: _decoded(file, options.size), files))
-    bad = [str(file.relative_to(root)) for file, image in zip(files, images, strict=True) if image is None]
-    if bad:
-        shown = ", ".join(bad[:NAMED]) + (", ..." if len(bad) > NAMED else "")
-        found = f"imagefolder: {len(bad)} of {len(files)} images in {root} can't be decoded: {shown}"
-        if options.bad_images == "error":
-            raise UsageError(f"{found}. Remove them, or leave them out by -o data.bad_images=skip")
-        warnings.warn(f"{found}; they are left out", stacklevel=2)
-    good = [(file, image) for file, image in zip(files, images, strict=True) if image is not None]
-    if not good:
+    labels = [classes.index(_class_of(path, root)) for path in files]
+    if not files:
         raise UsageError(f"imagefolder: there are no images in the folders of {root}")
-    pixels = torch.from_numpy(np.stack([image for _, image in good])).permute(0, 3, 1, 2)
-    labels = torch.tensor([classes.index(_class_of(file, root)) for file, _ in good])
-    return pixels.contiguous(), labels
+    return decode_images(
+        f"imagefolder: {root}",
+        files,
+        [str(path.relative_to(root)) for path in files],
+        labels,
+        size=options.size,
+        bad_images=options.bad_images,
+    )
 
 
 def _class_of(path: Path, root: Path) -> str:
     return path.relative_to(root).parts[0]
-
-
-def _decoded(path: Path, size: int) -> np.ndarray | None:
-    """``size x size x 3`` bytes; None where it is no image. Grey, palette and CMYK images are converted."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.fit(image.convert("RGB"), (size, size)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow's decoders raise
-        return None

@@ -23,14 +23,14 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
     Raises:
         UsageError: a file is missing or damaged, or the download failed; the message names folder and file.
     """
-    if download:
+    if download and source.torchvision:
         _download(name, source, data_dir)
     paths = [data_dir / file for file in source.files]
     for path in paths:
         if not (path.exists() or path.with_name(path.name + ".gz").exists()):
             raise UsageError(
                 f"{name}: there is no {path.name} in {path.parent}. --data-dir names the folder that holds "
-                f"{source.files[0]}; --download fetches the files into it"
+                f"{source.files[0]}; {source.obtain or '--download fetches the files into it'}"
             )
     try:
         images, labels, test_images, test_labels = READERS[source.reader](paths)

@@ -21,6 +21,7 @@ from torch import Tensor
 from alframe_vision._pickles import load_pickle
 
 Parts = tuple[Tensor, Tensor, Tensor, Tensor]
+TESTED = 0.2  # share of each class of miniimagenet that is the test part
 
 
 def idx(paths: Sequence[Path]) -> Parts:
@@ -84,8 +85,31 @@ def stl10(paths: Sequence[Path]) -> Parts:
     return parts[0], parts[1], parts[2], parts[3]
 
 
+def miniimagenet(paths: Sequence[Path]) -> Parts:
+    """Pickled dictionaries of ``image_data [n, 84, 84, 3]`` and, in ``class_dict``, each class's positions.
+
+    Of each class, in the order of its positions, the first fifth is the test part. Classes are numbered by
+    name.
+    """
+    caches = [load_pickle(path) for path in paths]
+    names = sorted(name for cache in caches for name in cache["class_dict"])
+    if len(set(names)) < len(names):
+        raise ValueError("two files have the same class")
+    parts: tuple[list[Tensor], ...] = ([], [], [], [])
+    for cache in caches:
+        images = torch.from_numpy(np.asarray(cache["image_data"], np.uint8)).permute(0, 3, 1, 2)
+        for name, positions in cache["class_dict"].items():
+            rows = torch.as_tensor(positions, dtype=torch.int64)
+            tested = round(len(rows) * TESTED)
+            for part, kept in ((0, rows[tested:]), (2, rows[:tested])):
+                parts[part].append(images[kept])
+                parts[part + 1].append(torch.full((len(kept),), names.index(name)))
+    x, y, test_x, test_y = (torch.cat(part) for part in parts)
+    return x.contiguous(), y, test_x.contiguous(), test_y
+
+
 READERS: dict[str, Callable[[Sequence[Path]], Parts]] = {
-    reader.__name__: reader for reader in (idx, emnist, usps, svhn, cifar, stl10)
+    reader.__name__: reader for reader in (idx, emnist, usps, svhn, cifar, stl10, miniimagenet)
 }
 
 

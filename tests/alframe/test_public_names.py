@@ -36,6 +36,7 @@ NAMES = [
     "UsageError",
     "Vectors",
     "dataset_from_frame",
+    "decode_images",
     "hookimpl",
     "load_dataset",
     "option",

@@ -49,7 +49,8 @@ def test_images_that_cannot_be_decoded_are_named_and_counted(folder):
     whole = folder / "train" / "dog" / "print.jpg"
     whole.write_bytes(whole.read_bytes()[:300])
     with pytest.raises(
-        UsageError, match=r"2 of 12 images in .*: cat/bad.png, dog/print.jpg. .*bad_images=skip"
+        UsageError,
+        match=r"train: 2 of 12 images can't be decoded: cat/bad.png, dog/print.jpg. .*bad_images=skip",
     ):
         alframe.load_dataset(f"imagefolder:{folder}")
     with pytest.warns(UserWarning, match="2 of 12 images .* they are left out"):

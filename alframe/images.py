@@ -1,0 +1,106 @@
+"""Image files as samples: decoded side by side, into bytes of one size."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.errors import UsageError
+
+NAMED = 5  # bad images named in a message
+
+
+def decode_images(
+    what: str,
+    sources: Sequence[Path | bytes],
+    names: Sequence[str],
+    labels: Sequence[int],
+    *,
+    size: int | None,
+    bad_images: Literal["error", "skip"] = "error",
+) -> tuple[Tensor, Tensor]:
+    """Decodes images and converts them to three channels.
+
+    Threads decode them: Pillow works without holding the interpreter, and threads were no slower than
+    processes, which a script without a main guard can't start.
+
+    Args:
+        what: the data set's name, for messages.
+        sources: ``n`` files, or their content.
+        names: what messages call them.
+        labels: their class numbers.
+        size: height and width: the shorter side is scaled to it and the middle square cut out; None where
+            all images have one size, which they keep.
+        bad_images: what to do with images that are missing or can't be decoded; a skipped one is warned of.
+
+    Returns:
+        ``m x 3 x height x width`` bytes and ``m`` labels, of those that could be decoded.
+
+    Raises:
+        UsageError: there are none, some can't be decoded and that is an error, or their sizes differ.
+    """
+    shape = (size, size) if size is not None else _first_size(sources)
+    images = torch.empty(len(sources), 3, *shape, dtype=torch.uint8)
+
+    def decode(row: int) -> tuple[int, int] | None:
+        pixels = _decoded(sources[row], size)
+        if pixels is None:
+            return None
+        if pixels.shape[:2] == shape:
+            images[row] = torch.from_numpy(pixels).permute(2, 0, 1)
+        return pixels.shape[:2]
+
+    with ThreadPoolExecutor() as threads:
+        sizes = list(threads.map(decode, range(len(sources))))
+    others = sorted({found for found in sizes if found not in (None, shape)})
+    if others:
+        raise UsageError(
+            f"{what}: the images have different sizes, as {shape[0]} x {shape[1]} and {others[0][0]} x "
+            f"{others[0][1]}; -o data.size= scales and cuts them to one"
+        )
+    good = torch.tensor([found is not None for found in sizes], dtype=torch.bool)
+    targets = torch.tensor(labels, dtype=torch.int64)
+    bad = (~good).nonzero()[:, 0].tolist()
+    if bad:
+        shown = ", ".join(names[row] for row in bad[:NAMED]) + (", ..." if len(bad) > NAMED else "")
+        found = f"{what}: {len(bad)} of {len(sources)} images can't be decoded: {shown}"
+        if bad_images == "error":
+            raise UsageError(f"{found}. Remove them, or leave them out by -o data.bad_images=skip")
+        warnings.warn(f"{found}; they are left out", stacklevel=2)
+        images, targets = images[good], targets[good]
+    if not len(images):
+        raise UsageError(f"{what}: there are no images")
+    return images, targets
+
+
+def _first_size(sources: Sequence[Path | bytes]) -> tuple[int, int]:
+    for source in sources:
+        if (pixels := _decoded(source, None)) is not None:
+            return pixels.shape[:2]
+    return 0, 0
+
+
+def _decoded(
+    source: Path | bytes, size: int | None
+) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]] | None:
+    """``height x width x 3`` bytes; None where it is no image."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+                high = np.asarray(image).clip(0, 65535) // 257
+                colours = Image.fromarray(high.astype(np.uint8)).convert("RGB")
+            else:
+                colours = image.convert("RGB")  # grey, palette and CMYK images too
+            return np.array(colours if size is None else ImageOps.fit(colours, (size, size)))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow's decoders raise
+        return None

@@ -1,0 +1,60 @@
+"""Data sets of the Hugging Face hub, and local ones in its formats: ``huggingface:NAME``.
+
+Lhoest et al., "Datasets: A Community Library for Natural Language Processing", EMNLP 2021, arXiv 2109.02846.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Literal
+
+from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from alframe import Dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(DataOptions):
+    """Options of Hugging Face data sets."""
+
+    config: str | None = option(None, "the data set's configuration, where it has several")
+    train_split: str = option("train", "split that the pool is")
+    test_split: str | None = option(None, "split to test on; none: `test` where there is one")
+    image: str | None = option(None, "column of images; none: the only one of that type")
+    target: str | None = option(None, "column of classes; none: the only one of that type")
+    size: int | None = option(None, "height and width that images are scaled and cut to; none: as they are")
+    bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
+
+    def __post_init__(self) -> None:
+        """Refuses a size that is none."""
+        super().__post_init__()
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+
+
+def load_hub(request: DataRequest) -> Dataset:
+    """A data set of the hub, or of a local folder."""
+    from alframe_huggingface._hub import load
+
+    return load(request.location, request.download, request.options)
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the plugin."""
+    return PluginInfo(summary="data sets of the Hugging Face hub")
+
+
+@hookimpl
+def alframe_datasets() -> dict[str, DatasetInfo]:
+    """Offers them."""
+    return {
+        "huggingface": DatasetInfo(
+            summary="images or a table of the Hugging Face hub, from its cache or downloaded; or a folder",
+            load=load_hub,
+            reference="Lhoest et al., EMNLP 2021, arXiv 2109.02846",
+            location="NAME-or-PATH",
+            options=Options,
+        )
+    }

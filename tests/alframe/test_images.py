@@ -1,0 +1,105 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from alframe import UsageError, decode_images
+
+
+def png(array, mode="RGB", kind="PNG"):
+    content = io.BytesIO()
+    Image.fromarray(array).convert(mode).save(content, kind)
+    return content.getvalue()
+
+
+def noise(height=6, width=9, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def decode(sources, **options):
+    names = [f"image {row}" for row in range(len(sources))]
+    return decode_images("toy", sources, names, list(range(len(sources))), **{"size": None} | options)
+
+
+def test_files_and_their_content_give_the_pixels(tmp_path):
+    arrays = [noise(seed=seed) for seed in range(5)]
+    sources = [png(array) for array in arrays]
+    (tmp_path / "a.png").write_bytes(sources[3])
+    sources[3] = tmp_path / "a.png"
+    images, labels = decode(sources)
+    assert images.dtype == torch.uint8
+    np.testing.assert_array_equal(images.permute(0, 2, 3, 1), np.stack(arrays))
+    assert labels.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_shorter_side_is_scaled_and_the_middle_cut_out():
+    array = np.zeros((20, 40, 3), np.uint8)
+    array[:, :10], array[:, 10:30], array[:, 30:] = 10, 200, 90
+    images, _ = decode([png(array)], size=10)
+    assert images.shape == (1, 3, 10, 10)
+    assert (images[:, :, :, 2:8] == 200).all()
+    assert images.min() > 150  # the rim is smoothed
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "LA"])
+def test_every_mode_becomes_three_channels(mode):
+    white = np.full((4, 4, 3), 255, np.uint8)
+    images, _ = decode([png(white, mode)])
+    assert images.shape == (1, 3, 4, 4)
+    assert (images == 255).all()
+
+
+@pytest.mark.parametrize(("value", "byte"), [(0, 0), (0x8000, 127), (0x8080, 128), (0xFFFF, 255)])
+def test_grey_of_16_bits_keeps_its_shades(value, byte):
+    content = io.BytesIO()
+    Image.fromarray(np.full((4, 4), value, np.uint16)).save(content, "PNG")
+    images, _ = decode([content.getvalue()])
+    assert images.unique().tolist() == [byte]
+
+
+def test_cmyk():
+    images, _ = decode([png(np.full((8, 8, 3), 255, np.uint8), "CMYK", "JPEG")])
+    assert images.min() > 250
+
+
+def test_different_sizes_need_a_size():
+    sources = [b"no image", png(noise()), png(noise(7, 9))]
+    with pytest.raises(UsageError, match="toy: .* different sizes, as 6 x 9 and 7 x 9; -o data.size= scales"):
+        decode(sources)
+    images, _ = decode(sources[1:], size=4)
+    assert images.shape == (2, 3, 4, 4)
+
+
+class TestBad:
+    SOURCES = (b"no image", png(noise()), png(noise())[:60], png(noise()))
+
+    def test_is_an_error_that_names_and_counts(self):
+        with pytest.raises(
+            UsageError, match="toy: 2 of 4 images can't be decoded: image 0, image 2. .*bad_images=skip"
+        ):
+            decode(self.SOURCES)
+
+    def test_or_is_left_out_with_a_warning(self):
+        with pytest.warns(UserWarning, match="2 of 4 images .*; they are left out"):
+            images, labels = decode(self.SOURCES, bad_images="skip")
+        assert labels.tolist() == [1, 3]
+        np.testing.assert_array_equal(images[1].permute(1, 2, 0), noise())
+
+    def test_a_missing_file_is_one(self, tmp_path):
+        with pytest.raises(UsageError, match="1 of 1 images can't be decoded: image 0"):
+            decode([tmp_path / "nothing.png"], size=4)
+
+    def test_many_are_counted_and_some_named(self):
+        with pytest.raises(UsageError, match="9 of 9 images can't be decoded: image 0, .*image 4, ...."):
+            decode([b""] * 9)
+
+    def test_none_left(self):
+        with (
+            pytest.warns(UserWarning, match="1 of 1"),
+            pytest.raises(UsageError, match="there are no images"),
+        ):
+            decode([b""], bad_images="skip")
+        with pytest.raises(UsageError, match="there are no images"):
+            decode([])

@@ -1,0 +1,182 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import alframe
+from alframe import UsageError
+
+datasets = pytest.importorskip("datasets")
+
+NAMES = ["cat", "dog", "emu"]
+
+
+@pytest.fixture(autouse=True)
+def _caches(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr("socket.socket.connect", lambda *args: pytest.fail("the network was asked"))
+
+
+def content(value, size=(8, 8)):
+    file = io.BytesIO()
+    Image.new("L", size, value).save(file, "PNG")
+    return file.getvalue()
+
+
+def pictures(n, classes=3, size=(8, 8)):
+    features = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=NAMES)})
+    rows = {
+        "picture": [{"bytes": content(20 * row, size), "path": None} for row in range(n)],
+        "kind": [row % classes for row in range(n)],
+    }
+    return datasets.Dataset.from_dict(rows, features=features)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Images in two splits, as save_to_disk writes them."""
+    path = tmp_path / "saved"
+    datasets.DatasetDict({"train": pictures(9), "test": pictures(6)}).save_to_disk(path)
+    return path
+
+
+class TestImages:
+    def test_columns_are_found_by_their_types(self, saved):
+        data = alframe.load_dataset(f"huggingface:{saved}")
+        assert data.name == "saved"
+        assert data.inputs.shape == (9, 3, 8, 8)
+        assert data.inputs.dtype == torch.uint8
+        assert data.inputs[:, 0, 0, 0].tolist() == [20 * row for row in range(9)]
+        assert data.targets.tolist() == [0, 1, 2] * 3
+        assert data.test_targets.tolist() == [0, 1, 2] * 2
+        assert data.transform(data.inputs).mean().abs() < 1e-5
+
+    def test_other_splits(self, saved):
+        data = alframe.load_dataset(f"huggingface:{saved}", train_split="test", test_split="train")
+        assert (len(data), len(data.test_inputs)) == (6, 9)
+        with pytest.raises(UsageError, match="no split 'valid'; .* name two of train, test"):
+            alframe.load_dataset(f"huggingface:{saved}", test_split="valid")
+
+    def test_one_split_holds_a_part_out(self, tmp_path):
+        pictures(20).save_to_disk(tmp_path / "one")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'one'}", test_fraction=0.25)
+        assert (len(data), len(data.test_inputs)) == (15, 5)
+
+    def test_a_folder_of_parquet(self, tmp_path):
+        (tmp_path / "files").mkdir()
+        pictures(9).to_parquet(tmp_path / "files" / "train.parquet")
+        pictures(3).to_parquet(tmp_path / "files" / "test.parquet")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'files'}", size=4)
+        assert data.inputs.shape == (9, 3, 4, 4)
+        assert len(data.test_inputs) == 3
+
+    def test_different_sizes_need_a_size(self, tmp_path):
+        both = datasets.concatenate_datasets([pictures(6), pictures(6, size=(9, 8))])
+        both.save_to_disk(tmp_path / "both")
+        with pytest.raises(UsageError, match="different sizes, as 8 x 8 and 8 x 9; -o data.size="):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'both'}")
+        assert alframe.load_dataset(f"huggingface:{tmp_path / 'both'}", size=5).inputs.shape[2:] == (5, 5)
+
+    def test_bad_images(self, tmp_path):
+        rows = pictures(6).cast_column("picture", datasets.Image(decode=False)).to_list()
+        rows[3]["picture"]["bytes"] = b"no image"
+        datasets.Dataset.from_list(rows, features=pictures(1).features).save_to_disk(tmp_path / "bad")
+        with pytest.raises(UsageError, match="1 of 6 images can't be decoded: row 3. .*bad_images=skip"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'bad'}")
+        with pytest.warns(UserWarning, match="1 of 6"):
+            data = alframe.load_dataset(
+                f"huggingface:{tmp_path / 'bad'}", bad_images="skip", test_fraction=0.4
+            )
+        assert len(data) + len(data.test_inputs) == 5
+
+    def test_classes_that_only_the_test_part_has(self, tmp_path):
+        splits = {"train": pictures(6, classes=2), "test": pictures(3)}
+        datasets.DatasetDict(splits).save_to_disk(tmp_path / "d")
+        with pytest.raises(UsageError, match="classes that the training part lacks: 2"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+
+    @pytest.mark.parametrize("option", ["image", "target"])
+    def test_a_column_that_is_not_there(self, saved, option):
+        with pytest.raises(UsageError, match=f"no column 'x'; -o data.{option}= names one of picture, kind"):
+            alframe.load_dataset(f"huggingface:{saved}", **{option: "x"})
+
+
+class TestTables:
+    @pytest.fixture
+    def table(self, tmp_path):
+        rng = np.random.default_rng(0)
+        parts = {
+            part: datasets.Dataset.from_dict(
+                {
+                    "height": rng.normal(170, 10, n).tolist(),
+                    "colour": rng.choice(["red", "blue"], n).tolist(),
+                    "kind": rng.choice(["a", "b"], n).tolist(),
+                }
+            )
+            for part, n in (("train", 40), ("test", 10))
+        }
+        datasets.DatasetDict(parts).save_to_disk(tmp_path / "table")
+        return tmp_path / "table"
+
+    def test_are_standardised_by_the_training_part(self, table):
+        data = alframe.load_dataset(f"huggingface:{table}", target="kind")
+        assert data.inputs.shape == (40, 3)
+        assert data.test_inputs.shape == (10, 3)
+        assert data.inputs[:, 0].mean().abs() < 1e-5
+        assert data.inputs[:, 0].std(correction=0) == pytest.approx(1, abs=1e-4)
+        assert data.test_inputs[:, 0].mean().abs() > 1e-3
+
+    def test_need_a_target(self, table):
+        with pytest.raises(
+            UsageError, match="no single column of classes; -o data.target= names one of height,"
+        ):
+            alframe.load_dataset(f"huggingface:{table}")
+
+
+class TestHub:
+    @pytest.mark.parametrize("name", ["mnist", "nobody/nothing"])
+    def test_what_is_not_in_the_cache_is_one_line_and_no_connection(self, name):
+        with pytest.raises(
+            UsageError, match=f"huggingface: data set '{name}' can't be had: .*; --download may fetch it"
+        ) as caught:
+            alframe.load_dataset(f"huggingface:{name}")
+        assert "\n" not in str(caught.value)
+
+    def test_a_failing_download_is_one_line(self, monkeypatch):
+        def fail(*args, **kwargs):
+            raise ConnectionError("no route\nto host")
+
+        monkeypatch.setattr("datasets.load_dataset", fail)
+        with pytest.raises(UsageError, match="can't be had: no route to host$"):
+            alframe.load_dataset("huggingface:nobody/nothing", download=True)
+
+    @pytest.mark.parametrize("download", [False, True])
+    def test_connections_are_allowed_for_a_download_alone(self, download, monkeypatch):
+        import huggingface_hub.constants
+
+        seen = []
+
+        def look(*args, **kwargs):
+            seen.append((datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE))
+            return datasets.DatasetDict({"train": pictures(9), "test": pictures(3)})
+
+        monkeypatch.setattr("datasets.load_dataset", look)
+        before = (datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE)
+        alframe.load_dataset("huggingface:nobody/something", download=download)
+        assert seen == [before if download else (True, True)]
+        assert before == (datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE)
+
+    def test_nothing_is_printed_to_standard_output(self, tmp_path, capsys):
+        (tmp_path / "files").mkdir()
+        pictures(9).to_parquet(tmp_path / "files" / "train.parquet")
+        capsys.readouterr()
+        alframe.load_dataset(f"huggingface:{tmp_path / 'files'}")
+        assert capsys.readouterr().out == ""
+
+    def test_without_the_package_the_extra_is_named(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "datasets", None)
+        with pytest.raises(UsageError, match=r"needs the package datasets; .*alframe\[huggingface\]"):
+            alframe.load_dataset("huggingface:mnist")
