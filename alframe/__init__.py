@@ -15,6 +15,7 @@ from alframe.info import (
     DataOptions,
     DataRequest,
     DatasetInfo,
+    ImageModelOptions,
     ModelInfo,
     ModelRequest,
     PluginInfo,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from alframe.tabular import dataset_from_frame
     from alframe.training import TrainResult
     from alframe.views import LabelledView, PoolView
+    from alframe.weights import load_weights, read_weights
 
 _LAZY = {
     "ActiveLearner": "alframe.learner",
@@ -54,7 +56,9 @@ _LAZY = {
     "Vectors": "alframe.geometry",
     "dataset_from_frame": "alframe.tabular",
     "load_dataset": "alframe.loading",
+    "load_weights": "alframe.weights",
     "query": "alframe.querying",
+    "read_weights": "alframe.weights",
 }
 
 __all__ = [
@@ -71,6 +75,7 @@ __all__ = [
     "Euclidean",
     "Evaluation",
     "Geometry",
+    "ImageModelOptions",
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
@@ -89,8 +94,10 @@ __all__ = [
     "dataset_from_frame",
     "hookimpl",
     "load_dataset",
+    "load_weights",
     "option",
     "query",
+    "read_weights",
 ]
 
 

@@ -19,6 +19,7 @@ NAMES = [
     "Euclidean",
     "Evaluation",
     "Geometry",
+    "ImageModelOptions",
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
@@ -37,8 +38,10 @@ NAMES = [
     "dataset_from_frame",
     "hookimpl",
     "load_dataset",
+    "load_weights",
     "option",
     "query",
+    "read_weights",
 ]
 
 
