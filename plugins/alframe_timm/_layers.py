@@ -32,7 +32,7 @@ def freeze_all_but(name: str, model: Classifier, network: Any, k: int) -> None:
             f"model.fine_tune_layers is {k}, but {name} has {len(layers)} layers; none trains all of them"
         )
     frozen = {parameter for layer in layers[: len(layers) - k] for parameter in layer}
-    model.freeze(*([network] if k == 0 else _parts(network, frozen)))
+    model.freeze(*_parts(network, frozen))
 
 
 def layers_of(network: Any) -> list[list[nn.Parameter]]:

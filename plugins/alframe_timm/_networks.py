@@ -135,7 +135,7 @@ def _create(
             load_weights(network, read_weights(path), source=path, network=name, head=head)
         return network
     path = pretrained_file(name, timm.get_pretrained_cfg(timm_name), download)
-    given = {"state_dict": read_weights(path), "custom_load": False}
+    given = {"state_dict": read_weights(path)}
     try:  # timm renames what published files call otherwise
         network = timm.create_model(timm_name, pretrained=True, num_classes=0, pretrained_cfg_overlay=given)
     except (RuntimeError, KeyError) as error:

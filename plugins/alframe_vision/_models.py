@@ -60,7 +60,7 @@ def build(name: str, request: ModelRequest) -> Classifier:
         head = nn.Linear(options.embedding_size, request.num_classes)
     model = Classifier(body, head, options.dropout)
     if options.fine_tune_layers is not None:
-        _freeze(name, model, network, layers, options.fine_tune_layers)
+        _freeze(name, model, layers, options.fine_tune_layers)
     _try(name, model, shape)
     return model
 
@@ -170,14 +170,12 @@ def _layers(network: nn.Module) -> list[list[nn.Module]]:
     return layers
 
 
-def _freeze(name: str, model: Classifier, network: nn.Module, layers: list[list[nn.Module]], k: int) -> None:
+def _freeze(name: str, model: Classifier, layers: list[list[nn.Module]], k: int) -> None:
     """Leaves the last ``k`` layers to be trained, and what follows the network."""
     if k > len(layers):
         raise UsageError(
             f"model.fine_tune_layers is {k}, but {name} has {len(layers)} layers; none trains all of them"
         )
-    if k == 0:
-        model.freeze(network)
     for layer in layers[: len(layers) - k]:
         model.freeze(*layer)
 

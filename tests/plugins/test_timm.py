@@ -11,6 +11,7 @@ from torch import nn
 from alframe import ActiveLearner, Dataset, ImageModelOptions, ModelRequest, Recipe, UsageError
 from alframe.registry import Registry
 from alframe_timm import TimmOptions, VitOptions, build_named, build_vit
+from alframe_timm._networks import build
 
 TINY = "vit_tiny_patch16_224"
 
@@ -118,6 +119,11 @@ class TestImages:
         with pytest.raises(UsageError, match=message):
             named(name, shape, image_size=size)
 
+    def test_what_makes_no_rows_of_features_is_refused(self):
+        request = ModelRequest(torch.Size((3, 32, 32)), 5, TimmOptions())
+        with pytest.raises(UsageError, match=r"odd makes no features of shape n x D, but \(1, 3, 32, 32\)"):
+            build("odd", "resnet10t", request, lambda network: nn.Identity())
+
 
 class TestNames:
     def test_features_are_what_the_networks_own_head_takes(self):
@@ -134,6 +140,7 @@ class TestNames:
         assert model.features(torch.randn(2, 3, 32, 32)).shape == (2, 7)
         assert model.head.in_features == 7
         assert model.dropout.p == 0.5
+        assert all(module.training for module in model.modules())
 
     def test_an_unknown_name_brings_the_closest(self):
         with pytest.raises(UsageError, match="timm has no network 'resnet10tt'; the closest are resnet10t"):
