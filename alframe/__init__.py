@@ -15,6 +15,7 @@ from alframe.info import (
     DataOptions,
     DataRequest,
     DatasetInfo,
+    ImageModelOptions,
     ModelInfo,
     ModelRequest,
     PluginInfo,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from alframe.tabular import dataset_from_frame
     from alframe.training import TrainResult, train_supervised
     from alframe.views import LabelledView, PoolView
+    from alframe.weights import load_weights, read_weights
 
 _LAZY = {
     "ActiveLearner": "alframe.learner",
@@ -57,7 +59,9 @@ _LAZY = {
     "dataset_from_frame": "alframe.tabular",
     "decode_images": "alframe.images",
     "load_dataset": "alframe.loading",
+    "load_weights": "alframe.weights",
     "query": "alframe.querying",
+    "read_weights": "alframe.weights",
     "train_supervised": "alframe.training",
 }
 
@@ -75,6 +79,7 @@ __all__ = [
     "Euclidean",
     "Evaluation",
     "Geometry",
+    "ImageModelOptions",
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
@@ -95,8 +100,10 @@ __all__ = [
     "decode_images",
     "hookimpl",
     "load_dataset",
+    "load_weights",
     "option",
     "query",
+    "read_weights",
     "train_supervised",
 ]
 

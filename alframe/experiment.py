@@ -20,7 +20,7 @@ from alframe.models import Classifier, resolve_device
 from alframe.pipeline import Pipeline
 from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
-from alframe.settings import Settings, safe_name
+from alframe.settings import Settings, safe_name, with_location
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
 
@@ -272,7 +272,12 @@ def initial_set(learner: ActiveLearner, oracle: Tensor, size: int, how: str) -> 
 
 def _build_model(settings: Settings, registry: Registry, dataset: Dataset, seed: int) -> Classifier:
     return build_model(
-        registry, settings.model.key, dataset, dataclasses.asdict(settings.model_options), seed
+        registry,
+        with_location(settings.model.key, settings.model_location),
+        dataset,
+        dataclasses.asdict(settings.model_options),
+        seed,
+        download=settings.source.download,
     )
 
 

@@ -108,6 +108,35 @@ class DatasetInfo:
 
 
 @dataclasses.dataclass(frozen=True)
+class ImageModelOptions:
+    """Options of networks for images that can start from given weights; one with more inherits from this."""
+
+    embedding_size: int | None = option(
+        None, "features, by a linear layer in between; none: as many as the network has"
+    )
+    dropout: float = option(0.0, "share of the features dropped before the head in training")
+    weights: str | None = option(
+        None, "file of initial weights, of torch or safetensors, under the library's names"
+    )
+    pretrained: bool = option(False, "start from the library's published weights; --download may fetch them")
+    image_size: int | None = option(None, "height and width that images are resized to; none: as they are")
+    fine_tune_layers: int | None = option(
+        None, "layers that train beside the head, from the last; 0: the head alone, none: all"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges, and weights from two sources."""
+        for name, least in (("embedding_size", 1), ("image_size", 1), ("fine_tune_layers", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
+        if self.pretrained and self.weights is not None:
+            raise ValueError("pretrained and weights both give the initial weights; leave one of them out")
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelRequest:
     """What a network plugin is asked for.
 
@@ -115,11 +144,15 @@ class ModelRequest:
         input_shape: shape of one sample, as ``(1, 28, 28)``.
         num_classes: rows of the head.
         options: the network's own options object.
+        download: whether fetching what is missing is allowed.
+        location: what follows the colon in ``timm:NAME``, else "".
     """
 
     input_shape: torch.Size
     num_classes: int
     options: Any
+    download: bool = False
+    location: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,12 +164,14 @@ class ModelInfo:
         build: function that makes an `alframe.Classifier`; torch's generator is seeded around the call.
         reference: the paper.
         options: a frozen dataclass of options.
+        location: what must follow a colon, as "NAME" in ``timm:NAME``; "" when nothing does.
     """
 
     summary: str
     build: Callable[[ModelRequest], Classifier]
     reference: str = ""
     options: type = NoOptions
+    location: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

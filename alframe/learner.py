@@ -294,14 +294,35 @@ class ActiveLearner:
 
 
 def build_model(
-    registry: Registry, name: str, dataset: Dataset, options: Mapping[str, Any], seed: int
+    registry: Registry,
+    name: str,
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    seed: int,
+    *,
+    download: bool = False,
 ) -> Classifier:
-    """Builds a network by name, its initial weights drawn from the seed's stream."""
-    offer = registry.resource("model", name)
+    """Builds a network by name, its initial weights drawn from the seed's stream.
+
+    Args:
+        registry: where the name is looked up.
+        name: as ``alframe list-models`` shows it, with what follows the colon.
+        dataset: gives the shape of a sample and the number of classes.
+        options: the network's options.
+        seed: of the initial weights.
+        download: whether fetching what is missing is allowed.
+
+    Raises:
+        UsageError: an unknown name or option, or a network that does not suit the data.
+        PluginError: the plugin that offers the network is broken.
+    """
+    offer, location = registry.located("model", name)
     request = ModelRequest(
         input_shape=dataset.example().shape[1:],
         num_classes=dataset.num_classes,
         options=build(offer.value.options, options, "model"),
+        download=download,
+        location=location,
     )
     with seeds.global_stream(seed, "initial weights"):
         model: Classifier = offer.value.build(request)

@@ -42,8 +42,8 @@ def load_dataset(
         >>> len(digits), digits.num_classes
         (1438, 10)
     """
-    short, _, location = name.partition(":")
-    info = (registry or installed()).resource("data set", short).value
+    offer, location = (registry or installed()).located("data set", name)
+    info = offer.value
     given = options if test_fraction is None else options | {"test_fraction": test_fraction}
     built = build(info.options, given, "data")
     dataset: Dataset = info.load(DataRequest(location, Path(data_dir), download, built))

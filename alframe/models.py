@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,7 @@ class Classifier(nn.Module):
         self.body = body
         self.dropout = nn.Dropout(dropout)
         self.head = head
+        self._frozen: list[nn.Module] = []  # a list, so that they are not registered a second time
 
     def features(self, x: Tensor) -> Tensor:
         """Features of a batch: ``n x D``."""
@@ -33,11 +36,41 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.dropout(self.body(x)))
         return logits
 
+    def freeze(self, *parts: nn.Module | nn.Parameter) -> None:
+        """Keeps parts of the network as they are, whatever trains it.
 
-def dropout_modules(module: nn.Module) -> list[nn.Module]:
-    """The layers of ``module`` that drop units at random, at a rate above zero."""
-    kinds = nn.modules.dropout._DropoutNd
-    return [layer for layer in module.modules() if isinstance(layer, kinds) and layer.p > 0]
+        Their parameters ask for no gradient. Modules stay in evaluation mode also while the network trains:
+        the statistics of their batch normalisation do not move, and their dropout drops nothing, in Monte
+        Carlo passes neither. A copy of the network is frozen in the same places.
+
+        Args:
+            parts: modules of this network, or single parameters that belong to no module of their own.
+
+        Example:
+            >>> from torch import nn
+            >>> from alframe import Classifier
+            >>> model = Classifier(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)), nn.Linear(3, 2))
+            >>> model.freeze(model.body)
+            >>> model.train().body.training, model.head.training
+            (False, True)
+        """
+        for part in parts:
+            part.requires_grad_(False)
+            if isinstance(part, nn.Module):
+                self._frozen.append(part.eval())
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets training mode, or evaluation mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def dropout_layers(self) -> list[nn.Module]:
+        """The layers that drop units at random, at a rate above zero, and are not frozen."""
+        frozen = {layer for module in self._frozen for layer in module.modules()}
+        kinds = nn.modules.dropout._DropoutNd
+        return [m for m in self.modules() if isinstance(m, kinds) and m.p > 0 and m not in frozen]
 
 
 def initial_state(model: nn.Module) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from alframe.context import Context
 from alframe.errors import PluginError, TrialError, UsageError
 from alframe.geometry import Geometry
 from alframe.hookspecs import STAGES
-from alframe.models import Classifier, dropout_modules
+from alframe.models import Classifier
 from alframe.options import build
 from alframe.recipe import Recipe
 from alframe.registry import Plugin, Registry
@@ -182,7 +182,7 @@ class Pipeline:
         """
         for plugin in self.providers.values():
             for need in plugin.info.needs:
-                if need == "dropout" and not dropout_modules(model):
+                if need == "dropout" and not model.dropout_layers():
                     return (
                         f"{plugin.name} needs a network with dropout: one with a Dropout layer whose rate is "
                         "above 0, e.g. `-o model.dropout=0.5`"

@@ -232,6 +232,22 @@ class Registry:
             raise failures[0]
         raise unknown_name(what, name, [offer.name for offer in offers], RESOURCES[what][2])
 
+    def located(self, what: str, name: str) -> tuple[Offer[Any], str]:
+        """Finds what ``NAME`` or ``NAME:LOCATION`` asks for: the resource, and the location or "".
+
+        Raises:
+            UsageError: as `resource`, or a location is missing or too many.
+            PluginError: as `resource`.
+        """
+        short, _, location = name.partition(":")
+        offer = self.resource(what, short)
+        wanted = offer.value.location
+        if wanted and not location:
+            raise UsageError(f"{what} {name!r} needs {wanted} after a colon: {offer.name}:{wanted}")
+        if location and not wanted:
+            raise UsageError(f"{what} {offer.name!r} takes nothing after a colon, got {name!r}")
+        return offer, location
+
     def problems(self) -> list[tuple[str, str, str]]:
         """Name, provider and reason of all that can't be used."""
         rows = [(p.name, p.provider, p.problem) for p in self.plugins if p.problem]

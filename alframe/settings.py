@@ -35,6 +35,7 @@ class Settings:
         dataset: the plugin's offer behind the name.
         data_options: the data set's options.
         model: the plugin's offer of a network.
+        model_location: what follows the colon in ``timm:NAME``, else "".
         model_options: the network's options.
         recipe: how the network is trained.
         stages: providers asked for, by stage.
@@ -47,6 +48,7 @@ class Settings:
     dataset: Offer[DatasetInfo]
     data_options: Any
     model: Offer[ModelInfo]
+    model_location: str
     model_options: Any
     recipe: Recipe
     stages: Mapping[str, str]
@@ -64,6 +66,11 @@ class Settings:
         return self.source.name.partition(":")[2]
 
     @property
+    def model_name(self) -> str:
+        """The network as the user names it, ``mlp`` or ``timm:NAME``."""
+        return with_location(self.model.name, self.model_location)
+
+    @property
     def dataset_folder(self) -> str:
         """Name of the data set's folder of runs."""
         stem = Path(self.location).stem
@@ -73,7 +80,7 @@ class Settings:
     def setting_folder(self) -> str:
         """Name of the setting's folder of runs: readable, with a hash of all that makes the setting."""
         run = self.run
-        readable = f"{self.model.name}-{run.initial_size}+{run.rounds}x{run.query_size}"
+        readable = f"{self.model_name}-{run.initial_size}+{run.rounds}x{run.query_size}"
         return safe_name(f"{readable}-{_digest(self._setting())}")
 
     def _setting(self) -> dict[str, Any]:
@@ -82,7 +89,10 @@ class Settings:
         return {
             "data": [self.dataset.key, str(Path(self.location).resolve()) if self.location else ""],
             "data_options": dataclasses.asdict(self.data_options),
-            "model": [self.model.key, dataclasses.asdict(self.model_options)],
+            "model": [
+                with_location(self.model.key, self.model_location),
+                dataclasses.asdict(self.model_options),
+            ],
             "recipe": dataclasses.asdict(self.recipe),
             "budgets": {name: getattr(self.run, name) for name in budgets},
             "trainer": [trainer.key, dataclasses.asdict(self.pipelines[0].options[trainer.name])]
@@ -108,7 +118,7 @@ class Settings:
         sections: Sections = {
             "run": run,
             "data": dataclasses.asdict(self.source) | dataclasses.asdict(self.data_options),
-            "model": {"name": self.model.name} | dataclasses.asdict(self.model_options),
+            "model": {"name": self.model_name} | dataclasses.asdict(self.model_options),
             "train": dataclasses.asdict(self.recipe),
         }
         if self.stages:
@@ -145,10 +155,10 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
     }
     data = given.pop("data", {})
     source = build(DataSource, _take(data, DataSource), "data")
-    dataset = registry.resource("data set", source.name.partition(":")[0])
-    _check_location(dataset, source.name)
+    dataset, _ = registry.located("data set", source.name)
     model_section = given.pop("model", {})
-    model = registry.resource("model", build(ModelSource, _take(model_section, ModelSource), "model").name)
+    model_source = build(ModelSource, _take(model_section, ModelSource), "model")
+    model, model_location = registry.located("model", model_source.name)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
@@ -161,6 +171,7 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
         dataset=dataset,
         data_options=build(dataset.value.options, data, "data"),
         model=model,
+        model_location=model_location,
         model_options=build(model.value.options, model_section, "model"),
         recipe=recipe,
         stages=stages,
@@ -210,6 +221,11 @@ def merge(*layers: Mapping[str, Mapping[str, Any]]) -> Sections:
     return merged
 
 
+def with_location(name: str, location: str) -> str:
+    """``NAME``, or ``NAME:LOCATION`` where there is one."""
+    return f"{name}:{location}" if location else name
+
+
 def safe_name(text: str) -> str:
     """``text`` as a folder name: letters, digits and ``._+=-``, not too long."""
     safe = "".join(c if c.isalnum() or c in "._+=-" else "-" for c in text)
@@ -224,12 +240,3 @@ def _take(section: dict[str, Any], owner: type) -> dict[str, Any]:
     return {
         field.name: section.pop(field.name) for field in dataclasses.fields(owner) if field.name in section
     }
-
-
-def _check_location(dataset: Offer[DatasetInfo], name: str) -> None:
-    wanted = dataset.value.location
-    given = name.partition(":")[2]
-    if wanted and not given:
-        raise UsageError(f"data set {name!r} needs {wanted} after a colon: {dataset.name}:{wanted}")
-    if given and not wanted:
-        raise UsageError(f"data set {dataset.name!r} takes nothing after a colon, got {name!r}")

@@ -15,7 +15,7 @@ from torch import Tensor
 from alframe.blocks import BATCH_SIZE, by_blocks
 from alframe.errors import AlframeError, UsageError
 from alframe.geometry import Geometry
-from alframe.models import Classifier, dropout_modules
+from alframe.models import Classifier
 from alframe.samples import Samples
 from alframe.seeds import global_stream
 
@@ -108,13 +108,13 @@ class NetworkRows:
     @torch.no_grad()
     def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """One Monte Carlo dropout pass; only Dropout layers change mode, batch statistics do not move."""
-        layers = dropout_modules(self._model)
+        layers = self._model.dropout_layers()
         if not layers:
             raise UsageError(
                 "Monte Carlo dropout needs a network with dropout: "
                 "one with a Dropout layer whose rate is above 0, e.g. `-o model.dropout=0.5`"
             )
-        same_features = not dropout_modules(self._model.body)
+        same_features = set(self._model.body.modules()).isdisjoint(layers)
         for layer in layers:
             layer.train()
         try:

@@ -50,7 +50,7 @@ def _resource_command(kind: str, plural: str) -> click.Command:
         print_table(
             (kind, "summary", "source", "provider"),
             [
-                (offer.name, offer.value.summary, offer.value.reference, offer.plugin.provider)
+                (_shown_name(offer), offer.value.summary, offer.value.reference, offer.plugin.provider)
                 for offer in offers
             ],
         )
@@ -92,7 +92,7 @@ def list_datasets(data_dir: str, as_json: bool) -> None:
         ("data set", f"in {data_dir}", "classes", "summary", "source", "provider"),
         [
             (
-                offer.name + (f":{offer.value.location}" if offer.value.location else ""),
+                _shown_name(offer),
                 describe_state(state, size),
                 str(offer.value.classes or "-"),
                 offer.value.summary,
@@ -118,6 +118,12 @@ def on_disk(files: tuple[str, ...], folder: Path) -> tuple[str, int]:
     found = [paths[0] for paths in both if paths]
     state = "present" if len(found) == len(files) else "part of it" if found else "missing"
     return state, sum(path.stat().st_size for path in found)
+
+
+def _shown_name(offer: Offer[Any]) -> str:
+    """The name, with what must follow a colon, as ``npz:PATH``; presets have no such thing."""
+    location = getattr(offer.value, "location", "")
+    return f"{offer.name}:{location}" if location else offer.name
 
 
 def _offer_as_row(offer: Offer[Any]) -> dict[str, Any]:

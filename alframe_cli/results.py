@@ -30,7 +30,7 @@ def print_results(settings: Settings, done: Done, failed: Failed, as_json: bool)
     sizes = sorted({point.labelled for curve in curves.values() for point in curve})
     cells = {name: {point.labelled: _cell(point) for point in curve} for name, curve in curves.items()}
     seeds = len({trial.seed for trial, _ in done})
-    title = f"Accuracy on {settings.source.name}, {settings.model.name}, " + (
+    title = f"Accuracy on {settings.source.name}, {settings.model_name}, " + (
         f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     )
     for names in _side_by_side(cells):

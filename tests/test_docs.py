@@ -5,6 +5,7 @@ import types
 from pathlib import Path
 
 import pytest
+import torch
 
 import alframe
 from alframe import hookspecs
@@ -59,6 +60,22 @@ def test_the_guides_data_set_and_network_work():
     moons = alframe.load_dataset("moons", registry=registry)
     learner = alframe.ActiveLearner(moons.hide_labels(), "wide", "margin", registry=registry)
     assert len(learner.ask(5)) == 5
+
+
+def test_the_guides_frozen_network_works(tmp_path):
+    registry = Registry()
+    module = run_block(blocks(GUIDE, "python")[4], {})
+    assert registry.register(module, "tuned").problem == ""
+    images = alframe.Dataset("grey", torch.randn(20, 1, 8, 8), torch.arange(20) % 2, 2)
+    path = tmp_path / "w.pt"
+    with pytest.raises(alframe.UsageError, match="--download fetches them"):
+        alframe.ActiveLearner(images, f"tuned:{path}", "margin", registry=registry)
+    trunk = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
+    torch.save(trunk.state_dict(), path)
+    learner = alframe.ActiveLearner(images, f"tuned:{path}", "margin", registry=registry, device="cpu")
+    learner.fit()
+    state = learner.model.body[1].state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in trunk.state_dict().items())
 
 
 @pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("alframe_")])

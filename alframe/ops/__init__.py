@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from alframe.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.images import FitImages
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.nearest import eligible, lower_to_nearest
 
 __all__ = [
+    "FitImages",
     "KMeansResult",
     "by_blocks",
     "eligible",

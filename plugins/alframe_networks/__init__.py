@@ -1,6 +1,7 @@
-"""Small networks that train in seconds: a multilayer perceptron and LeNet.
+"""Small networks that train in seconds: a multilayer perceptron, LeNet and a convolutional network.
 
-LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998.
+LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998. The convolutional
+network `cnn` is of our own design, for images of any size; it is not the ALFA-Mix authors' `baseline_cnn`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class NetworkOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class MlpOptions(NetworkOptions):
-    """Options of the multilayer perceptron."""
+class HiddenOptions(NetworkOptions):
+    """Options of networks that end in a hidden layer."""
 
     hidden: int = option(256, "units of the hidden layer: the features")
 
@@ -47,6 +48,14 @@ def build_mlp(request: ModelRequest) -> Classifier:
     return mlp(request.input_shape.numel(), options.hidden, request.num_classes, options.dropout)
 
 
+def build_cnn(request: ModelRequest) -> Classifier:
+    """Convolutions of 3 x 3 with batch normalisation, as deep as the images are large."""
+    from alframe_networks._networks import cnn
+
+    options = request.options
+    return cnn(tuple(request.input_shape), options.hidden, request.num_classes, options.dropout)
+
+
 def build_lenet(request: ModelRequest) -> Classifier:
     """LeNet-5 with rectified units and max-pooling."""
     from alframe_networks._networks import lenet
@@ -57,14 +66,19 @@ def build_lenet(request: ModelRequest) -> Classifier:
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
-    return PluginInfo(summary="small networks: mlp, lenet")
+    return PluginInfo(summary="small networks: mlp, lenet, cnn")
 
 
 @hookimpl
 def alframe_models() -> dict[str, ModelInfo]:
     """Offers the networks."""
     return {
-        "mlp": ModelInfo(summary="one hidden layer, for any data", build=build_mlp, options=MlpOptions),
+        "mlp": ModelInfo(summary="one hidden layer, for any data", build=build_mlp, options=HiddenOptions),
+        "cnn": ModelInfo(
+            summary="3 x 3 convolutions for images from 4 x 4, deeper for larger ones",
+            build=build_cnn,
+            options=HiddenOptions,
+        ),
         "lenet": ModelInfo(
             summary="LeNet-5 for images from 12 x 12",
             build=build_lenet,

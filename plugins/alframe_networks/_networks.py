@@ -49,3 +49,34 @@ def lenet(input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0) 
         width = convolutions(torch.zeros(1, *input_shape)).shape[1]
     body = nn.Sequential(convolutions, nn.Linear(width, 500), nn.ReLU())
     return Classifier(body, nn.Linear(500, num_classes), dropout)
+
+
+def cnn(input_shape: tuple[int, ...], hidden: int, num_classes: int, dropout: float = 0.0) -> Classifier:
+    """Blocks of convolution, batch normalisation, ReLU and pooling, then a hidden layer of rectified units.
+
+    There is a block as long as 4 pixels are left, so that 2 or 3 remain of the shorter side whatever the
+    images' size: 8 x 8 has two blocks, 28 x 28 three, 32 x 32 four. Their widths are 32, 64, then 128.
+
+    Args:
+        input_shape: channels, height, width of one sample.
+        hidden: units of the hidden layer, which are the features.
+        num_classes: rows of the head.
+        dropout: share of the features dropped before the head in training.
+
+    Raises:
+        UsageError: samples that are no images, or smaller than 4 x 4.
+    """
+    if len(input_shape) != 3 or min(input_shape[1:]) < 4:
+        raise UsageError(
+            f"cnn takes images of shape (channels, height, width) from 4 x 4, got {input_shape}; try mlp"
+        )
+    channels, height, width = input_shape
+    blocks: list[nn.Module] = []
+    while min(height, width) >= 4:
+        wider = 32 if not blocks else min(2 * channels, 128)
+        # no bias: batch normalisation has its own
+        blocks += [nn.Conv2d(channels, wider, kernel_size=3, padding=1, bias=False), nn.BatchNorm2d(wider)]
+        blocks += [nn.ReLU(), nn.MaxPool2d(2)]
+        channels, height, width = wider, height // 2, width // 2
+    body = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(channels * height * width, hidden), nn.ReLU())
+    return Classifier(body, nn.Linear(hidden, num_classes), dropout)

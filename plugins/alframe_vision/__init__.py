@@ -14,6 +14,7 @@ from alframe import (
     DataOptions,
     DataRequest,
     DatasetInfo,
+    ImageModelOptions,
     ModelInfo,
     ModelRequest,
     PluginInfo,
@@ -36,26 +37,6 @@ NETWORK_NAMES = (
     *("resnet18", "resnet18-cifar", "resnet34", "resnet50", "resnet101", "resnet152"),
     *("densenet121", "densenet161", "densenet169", "densenet201"),
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkOptions:
-    """Options of torchvision's networks."""
-
-    embedding_size: int | None = option(
-        None, "features, by a linear layer in between; none: as many as the network has"
-    )
-    dropout: float = option(0.0, "share of the features dropped before the head in training")
-    weights: str | None = option(
-        None, "file of initial weights, of torch or safetensors, under torchvision's names"
-    )
-
-    def __post_init__(self) -> None:
-        """Refuses values outside their ranges."""
-        if self.embedding_size is not None and self.embedding_size < 1:
-            raise ValueError(f"embedding_size must be at least 1, got {self.embedding_size}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +131,7 @@ def alframe_models() -> dict[str, ModelInfo]:
             else f"torchvision's {name}",
             build=functools.partial(build_network, name),
             reference=next(paper for family, paper in NETWORKS.items() if name.startswith(family)),
-            options=NetworkOptions,
+            options=ImageModelOptions,
         )
         for name in NETWORK_NAMES
     }

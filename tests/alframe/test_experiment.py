@@ -4,7 +4,7 @@ import tomllib
 import pytest
 import torch
 
-from alframe import DatasetInfo, PluginInfo, TrialError, UsageError
+from alframe import Classifier, DatasetInfo, ModelInfo, PluginInfo, TrialError, UsageError
 from alframe.experiment import RunSummary, load_data, run_trial, trials
 from alframe.registry import Registry
 from alframe.settings import resolve
@@ -222,3 +222,33 @@ def test_features_of_a_frozen_body_are_kept_beside_the_runs(lab, tmp_path):
     times = [path.stat().st_mtime_ns for path in kept]
     lab(strategy=["random"], stages={"train": "linear-probe"})
     assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs" / ".features").iterdir())] == times
+
+
+def test_the_network_hears_its_location_and_whether_it_may_fetch(toy, make_plugin, tmp_path):
+    asked = []
+
+    def build(request):
+        asked.append((request.location, request.download))
+        return Classifier(torch.nn.Identity(), torch.nn.Linear(*request.input_shape, request.num_classes))
+
+    registry = Registry()
+    hooks = {
+        "alframe_datasets": lambda: {"toy": DatasetInfo(summary="toy", load=lambda request: toy)},
+        "alframe_models": lambda: {"net": ModelInfo(summary="", build=build, location="NAME")},
+    }
+    registry.register(make_plugin(**hooks), "toys")
+    for download in (True, False):
+        sections = {
+            "run": {
+                "strategy": ["random"],
+                "rounds": 0,
+                "device": "cpu",
+                "out": str(tmp_path / str(download)),
+            },
+            "data": {"name": "toy", "download": download},
+            "model": {"name": "net:x"},
+            "train": {"epochs": 1},
+        }
+        settings = resolve(registry, sections)
+        run_trial(trials(settings)[0], load_data(settings), registry, Watch())
+    assert asked == [("x", True), ("x", False)]

@@ -3,7 +3,7 @@ import gc
 import pytest
 import torch
 
-from alframe import ActiveLearner, Classifier, PluginInfo, Recipe, TrainResult, UsageError
+from alframe import ActiveLearner, Classifier, ModelInfo, PluginInfo, Recipe, TrainResult, UsageError
 from alframe.registry import Registry
 
 FAST = Recipe(epochs=15, learning_rate=0.01)
@@ -271,3 +271,19 @@ class TestValidation:
         learner.fit()
         assert len(learner.query(5).picks) == 5
         assert not set(learner.ask(100).tolist()) & set(range(20))
+
+
+def test_a_network_hears_what_follows_the_colon_and_that_nothing_may_be_fetched(toy, make_plugin):
+    asked = []
+
+    def build(request):
+        asked.append((request.location, request.download))
+        return Classifier(torch.nn.Identity(), torch.nn.Linear(*request.input_shape, request.num_classes))
+
+    registry = Registry()
+    offer = {"net": ModelInfo(summary="", build=build, location="NAME")}
+    registry.register(make_plugin(alframe_models=lambda: offer), "nets")
+    ActiveLearner(toy.hide_labels(), "net:a:b", "margin", registry=registry, device="cpu")
+    assert asked == [("a:b", False)]
+    with pytest.raises(UsageError, match="needs NAME after a colon"):
+        ActiveLearner(toy.hide_labels(), "net", "margin", registry=registry, device="cpu")

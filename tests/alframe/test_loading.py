@@ -17,6 +17,7 @@ def test_a_data_set_without_a_test_part_is_split_by_the_seed():
     ("name", "options", "message"),
     [
         ("digit", {}, "Did you mean 'digits'"),
+        ("digits:x", {}, "data set 'digits' takes nothing after a colon, got 'digits:x'"),
         ("digits", {"colour": 1}, "unknown option of 'data' 'colour'"),
         ("digits", {"test_fraction": 1.5}, "between 0 and 1"),
     ],

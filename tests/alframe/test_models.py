@@ -1,9 +1,11 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from alframe import Classifier, UsageError
-from alframe.models import dropout_modules, initial_state, on_device, resolve_device, same_state
+from alframe.models import initial_state, on_device, resolve_device, same_state
 
 
 def test_forward_is_head_of_features(linear_model):
@@ -20,9 +22,55 @@ def test_dropout_stands_between_features_and_head():
     assert torch.equal(model(x), model(x))
 
 
-def test_dropout_modules_leaves_out_a_rate_of_zero():
-    layers = nn.Sequential(nn.Dropout(0.0), nn.Dropout(0.1), nn.Dropout2d(0.2), nn.ReLU())
-    assert [layer.p for layer in dropout_modules(layers)] == [0.1, 0.2]
+def test_dropout_layers_leave_out_a_rate_of_zero_and_what_is_frozen():
+    body = nn.Sequential(nn.Dropout(0.0), nn.Dropout(0.1), nn.Dropout2d(0.2), nn.ReLU())
+    model = Classifier(body, nn.Linear(3, 2), dropout=0.3)
+    assert [layer.p for layer in model.dropout_layers()] == [0.1, 0.2, 0.3]
+    model.freeze(body)
+    assert model.dropout_layers() == [model.dropout]
+
+
+class TestFreeze:
+    @pytest.fixture
+    def model(self):
+        torch.manual_seed(0)
+        body = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 5))
+        return Classifier(body, nn.Linear(5, 3), dropout=0.5)
+
+    def test_what_is_frozen_stays_in_evaluation_mode_and_the_rest_trains(self, model):
+        model.freeze(model.body[1], model.body[2])
+        assert not model.body[1].training
+        assert model.train() is model
+        assert [layer.training for layer in model.body] == [True, False, False, True]
+        assert model.head.training
+        assert [p.requires_grad for p in model.body.parameters()] == [True, True, False, False, True, True]
+        assert not any(layer.training for layer in model.eval().modules())
+
+    def test_a_frozen_body_gives_the_same_features_while_the_network_trains(self, model):
+        model.freeze(model.body)
+        x = torch.randn(4, 6)
+        wanted = model.eval().features(x)
+        assert torch.equal(model.train().features(x), wanted)
+        assert not torch.equal(model(x), model(x))  # the dropout before the head is not frozen
+
+    def test_single_parameters(self, model):
+        model.freeze(model.body[0].weight)
+        assert [p.requires_grad for p in model.body[0].parameters()] == [False, True]
+        assert all(layer.training for layer in model.train().modules())
+
+    def test_a_copy_is_frozen_on_its_own(self, model):
+        model.freeze(model.body[1])
+        twin = copy.deepcopy(model)
+        assert not twin.train().body[1].training
+        assert not twin.body[1].weight.requires_grad
+        assert twin.body[1] is not model.body[1]
+        twin.freeze(twin.body[2])
+        assert model.train().body[2].training
+
+    def test_the_names_of_its_weights_stay_as_they_were(self, model):
+        names = list(model.state_dict())
+        model.freeze(model.body)
+        assert list(model.state_dict()) == names
 
 
 def test_initial_state_is_a_copy(linear_model):

@@ -19,6 +19,7 @@ NAMES = [
     "Euclidean",
     "Evaluation",
     "Geometry",
+    "ImageModelOptions",
     "LabelledView",
     "ModelInfo",
     "ModelRequest",
@@ -39,8 +40,10 @@ NAMES = [
     "decode_images",
     "hookimpl",
     "load_dataset",
+    "load_weights",
     "option",
     "query",
+    "read_weights",
     "train_supervised",
 ]
 

@@ -254,6 +254,22 @@ def test_a_stage_is_called_alone_but_for_wrappers(bare_registry, make_plugin):
     assert bare_registry.call_stage("score", one, **arguments) == 2
 
 
+def test_what_follows_a_colon(bare_registry, make_plugin):
+    models = {
+        "any": ModelInfo(summary="", build=lambda request: None, location="NAME"),
+        "one": ModelInfo(summary="", build=lambda request: None),
+    }
+    bare_registry.register(make_plugin(alframe_models=lambda: models), "nets", "dist")
+    assert bare_registry.located("model", "one")[1] == ""
+    for name in ("any:a:b", "dist/any:a:b"):
+        offer, location = bare_registry.located("model", name)
+        assert (offer.value, location) == (models["any"], "a:b")
+    with pytest.raises(UsageError, match="model 'any:' needs NAME after a colon: any:NAME"):
+        bare_registry.located("model", "any:")
+    with pytest.raises(UsageError, match="model 'one' takes nothing after a colon, got 'one:x'"):
+        bare_registry.located("model", "one:x")
+
+
 def test_events_reach_every_plugin_whatever_the_others_do(bare_registry, make_plugin):
     heard = []
     bare_registry.register(make_plugin(alframe_run_started=lambda run: 1 / 0), "failing")

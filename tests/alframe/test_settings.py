@@ -56,6 +56,8 @@ def test_every_value_survives_the_way_through_a_file(registry):
         ({"data": {"name": "npz"}}, "needs PATH after a colon: npz:PATH"),
         ({"data": {"colour": 1}}, "unknown option of 'data' 'colour'"),
         ({"model": {"name": "mpl"}}, "unknown model 'mpl'. Did you mean 'mlp'"),
+        ({"model": {"name": "mlp:x"}}, "model 'mlp' takes nothing after a colon, got 'mlp:x'"),
+        ({"model": {"name": "timm"}}, "model 'timm' needs NAME after a colon: timm:NAME"),
         ({"model": {"hidden": 0}}, "hidden must be at least 1"),
         ({"train": {"epochs": "many"}}, "train.epochs: expected int, got 'many'"),
         ({"stages": {"score": "random"}}, "no score stage"),
@@ -103,6 +105,22 @@ def test_two_files_of_one_name_are_two_settings(registry):
     folders = {resolve(registry, {"data": {"name": f"npz:{d}/x.npz"}}).setting_folder for d in ("a", "b")}
     assert len(folders) == 2
     assert resolve(registry, {"data": {"name": "npz:a/x.npz"}}).dataset_folder == "npz-x"
+
+
+def test_a_network_with_a_location(registry):
+    one, other = (resolve(registry, {"model": {"name": f"timm:{name}"}}) for name in ("resnet10t", "a/b"))
+    assert one.model_name == one.sections()["model"]["name"] == "timm:resnet10t"
+    assert one.setting_folder.startswith("timm-resnet10t-100+10x100-")
+    assert other.setting_folder.startswith("timm-a-b-")
+    again = resolve(registry, one.sections())
+    assert again.setting_folder == one.setting_folder
+    as_options = {"model": {"name": "timm:resnet10t", "image_size": 64}}
+    assert resolve(registry, as_options).setting_folder != one.setting_folder
+
+
+def test_the_digest_of_a_network_without_a_location_stays(registry):
+    """Runs of earlier versions are found again; the README shows this folder."""
+    assert resolve(registry, {}).setting_folder == "mlp-100+10x100-94cc1558"
 
 
 def test_growing_queries(registry):

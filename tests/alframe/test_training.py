@@ -3,8 +3,10 @@ import dataclasses
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
-from alframe import Context, LabelledView, Normalize, Recipe, TrialError, UsageError
+from alframe import Classifier, Context, LabelledView, Normalize, Recipe, TrialError, UsageError
+from alframe.models import initial_state
 from alframe.samples import Samples
 from alframe.training import batches, make_optimizer, train_supervised
 from alframe.views import NetworkRows
@@ -95,6 +97,22 @@ def test_frozen_parameters_are_left_alone():
     model = net()
     model[0].weight.requires_grad_(False)
     assert len(make_optimizer(model, Recipe()).param_groups[0]["params"]) == 3
+
+
+def test_frozen_batch_normalisation_does_not_move():
+    torch.manual_seed(0)
+    network = models.resnet18(weights=None, num_classes=2)
+    head, network.fc = network.fc, nn.Identity()
+    model = Classifier(network, head)
+    model.freeze(network.conv1, network.bn1, network.layer1)
+    before = initial_state(model)
+    inputs, targets = 3 + torch.randn(8, 3, 32, 32), torch.arange(8) % 2
+    train(model, inputs, targets, Recipe(epochs=2, batch_size=4, stop_accuracy=None))
+    after = model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    frozen = {name for name in before if name.startswith(("body.conv1", "body.bn1", "body.layer1"))}
+    assert moved == set(before) - frozen
+    assert "body.layer2.0.bn1.running_mean" in moved
 
 
 def test_one_step_of_sgd_is_the_formula():

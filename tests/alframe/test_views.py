@@ -118,6 +118,19 @@ class TestMonteCarloDropout:
         assert not any(module.training for module in model.modules())
         assert torch.equal(torch.get_rng_state(), state)
 
+    def test_dropout_in_the_body_counts_unless_it_is_frozen(self, inputs, count_calls):
+        model = Classifier(nn.Sequential(nn.Dropout(0.5)), nn.Linear(3, 2), dropout=0.0).eval()
+        first, second = view_of(model, inputs).mc_probs(2)
+        assert not torch.equal(first, second)
+        model.freeze(model.body)
+        with pytest.raises(UsageError, match="needs a network with dropout"):
+            next(view_of(model, inputs).mc_probs(1))
+        model.dropout.p = 0.5
+        model.features = counted = count_calls(model.features)
+        first, second = view_of(model, inputs).mc_probs(2)
+        assert not torch.equal(first, second)
+        assert counted.counter.calls == 1  # what is frozen drops nothing, so the features stay the same
+
     def test_a_network_without_dropout_is_an_error_that_helps(self, linear_model, inputs):
         with pytest.raises(UsageError, match=r"needs a network with dropout.*model.dropout=0.5"):
             next(view_of(linear_model, inputs).mc_probs(2))

@@ -50,7 +50,7 @@ def test_a_third_partys_strategy_appears(alframe, make_plugin):
     ("command", "names"),
     [
         ("list-datasets", ["digits", "mnist", "npz:PATH"]),
-        ("list-models", ["lenet", "mlp"]),
+        ("list-models", ["lenet", "mlp", "timm:NAME"]),
         ("list-presets", ["mnist-mlp"]),
     ],
 )

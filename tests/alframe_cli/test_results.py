@@ -10,7 +10,7 @@ from alframe_cli.results import print_results
 SETTINGS = SimpleNamespace(
     run=SimpleNamespace(out="runs"),
     source=SimpleNamespace(name="digits"),
-    model=SimpleNamespace(name="mlp"),
+    model_name="mlp",
     dataset_folder="digits",
     setting_folder="mlp-1",
 )

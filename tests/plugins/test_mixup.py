@@ -5,10 +5,9 @@ from torch import nn
 from torch.nn import functional
 
 import alframe
-from alframe import ActiveLearner, Classifier, ModelRequest
+from alframe import ActiveLearner, Classifier, ImageModelOptions, ModelRequest
 from alframe_mixup import Options
 from alframe_mixup._mixup import Mixup, stages
-from alframe_vision import NetworkOptions
 from alframe_vision._models import build
 
 
@@ -103,11 +102,11 @@ def test_a_hook_is_taken_away_even_after_an_error():
 
 
 def test_stages_of_networks():
-    resnet = build("resnet18", ModelRequest(torch.Size((3, 32, 32)), 5, NetworkOptions(embedding_size=8)))
+    resnet = build("resnet18", ModelRequest(torch.Size((3, 32, 32)), 5, ImageModelOptions(embedding_size=8)))
     inner, linear = resnet.body
     wanted = [inner.conv1, inner.bn1, inner.layer1, inner.layer2, inner.layer3, inner.layer4, linear]
     assert [id(stage) for stage in stages(resnet.body)] == [id(stage) for stage in wanted]
-    vgg = build("vgg11", ModelRequest(torch.Size((3, 32, 32)), 5, NetworkOptions()))
+    vgg = build("vgg11", ModelRequest(torch.Size((3, 32, 32)), 5, ImageModelOptions()))
     assert [type(stage) for stage in stages(vgg.body)] == [nn.Sequential, nn.Sequential]
 
 

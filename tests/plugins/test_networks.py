@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from alframe import UsageError
-from alframe_networks._networks import lenet, mlp
+from alframe import ActiveLearner, Dataset, Recipe, UsageError
+from alframe_networks._networks import cnn, lenet, mlp
 
 
 def test_mlp():
@@ -32,6 +32,46 @@ def test_lenets_logits_are_not_rectified():
 def test_lenet_refuses_what_is_no_image(shape):
     with pytest.raises(UsageError, match="lenet takes images"):
         lenet(shape, 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "widths"),
+    [
+        ((1, 4, 4), [32]),
+        ((1, 8, 8), [32, 64]),
+        ((1, 28, 28), [32, 64, 128]),
+        ((3, 32, 32), [32, 64, 128, 128]),
+        ((5, 7, 84), [32]),
+        ((3, 224, 224), [32, 64, 128, 128, 128, 128]),
+    ],
+)
+def test_cnn_is_as_deep_as_the_images_are_large(shape, widths):
+    model = cnn(shape, 40, 10)
+    x = torch.randn(2, *shape)
+    assert [m.out_channels for m in model.body if isinstance(m, torch.nn.Conv2d)] == widths
+    assert model.features(x).shape == (2, 40)
+    assert (model.features(x) >= 0).all()
+    assert model(x).shape == (2, 10)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8), (784,), (28, 28)])
+def test_cnn_refuses_what_is_no_image(shape):
+    with pytest.raises(UsageError, match="cnn takes images .* from 4 x 4, got .*; try mlp"):
+        cnn(shape, 256, 10)
+
+
+def test_cnn_learns_by_name():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.arange(60) % 3
+    inputs = torch.randn(60, 2, 6, 6, generator=generator)
+    inputs[torch.arange(60), 0, 2 * targets] += 3  # the class is a bright row
+    data = Dataset("rows", inputs, targets, 3, inputs, targets)
+    options = {"hidden": 16, "dropout": 0.1}
+    recipe = Recipe(epochs=20, learning_rate=0.01)
+    learner = ActiveLearner(data, "cnn", "random", recipe=recipe, model_options=options, device="cpu")
+    learner.fit()
+    assert learner.model.head.in_features == 16
+    assert learner.evaluate().accuracy > 0.9
 
 
 def test_dropout_sits_between_features_and_head():
