@@ -79,6 +79,7 @@ class NetworkRows:
         self._positions = positions
         self._seed = seed
         self._known = known
+        self._features: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -94,10 +95,13 @@ class NetworkRows:
 
     @torch.no_grad()
     def features(self) -> Tensor:
-        """Features of all rows, ``n x D``."""
-        if self._known is not None:
-            return self._known[self._positions]
-        return torch.cat([self._model.features(batch) for batch in self.inputs(BATCH_SIZE)])
+        """Features of all rows, ``n x D``; computed once, whichever of a query's views ask."""
+        if self._features is None:
+            if self._known is not None:
+                self._features = self._known[self._positions]
+            else:
+                self._features = torch.cat([self._model.features(x) for x in self.inputs(BATCH_SIZE)])
+        return self._features
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:

@@ -44,16 +44,20 @@ def _resource_command(kind: str, plural: str) -> click.Command:
         registry = installed()
         offers = registry.offers(kind)
         if as_json:
-            rows = [_offer_as_row(offer) for offer in offers]
-            print_json({plural: rows, "problems": problems_as_data(registry)})
+            found = [_offer_as_row(offer) for offer in offers]
+            print_json({plural: found, "problems": problems_as_data(registry)})
             return
-        print_table(
-            (kind, "summary", "source", "provider"),
-            [
-                (_shown_name(offer), offer.value.summary, offer.value.reference, offer.plugin.provider)
-                for offer in offers
-            ],
-        )
+        with_source = kind != "preset"  # a preset's source is long: `show` prints it
+        rows = [
+            (
+                _shown_name(offer),
+                offer.value.summary,
+                *([offer.value.reference] if with_source else []),
+                offer.plugin.provider,
+            )
+            for offer in offers
+        ]
+        print_table((kind, "summary", *(["source"] if with_source else []), "provider"), rows)
         print_problems(registry)
 
     return command

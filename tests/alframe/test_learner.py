@@ -208,6 +208,15 @@ def test_a_plugin_keeps_state_between_rounds(toy, make_plugin):
     assert other.query(2).scores[0] == 3
 
 
+@pytest.mark.parametrize("strategy", ["alfamix", "badge", "coreset", "cdal", "margin"])
+def test_a_query_passes_each_sample_once(toy, strategy, count_calls):
+    learner = make(toy.hide_labels(keep=torch.arange(20)), strategy)
+    learner.fit()
+    learner.model.features = counted = count_calls(learner.model.features)
+    learner.ask(5)
+    assert counted.counter.calls <= 2  # one batch of the pool, one of the labelled set
+
+
 class TestValidation:
     """`train.validation` holds a share of the labelled samples out of training."""
 
