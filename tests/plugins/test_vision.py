@@ -12,6 +12,9 @@ from scipy.io import savemat
 
 import alframe
 from alframe import UsageError
+from alframe.experiment import load_data, run_trial, trials
+from alframe.settings import resolve
+from alframe_cli.display import SilentDisplay
 from alframe_vision._catalogue import MNIST_MEAN, MNIST_STD, SOURCES
 from alframe_vision._pickles import load_pickle
 
@@ -196,6 +199,22 @@ def test_every_format_is_read_upright_with_labels_from_0(genuine):
     np.testing.assert_allclose(data.transform(data.test_inputs), (test_x / 255 - mean) / std, atol=tolerance)
 
 
+def test_end_to_end(genuine, tmp_path, registry):
+    """A trial as the command line runs it, from the files to the records."""
+    name, folder, _ = genuine
+    sections = {
+        "run": {"strategy": ["alfamix"], "seeds": [1], "initial_size": 20, "query_size": 10, "rounds": 1}
+        | {"device": "cpu", "out": str(tmp_path / "runs")},
+        "data": {"name": name, "dir": str(folder)},
+        "model": {"name": "cnn", "hidden": 16},
+        "train": {"epochs": 1, "augment": ["crop", "flip"]},
+    }
+    settings = resolve(registry, sections)
+    summary = run_trial(trials(settings)[0], load_data(settings), registry, SilentDisplay(quiet=True))
+    assert [record["labelled"] for record in summary.records] == [20, 30]
+    assert all(0 <= record["accuracy"] <= 1 for record in summary.records)
+
+
 def test_a_missing_file_of_any_data_set_is_named(genuine):
     name, folder, _ = genuine
     missing = folder / SOURCES[name].files[-1]
@@ -261,8 +280,6 @@ def test_a_download_without_a_network_is_one_line(name, tmp_path, monkeypatch):
 
 
 def test_every_preset_is_a_complete_setting(registry):
-    from alframe.settings import resolve
-
     for offer in registry.offers("preset"):
         settings = resolve(registry, offer.value.settings)
         assert len(settings.run.seeds) == 5

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision import models
 from torchvision.transforms.v2.functional import resize
 
-from alframe import ImageModelOptions, ModelRequest, UsageError
+from alframe import ActiveLearner, Dataset, ImageModelOptions, ModelRequest, Normalize, Recipe, UsageError
 from alframe_vision import NETWORK_NAMES
 from alframe_vision._models import build
 
@@ -265,3 +265,19 @@ class TestFineTuning:
 def test_options_outside_their_range(options):
     with pytest.raises(ValueError, match="must|both"):
         ImageModelOptions(**options)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_end_to_end(name):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (60, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    targets = torch.arange(60) % 3
+    data = Dataset("noise", images, targets, 3, images[:9], targets[:9], transform=Normalize.of(images))
+    recipe = Recipe(epochs=1, batch_size=16, augment=("crop", "flip"))
+    learner = ActiveLearner(data.hide_labels(), name, "alfamix", recipe=recipe, device="cpu")
+    for _ in range(2):
+        picks = learner.ask(10)
+        learner.tell(picks, targets[picks])
+        learner.fit()
+    assert len(learner.labelled.unique()) == 20
+    assert 0 <= learner.evaluate().accuracy <= 1
