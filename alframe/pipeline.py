@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alframe import contract, seeds
 from alframe.context import Context
-from alframe.errors import PluginError, TrialError, UsageError
+from alframe.errors import PluginError, TrialError, UsageError, unknown_name
 from alframe.geometry import Geometry
 from alframe.hookspecs import STAGES
 from alframe.models import Classifier
@@ -115,6 +115,9 @@ class Pipeline:
     def _resolve(self, stage: str) -> Plugin | None:
         asked = self._asked.get(stage)
         if asked is not None:
+            if not self._registry.named(asked):
+                able = self._registry.serving(stage)
+                raise unknown_name(f"plugin for --{stage}", asked, able, "See `alframe show stages`.")
             provider = self._follow(stage, self._registry.plugin(asked), ())
             if provider is None:
                 able = ", ".join(self._registry.serving(stage))

@@ -65,7 +65,7 @@ class Recipe:
         if not 0 < self.step_factor <= 1:
             raise ValueError(f"step_factor must lie in 0..1, got {self.step_factor}")
         if not 0 <= self.validation < 1:
-            raise ValueError(f"validation must lie in 0..1, below 1, got {self.validation}")
+            raise ValueError(f"validation must be at least 0 and below 1, got {self.validation}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1 or be none, got {self.patience}")
         if self.patience is not None and not self.validation:

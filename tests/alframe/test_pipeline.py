@@ -98,6 +98,14 @@ class TestWhoServes:
         with pytest.raises(UsageError, match="--score mine: 'mine' has no score stage; able have one"):
             Pipeline(bare_registry, "mine", {"score": "mine"})
 
+    def test_a_flag_for_no_plugin_names_those_with_the_stage(self, bare_registry, add):
+        add("mine")
+        add("able", score=by_position)
+        with pytest.raises(
+            UsageError, match="unknown plugin for --score 'x'. Known: able. See `alframe show"
+        ):
+            Pipeline(bare_registry, "mine", {"score": "x"})
+
     def test_borrowing_in_a_circle(self, bare_registry, add):
         add("a", uses={"select": "b"})
         add("b", uses={"select": "a"})

@@ -17,6 +17,11 @@ from alframe import Recipe
         ({"warmup": -1}, "warmup"),
         ({"step_epochs": 0}, "step_epochs"),
         ({"step_factor": 0.0}, "step_factor"),
+        ({"validation": 1.0}, "validation must be at least 0 and below 1"),
+        ({"validation": -0.1}, "validation"),
+        ({"patience": 0, "validation": 0.1}, "patience must be at least 1"),
+        ({"patience": 3}, "patience needs a validation part"),
+        ({"crop_padding": 0}, "crop_padding"),
     ],
 )
 def test_impossible_values_are_refused(values, message):
