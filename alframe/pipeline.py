@@ -115,13 +115,14 @@ class Pipeline:
     def _resolve(self, stage: str) -> Plugin | None:
         asked = self._asked.get(stage)
         if asked is not None:
+            able = self._registry.serving(stage)
             if not self._registry.named(asked):
-                able = self._registry.serving(stage)
                 raise unknown_name(f"plugin for --{stage}", asked, able, "See `alframe show stages`.")
             provider = self._follow(stage, self._registry.plugin(asked), ())
             if provider is None:
-                able = ", ".join(self._registry.serving(stage))
-                raise UsageError(f"--{stage} {asked}: {asked!r} has no {stage} stage; {able} have one")
+                raise UsageError(
+                    f"--{stage} {asked}: {asked!r} has no {stage} stage; {', '.join(able)} have one"
+                )
             return provider
         provider = self._follow(stage, self.strategy, ())
         if provider is None and stage != "score":

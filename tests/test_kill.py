@@ -30,6 +30,7 @@ def rounds(out):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # eleven starts, on however busy a machine
 def test_killed_at_ten_random_moments(tmp_path):
     whole = start(tmp_path / "whole")
     begun = time.monotonic()
