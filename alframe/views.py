@@ -124,8 +124,9 @@ class NetworkRows:
         try:
             with global_stream(self._seed, "dropout", step, device=self._samples.device):
                 if same_features:
-                    head, dropped = self._model.head, self._model.dropout
-                    return by_blocks(lambda block: head(dropped(block)).softmax(dim=1), features())
+                    head = self._model.head
+                    rate = self._model.dropout.p if self._model.dropout.training else 0.0
+                    return by_blocks(lambda block: head(_dropped(block, rate)).softmax(dim=1), features())
                 return torch.cat([self._model(batch).softmax(dim=1) for batch in self.inputs(BATCH_SIZE)])
         finally:
             for layer in layers:
@@ -172,13 +173,15 @@ class FeatureRows:
     @torch.no_grad()
     def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """One pass of the head on features of which a share of ``dropout`` is dropped."""
-
-        def block_probs(block: Tensor) -> Tensor:
-            kept = torch.rand_like(block) >= dropout  # on the CPU five times faster than torch.dropout
-            return self.logits((block * kept).div_(1 - dropout)).softmax(dim=1)
-
         with global_stream(self._seed, "dropout", step, device=self._features.device):
-            return by_blocks(block_probs, features())
+            return by_blocks(lambda block: self.logits(_dropped(block, dropout)).softmax(dim=1), features())
+
+
+def _dropped(block: Tensor, rate: float) -> Tensor:
+    """The block with a share of its numbers dropped; on the CPU five times faster than torch's dropout."""
+    if rate == 0:
+        return block
+    return (block * (torch.rand_like(block) >= rate)).div_(1 - rate)
 
 
 class View:

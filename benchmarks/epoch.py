@@ -53,12 +53,10 @@ def main(
         "an epoch of the trainer": trainer(model, data, samples, recipe),
     }
     seconds: dict[str, list[float]] = {what: [] for what in contenders}
-    for repeat in range(repeats + 1):
+    bare(model, data, 2 * recipe.batch_size, recipe, step=True)()  # warms up
+    for _ in range(repeats):
         for what, run in contenders.items():
-            if repeat:
-                seconds[what] += run()
-            else:
-                run()  # warms up
+            seconds[what] += run()
     medians = {what: statistics.median(values) for what, values in seconds.items()}
     reference = next(iter(medians.values()))
     table = Table(

@@ -19,6 +19,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from alframe_cli.params import Override
+
 COLUMNS = ("strategy", "training", "querying", "the rest", "whole trial", "all seeds", "accuracy")
 
 
@@ -27,9 +29,18 @@ COLUMNS = ("strategy", "training", "querying", "the rest", "whole trial", "all s
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--strategies", default="random", show_default=True)
 @click.option("--train", default=None, help="Trainer, as linear-probe.")
+@click.option("-o", "overrides", type=Override(), multiple=True, help="As of alframe run.")
 @click.option("--seeds", default=3, show_default=True, help="How many.")
 @click.option("--device", default="cpu", show_default=True)
-def main(data_dir: str, dataset: str, strategies: str, train: str | None, seeds: int, device: str) -> None:
+def main(
+    data_dir: str,
+    dataset: str,
+    strategies: str,
+    train: str | None,
+    overrides: tuple[tuple[str, str, str], ...],
+    seeds: int,
+    device: str,
+) -> None:
     """Prints the table."""
     begun = time.perf_counter()
     import torch
@@ -46,6 +57,8 @@ def main(data_dir: str, dataset: str, strategies: str, train: str | None, seeds:
         "data": {"name": dataset, "dir": data_dir},
         "stages": {"train": train} if train else {},
     }
+    for section, key, text in overrides:
+        flags.setdefault(section, {})[key] = text
     data = load_data(resolve(registry, merge(preset, flags)))
     startup = time.perf_counter() - begun
 
