@@ -143,27 +143,41 @@ def load_data(settings: Settings) -> Dataset:
     return dataset.near(resolve_device(settings.run.device))
 
 
-def run_trial(trial: TrialRun, dataset: Dataset, registry: Registry, listener: Listener) -> RunSummary:
-    """Runs a trial, or what is left of it.
+def run_trial(
+    trial: TrialRun, dataset: Dataset, registry: Registry, listener: Listener, *, force: bool = False
+) -> RunSummary:
+    """Runs a trial, or what is left of it, while no other process does.
 
     Args:
         trial: what to run.
         dataset: the data set, all labels known, on the device.
         registry: whose plugins hear of the events.
         listener: the display.
+        force: whether it starts anew, what exists of it being removed.
 
     Raises:
-        TrialError: the trial failed, or its checkpoint does not fit it.
+        TrialError: the trial failed, another process runs it, or its checkpoint does not fit it.
         PluginError: a plugin broke its contract.
     """
+    folder = TrialFolder(trial.folder)
+    with folder.held():
+        if force:
+            folder.clear()
+        return _run_held(trial, folder, dataset, registry, listener)
+
+
+def _run_held(
+    trial: TrialRun, folder: TrialFolder, dataset: Dataset, registry: Registry, listener: Listener
+) -> RunSummary:
     settings = trial.settings
     if dataset.test_inputs is None:
         stream = seeds.generator(trial.seed, "split")
         dataset = dataset.split_test(settings.data_options.test_fraction, stream)
     if (imbalance := settings.data_options.imbalance) is not None:
         dataset = dataset.long_tailed(imbalance, seeds.generator(trial.seed, "imbalance"))
-    folder = TrialFolder(trial.folder)
     saved = folder.load()
+    for note in folder.notes:
+        listener.note(note)
     records: list[Record] = saved["records"] if saved else []
     listener.trial_started(trial, len(records))
     if saved and saved["finished"]:

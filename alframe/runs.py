@@ -1,25 +1,35 @@
-"""A trial's folder: what is written, and how it survives being killed at any moment.
+"""A trial's folder: what is written, and how it survives being killed or damaged at any moment.
 
-The checkpoint is the truth; ``rounds.jsonl`` is written from it. Each file is replaced whole or not
-at all.
+The checkpoint is the truth; ``rounds.jsonl`` is written from it. Each file is replaced whole or not at all, a
+checkpoint carries a checksum, and the one before it is kept.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import json
 import os
+import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import filelock
 import tomli_w
 import torch
 
 from alframe.errors import TrialError, UsageError
 
-FORMAT = 1
+FORMAT = 2
+MARK = b"alframe checkpoint"  # begins the line before what torch saved: mark, format, checksum
 Record = dict[str, Any]
+
+
+class DamagedError(Exception):
+    """A checkpoint is not what was written."""
 
 
 class TrialFolder:
@@ -27,14 +37,47 @@ class TrialFolder:
 
     Args:
         path: the folder; made when something is first written.
+
+    Attributes:
+        notes: what `load` found damaged, and what it took instead.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notes: list[str] = []
 
     @property
     def _checkpoint(self) -> Path:
         return self.path / "checkpoint.pt"
+
+    @property
+    def _previous(self) -> Path:
+        return self.path / "checkpoint-previous.pt"
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other processes from the trial; the lock ends with the process, however that ends.
+
+        Raises:
+            TrialError: another process has it; the message says which.
+        """
+        owner = self.path.with_name(f".{self.path.name}.owner")
+        lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=0)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except filelock.Timeout as error:
+            with contextlib.suppress(OSError):
+                raise TrialError(f"{self.path} is in use by {owner.read_text().strip()}") from error
+            raise TrialError(f"{self.path} is in use by another process") from error
+        except OSError as error:
+            raise UsageError(f"folder {self.path} can't be written to: {error.strerror}") from error
+        try:
+            owner.write_text(f"process {os.getpid()} on {platform.node()}\n")
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
+            lock.release()
 
     def describe(self, sections: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes ``config.toml`` and ``environment.json``.
@@ -60,15 +103,15 @@ class TrialFolder:
             finished: whether this was the last round.
         """
         lines = "".join(json.dumps(record) + "\n" for record in records)
-        state = {
-            "format": FORMAT,
-            "rounds": lines,
-            "learner": dict(learner),
-            "note": note,
-            "finished": finished,
-        }
+        state = {"rounds": lines, "learner": dict(learner), "note": note, "finished": finished}
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        content = packed.getvalue()
+        head = b"%s %d %s\n" % (MARK, FORMAT, hashlib.sha256(content).hexdigest().encode())
         try:
-            _replace(self._checkpoint, lambda file: torch.save(state, file))
+            if self._checkpoint.exists():
+                self._checkpoint.replace(self._previous)
+            _replace(self._checkpoint, lambda file: (file.write(head), file.write(content)))
             _replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
         except OSError as error:
             raise TrialError(f"folder {self.path} can't be written to: {error.strerror}") from error
@@ -76,31 +119,41 @@ class TrialFolder:
     def load(self) -> dict[str, Any] | None:
         """What `save` wrote last, with ``records``; None where there is nothing yet.
 
-        Also brings ``rounds.jsonl`` up to date, where the program died between the two files.
+        Where the last checkpoint is damaged it is the one before; ``notes`` say so. Also brings
+        ``rounds.jsonl`` up to date, where the program died between the two files or it was changed since.
 
         Raises:
-            TrialError: the checkpoint is damaged, or another version of alframe wrote it.
+            TrialError: another version of alframe wrote the checkpoint.
         """
-        if not self._checkpoint.exists():
-            return None
-        try:
-            state: dict[str, Any] = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-            lines = state["rounds"]
-            format_number = state["format"]
-        except Exception as error:  # what torch raises for a damaged file depends on the damage
-            raise TrialError(
-                f"checkpoint {self._checkpoint} can't be read ({type(error).__name__}); "
-                "--force starts the trial anew"
-            ) from error
-        if format_number != FORMAT:
-            raise TrialError(
-                f"checkpoint {self._checkpoint} has format {format_number}, this alframe reads {FORMAT}; "
-                "--force starts the trial anew"
-            )
+        self.notes = []
+        for path in (self._checkpoint, self._previous):
+            try:
+                state = _read_checkpoint(path)
+            except FileNotFoundError:
+                continue
+            except DamagedError as error:
+                self.notes.append(f"checkpoint {path} is damaged ({error})")
+                continue
+            if self.notes:
+                self.notes[-1] += "; the trial goes on from the round before"
+            self._mend_rounds(state["rounds"])
+            return state | {"records": [json.loads(line) for line in state["rounds"].splitlines()]}
+        if self.notes:
+            self.notes[-1] += "; the trial starts anew"
+        return None
+
+    def _mend_rounds(self, lines: str) -> None:
         rounds = self.path / "rounds.jsonl"
-        if not rounds.exists() or rounds.read_text(encoding="utf-8") != lines:
+        try:
+            old = rounds.read_bytes() if rounds.exists() else b""
+            if old == lines.encode():
+                return
+            died_between = lines.encode().startswith(old) and old[-1:] in (b"", b"\n")
+            if not died_between:
+                self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
             _replace(rounds, lambda file: file.write(lines.encode()))
-        return state | {"records": [json.loads(line) for line in lines.splitlines()]}
+        except OSError as error:
+            raise TrialError(f"folder {self.path} can't be written to: {error.strerror}") from error
 
     def progress(self) -> tuple[int, bool]:
         """Rounds recorded, and whether the trial is finished, without reading the network's weights."""
@@ -113,6 +166,34 @@ class TrialFolder:
     def clear(self) -> None:
         """Removes the folder and all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DamagedError: it is not what was written.
+        TrialError: another version of alframe wrote it.
+    """
+    try:
+        head, _, content = path.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamagedError(error.strerror) from error
+    if not head.startswith(MARK):
+        raise DamagedError("it is cut off, or no checkpoint")
+    number, _, checksum = head[len(MARK) :].strip().partition(b" ")
+    if number.isdigit() and int(number) != FORMAT:
+        raise TrialError(
+            f"checkpoint {path} has format {int(number)}, this alframe reads {FORMAT}; "
+            "--force starts the trial anew"
+        )
+    if hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise DamagedError("its checksum differs")
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state
 
 
 def require_writable(folder: Path) -> None:

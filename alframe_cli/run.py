@@ -178,7 +178,6 @@ def _run(
 ) -> int:
     from alframe.errors import PluginError, TrialError, UsageError
     from alframe.experiment import run_trial
-    from alframe.runs import TrialFolder
     from alframe_cli.display import make_display
     from alframe_cli.results import print_results
 
@@ -189,10 +188,8 @@ def _run(
         for trial in planned:
             if trial.strategy in left_out:
                 continue
-            if force:
-                TrialFolder(trial.folder).clear()
             try:
-                done.append((trial, run_trial(trial, dataset, registry, shown)))
+                done.append((trial, run_trial(trial, dataset, registry, shown, force=force)))
             except TrialError as error:
                 failed.append((trial, error))
             except (UsageError, PluginError) as error:
@@ -230,10 +227,11 @@ def _state(trial: Any) -> str:
     from alframe.errors import TrialError
     from alframe.runs import TrialFolder
 
+    folder = TrialFolder(trial.folder)
     try:
-        recorded, finished = TrialFolder(trial.folder).progress()
-    except TrialError:
-        return "damaged"
-    if finished:
-        return "finished"
-    return f"{recorded} of {trial.settings.run.rounds + 1}" if recorded else "new"
+        recorded, finished = folder.progress()
+    except TrialError:  # another version of alframe wrote it
+        return "not readable"
+    total = trial.settings.run.rounds + 1
+    state = "finished" if finished else f"{recorded} of {total}" if recorded else "new"
+    return f"damaged, {state}" if folder.notes else state

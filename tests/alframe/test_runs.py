@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -62,22 +64,108 @@ def test_a_crash_while_writing_leaves_the_old_file(folder, monkeypatch):
     assert folder.load()["records"] == RECORDS[:1]
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"x" * 99]
-)
-def test_a_damaged_checkpoint_is_named(folder, damage):
-    folder.save(RECORDS, LEARNER, "", finished=False)
-    path = folder.path / "checkpoint.pt"
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(TrialError, match=r"checkpoint.pt can't be read.*--force"):
-        folder.load()
+DAMAGE = {
+    "cut off": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "something else": lambda data: b"x" * 99,
+    "one bit": lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:],
+    "the checksum": lambda data: data.replace(b" 2 ", b" 2 0", 1),
+}
+
+
+class TestDamage:
+    @pytest.fixture
+    def two(self, folder):
+        folder.save(RECORDS[:1], LEARNER, "", finished=False)
+        folder.save(RECORDS, LEARNER, "", finished=True)
+        return folder
+
+    def damage(self, path, how):
+        path.write_bytes(DAMAGE[how](path.read_bytes()))
+
+    @pytest.mark.parametrize("how", DAMAGE)
+    def test_of_the_checkpoint_leaves_the_round_before(self, two, how):
+        self.damage(two.path / "checkpoint.pt", how)
+        state = two.load()
+        assert state["records"] == RECORDS[:1]
+        assert not state["finished"]
+        assert torch.equal(state["learner"]["model"]["w"], torch.eye(2))
+        assert "checkpoint.pt is damaged (" in two.notes[0]
+        assert two.notes[0].endswith("; the trial goes on from the round before")
+        assert len((two.path / "rounds.jsonl").read_text().splitlines()) == 1
+
+    @pytest.mark.parametrize("how", DAMAGE)
+    def test_of_both_starts_anew(self, two, how):
+        self.damage(two.path / "checkpoint.pt", how)
+        self.damage(two.path / "checkpoint-previous.pt", how)
+        assert two.load() is None
+        assert len(two.notes) == 2
+        assert two.notes[1].endswith("; the trial starts anew")
+
+    def test_of_the_one_before_harms_nobody(self, two):
+        self.damage(two.path / "checkpoint-previous.pt", "empty")
+        assert two.load()["records"] == RECORDS
+        assert two.notes == []
+
+    def test_between_the_two_checkpoints_the_one_before_counts(self, two):
+        (two.path / "checkpoint.pt").unlink()
+        assert two.load()["records"] == RECORDS[:1]
+
+    @pytest.mark.parametrize("how", ["cut off", "something else", "one bit"])
+    def test_of_the_records_is_named_and_mended(self, two, how):
+        rounds = two.path / "rounds.jsonl"
+        whole = rounds.read_bytes()
+        self.damage(rounds, how)
+        assert two.load()["records"] == RECORDS
+        assert "rounds.jsonl was damaged or changed; it is written anew" in two.notes[0]
+        assert rounds.read_bytes() == whole
+
+    def test_a_kill_between_the_files_is_none(self, two):
+        rounds = two.path / "rounds.jsonl"
+        rounds.write_text(rounds.read_text().splitlines(keepends=True)[0])
+        two.load()
+        assert two.notes == []
+
+
+class TestHeld:
+    def test_another_holder_is_told_who_has_it(self, folder):
+        told = pytest.raises(TrialError, match=f"in use by process {os.getpid()} on ")
+        with folder.held(), told, TrialFolder(folder.path).held():
+            pass
+        with TrialFolder(folder.path).held():
+            pass
+
+    def test_a_killed_holder_holds_no_longer(self, folder):
+        code = (
+            "import os, sys, pathlib; from alframe.runs import TrialFolder\n"
+            f"with TrialFolder(pathlib.Path({str(folder.path)!r})).held():\n"
+            "    print('held', flush=True); sys.stdin.read()"
+        )
+        holder = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with holder:
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(TrialError, match=f"in use by process {holder.pid} on "), folder.held():
+                pass
+            holder.kill()
+        with folder.held():
+            pass
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with (
+            pytest.raises(UsageError, match="can't be written to"),
+            TrialFolder(tmp_path / "file" / "x").held(),
+        ):
+            pass
 
 
 def test_a_checkpoint_of_another_format(folder, monkeypatch):
     monkeypatch.setattr("alframe.runs.FORMAT", 99)
     folder.save(RECORDS, LEARNER, "", finished=False)
     monkeypatch.undo()
-    with pytest.raises(TrialError, match="has format 99, this alframe reads 1"):
+    with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
         folder.load()
 
 

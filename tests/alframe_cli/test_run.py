@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import tomllib
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from alframe import PluginInfo
 from alframe.registry import installed
+from alframe.runs import TrialFolder
 
 
 def test_the_results_are_a_table_and_a_folder(alframe, quick, tmp_path):
@@ -111,9 +113,31 @@ def test_dry_run(alframe, quick, tmp_path):
 
 def test_a_dry_run_names_a_damaged_trial(alframe, quick, tmp_path):
     alframe("run", "--strategy", "random", *quick)
-    next(tmp_path.glob("runs/digits/*/random/seed-2/checkpoint.pt")).write_bytes(b"damaged")
+    folder = next(tmp_path.glob("runs/digits/*/random/seed-2"))
+    (folder / "checkpoint.pt").write_bytes(b"damaged")
     outcome = alframe("run", "--strategy", "random", *quick, "--dry-run", "--json")
-    assert [row["state"] for row in json.loads(outcome.out)] == ["finished", "damaged"]
+    first, second = (row["state"] for row in json.loads(outcome.out))
+    assert first == "finished"
+    assert re.fullmatch(r"damaged, \d of \d", second)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_trial_ends_as_it_did(alframe, quick, tmp_path):
+    arguments = ("run", "--strategy", "margin", *quick)
+    whole = json.loads(alframe(*arguments, "--json").out)
+    folder = next(tmp_path.glob("runs/digits/*/margin/seed-2"))
+    content = (folder / "checkpoint.pt").read_bytes()
+    (folder / "checkpoint.pt").write_bytes(content[:-100] + bytes(100))
+    outcome = alframe(*arguments, "--json")
+    assert outcome.code == 0
+    assert (
+        "checkpoint.pt is damaged (its checksum differs); the trial goes on from the round before"
+        in outcome.err
+    )
+    again = json.loads(outcome.out)
+    assert [t["rounds"][-1]["queried"] for t in again["trials"]] == [
+        t["rounds"][-1]["queried"] for t in whole["trials"]
+    ]
+    assert again["curves"] == whole["curves"]
 
 
 def test_stages_of_different_strategies_combine(alframe, quick, tmp_path):
@@ -222,11 +246,11 @@ def test_a_plugin_that_breaks_its_contract_ends_with_3(alframe, quick, make_plug
 
 def test_a_failed_trial_ends_with_1_and_does_not_stop_the_others(alframe, quick, tmp_path):
     alframe("run", "--strategy", "random", *quick)
-    checkpoint = next(tmp_path.glob("runs/digits/*/random/seed-1/checkpoint.pt"))
-    checkpoint.write_bytes(b"damaged")
-    outcome = alframe("run", "--strategy", "random", *quick, "--seeds", "1-3", "--json")
+    with TrialFolder(next(tmp_path.glob("runs/digits/*/random/seed-1"))).held():
+        outcome = alframe("run", "--strategy", "random", *quick, "--seeds", "1-3", "--json")
     assert outcome.code == 1
-    assert "error: random seed 1: checkpoint" in outcome.err
+    assert "error: random seed 1: " in outcome.err
+    assert f"seed-1 is in use by process {os.getpid()} on " in outcome.err
     found = json.loads(outcome.out)
     assert [trial["seed"] for trial in found["trials"]] == [2, 3]
     assert [failure["seed"] for failure in found["failed"]] == [1]
