@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,7 +77,7 @@ class Listener(Protocol):
     def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
         """A trial starts, or continues after ``rounds_done`` records."""
 
-    def progress(self, stage: str, done: int, total: int) -> None:
+    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
         """Work inside a round: epochs of training, steps of a strategy."""
 
     def round_finished(self, trial: TrialRun, record: Record) -> None:
@@ -194,7 +195,7 @@ def _run_held(
         registry=registry,
         feature_folder=Path(settings.run.out) / FEATURES,
     )
-    learner.progress = listener.progress
+    learner.progress = functools.partial(listener.progress, trial)
     fingerprint = _fingerprint(dataset)
     if saved:
         if saved["learner"]["data"] != fingerprint:

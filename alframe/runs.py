@@ -24,6 +24,7 @@ import torch
 from alframe.errors import TrialError, UsageError
 
 FORMAT = 2
+LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
 MARK = b"alframe checkpoint"  # begins the line before what torch saved: mark, format, checksum
 Record = dict[str, Any]
 
@@ -62,7 +63,7 @@ class TrialFolder:
             TrialError: another process has it; the message says which.
         """
         owner = self.path.with_name(f".{self.path.name}.owner")
-        lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=0)
+        lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=LOCK_SECONDS)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()

@@ -22,12 +22,13 @@ class RunOptions:
     query_size: int = option(100, "samples labelled a round")
     query_growth: float = option(1.0, "factor by which the query size grows each round")
     rounds: int = option(10, "queries")
+    jobs: int = option(1, "trials run side by side, each in a process")
     device: str = option("auto", "auto, cpu, cuda, cuda:1, ...")
     out: str = option("runs", "folder that the runs are written to")
 
     def __post_init__(self) -> None:
         """Refuses budgets that are none."""
-        for name in ("initial_size", "query_size"):
+        for name in ("initial_size", "query_size", "jobs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.rounds < 0:

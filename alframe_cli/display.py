@@ -7,7 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from alframe.experiment import RunSummary, TrialRun
 from alframe_cli.output import console
@@ -48,7 +55,7 @@ class SilentDisplay:
     def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
         """Nothing to show."""
 
-    def progress(self, stage: str, done: int, total: int) -> None:
+    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
         """Nothing to show."""
 
     def round_finished(self, trial: TrialRun, record: Record) -> None:
@@ -58,6 +65,9 @@ class SilentDisplay:
         """Shows why a trial ended early."""
         if summary.note:
             self.note(f"{_name(trial)}: {summary.note}")
+
+    def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
+        """Nothing to show: the errors stand at the end."""
 
     def note(self, text: str) -> None:
         """Shows a remark."""
@@ -87,9 +97,13 @@ class PlainDisplay(SilentDisplay):
             err=True,
         )
 
+    def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
+        """Says so at once, where other trials go on."""
+        click.echo(f"{_name(trial)}: failed", err=True)
+
 
 class RichDisplay(SilentDisplay):
-    """Two bars: all rounds of the run, and the work inside the present round."""
+    """A bar of all rounds of the run, and one a running trial: the work inside its present round."""
 
     def __init__(self, trials: int, rounds: int) -> None:
         super().__init__()
@@ -105,7 +119,7 @@ class RichDisplay(SilentDisplay):
             transient=True,
         )
         self._all = self._bars.add_task(f"{trials} trials", total=trials * rounds, unit="rounds", state="")
-        self._part = self._bars.add_task("", total=None, unit="", state="", visible=False)
+        self._parts: dict[tuple[str, int], TaskID] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -118,29 +132,38 @@ class RichDisplay(SilentDisplay):
 
     def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
         """Counts what an earlier run has done."""
-        self._bars.update(self._all, advance=rounds_done, description=_name(trial), state="")
+        self._bars.update(self._all, advance=rounds_done)
+        self._parts[trial.strategy, trial.seed] = self._bars.add_task(
+            f"  {_name(trial)}", total=None, unit="", state=""
+        )
 
-    def progress(self, stage: str, done: int, total: int) -> None:
+    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
         """Moves the inner bar."""
         unit = "epochs" if stage == "train" else "steps"
-        self._bars.update(
-            self._part, description=f"  {stage}", completed=done, total=total, unit=unit, visible=True
-        )
+        part = self._parts[trial.strategy, trial.seed]
+        self._bars.update(part, completed=done, total=total, unit=f"{unit} of {stage}")
 
     def round_finished(self, trial: TrialRun, record: Record) -> None:
         """Moves the outer bar and shows the accuracy."""
         state = f"{record['labelled']} labels, accuracy {record['accuracy']:.3f}"
-        self._bars.update(self._all, advance=1, state=state)
-        self._bars.update(self._part, visible=False)
+        self._bars.update(self._all, advance=1)
+        self._bars.update(self._parts[trial.strategy, trial.seed], state=state)
 
     def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
         """Leaves a line behind."""
         super().trial_finished(trial, summary)
         last = summary.records[-1]
         self._bars.update(self._all, advance=self._rounds - len(summary.records))
+        self._bars.remove_task(self._parts.pop((trial.strategy, trial.seed)))
         self._bars.console.print(
             f"{_name(trial)}: accuracy {last['accuracy']:.4f} with {last['labelled']} labels", highlight=False
         )
+
+    def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
+        """Takes its bar away."""
+        if part := self._parts.pop((trial.strategy, trial.seed), None):
+            self._bars.remove_task(part)
+        self._bars.console.print(f"{_name(trial)}: failed", highlight=False)
 
     def note(self, text: str) -> None:
         """Shows a remark above the bars."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
     "score": "stages.score",
     "select": "stages.select",
     "train": "stages.train",
+    "jobs": "run.jobs",
     "device": "run.device",
     "out": "run.out",
 }
@@ -69,6 +71,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
 @click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
 @click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop.")
 @click.option("--force", is_flag=True, help="Start the trials anew: what exists of them is removed.")
+@click.option("--jobs", type=int, metavar="N", help="Trials side by side, each in a process.  [default: 1]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...  [default: auto]")
 @click.option("--out", metavar="DIR", help="Folder for the runs.  [default: runs]")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
@@ -176,27 +179,32 @@ def _run(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    from alframe.errors import PluginError, TrialError, UsageError
-    from alframe.experiment import run_trial
+    from alframe.errors import TrialError
+    from alframe.jobs import run_in_turn, run_side_by_side
     from alframe_cli.display import make_display
     from alframe_cli.results import print_results
 
     done = []
     failed = []
     left_out = set()
-    with make_display(display, quiet, len(planned), settings.run.rounds + 1) as shown:
-        for trial in planned:
-            if trial.strategy in left_out:
-                continue
-            try:
-                done.append((trial, run_trial(trial, dataset, registry, shown, force=force)))
-            except TrialError as error:
-                failed.append((trial, error))
-            except (UsageError, PluginError) as error:
-                if not settings.asks_for_all:  # what nobody asked for by name ends no run
-                    raise
+    jobs = min(settings.run.jobs, len(planned))
+    with contextlib.ExitStack() as stack:
+        shown = stack.enter_context(make_display(display, quiet, len(planned), settings.run.rounds + 1))
+        if jobs > 1:
+            outcomes = run_side_by_side(planned, shown, jobs, force=force)
+        else:
+            outcomes = run_in_turn(planned, dataset, registry, shown, force=force)
+        for trial, outcome in stack.enter_context(contextlib.closing(outcomes)):
+            if isinstance(outcome, TrialError):
+                failed.append((trial, outcome))
+                shown.trial_failed(trial, outcome)
+            elif not isinstance(outcome, Exception):
+                done.append((trial, outcome))
+            elif not settings.asks_for_all:  # what nobody asked for by name ends no run
+                raise outcome
+            elif trial.strategy not in left_out:
                 left_out.add(trial.strategy)
-                shown.note(f"{trial.strategy} is left out: {error}")
+                shown.note(f"{trial.strategy} is left out: {outcome}")
     for trial, failure in failed:
         if verbose:
             traceback.print_exception(failure)

@@ -21,7 +21,7 @@ class Watch:
     def trial_started(self, trial, rounds_done):
         self.events.append(("started", rounds_done))
 
-    def progress(self, stage, done, total):
+    def progress(self, trial, stage, done, total):
         self.events.append(("progress", stage))
 
     def round_finished(self, trial, record):

@@ -27,7 +27,7 @@ def play(shown):
     with shown:
         shown.trial_started(TRIAL, 0)
         for record in RECORDS:
-            shown.progress("train", 1, 5)
+            shown.progress(TRIAL, "train", 1, 5)
             shown.round_finished(TRIAL, record)
         shown.trial_finished(TRIAL, RunSummary(RECORDS, "the pool was exhausted"))
 

@@ -1,0 +1,196 @@
+"""Trials side by side: processes that take one trial after another and tell the parent how it goes.
+
+Processes are started anew (not forked), so that each may use a GPU; each loads the data once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import torch
+
+from alframe.errors import AlframeError, TrialError
+from alframe.experiment import Listener, RunSummary, TrialRun, load_data, run_trial, trials
+from alframe.registry import Registry, installed
+from alframe.runs import Record
+from alframe.settings import Sections, resolve
+
+Outcome = tuple[TrialRun, RunSummary | AlframeError]
+Outcomes = Generator[Outcome, None, None]
+PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
+
+
+def run_side_by_side(
+    planned: Sequence[TrialRun], listener: Listener, jobs: int, *, force: bool = False
+) -> Outcomes:
+    """Runs trials of one setting in several processes; yields each one's summary, or why it failed.
+
+    Args:
+        planned: the trials, of installed plugins.
+        listener: the display.
+        jobs: how many processes; each has its share of the processor's threads, and GPUs take turns.
+        force: whether trials start anew.
+    """
+    waiting = list(planned)
+    running: dict[Connection, tuple[_Worker, TrialRun]] = {}
+    idle: list[_Worker] = []
+    started = 0
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                if not idle:
+                    idle.append(_Worker(planned[0], started, jobs, force))
+                    started += 1
+                worker, trial = idle.pop(), waiting.pop(0)
+                worker.connection.send((trial.strategy, trial.seed))
+                running[worker.connection] = (worker, trial)
+            for connection in wait(list(running)):
+                assert isinstance(connection, Connection)
+                worker, trial = running[connection]
+                answer = worker.answer(trial, listener)
+                if answer is None:
+                    continue
+                del running[connection]
+                if worker.process.is_alive():
+                    idle.append(worker)
+                yield trial, answer
+    finally:
+        for worker in [*idle, *(worker for worker, _ in running.values())]:
+            worker.end()
+
+
+class _Worker:
+    """A process, seen from the parent."""
+
+    def __init__(self, example: TrialRun, number: int, jobs: int, force: bool) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        sections = example.settings.sections()
+        sections["run"]["device"] = _device(example.settings.run.device, number)
+        arguments = (theirs, sections, threads, force)
+        self.process = context.Process(target=_work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def answer(self, trial: TrialRun, listener: Listener) -> RunSummary | AlframeError | None:
+        """Passes one message on to the listener; the trial's end, or None while it runs."""
+        try:
+            kind, content = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            return TrialError(f"its process died ({how}); the same command tries it again")
+        if kind == "end":
+            end: RunSummary | AlframeError = content
+            if isinstance(end, RunSummary):
+                listener.trial_finished(trial, end)
+            return end
+        if kind == "note":
+            listener.note(content)
+        else:
+            getattr(listener, kind)(trial, *content)
+        return None
+
+    def end(self) -> None:
+        """Stops the process; what it has written stays."""
+        self.connection.close()
+        self.process.terminate()
+        self.process.join()
+
+
+def _device(asked: str, number: int) -> str:
+    """Of several GPUs each process takes the next; a device that was named stays."""
+    count = torch.cuda.device_count()
+    if asked in ("auto", "cuda") and count > 1:
+        return f"cuda:{number % count}"
+    return asked
+
+
+class _Reporter:
+    """The listener inside a worker: sends all that it hears to the parent."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._send: Callable[[Any], None] = connection.send
+        self._reported = 0.0
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        self._send(("trial_started", (rounds_done,)))
+
+    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - self._reported > PROGRESS_SECONDS:
+            self._reported = now
+            self._send(("progress", (stage, done, total)))
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        self._send(("round_finished", (record,)))
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """The parent says so itself when the summary has come."""
+
+    def note(self, text: str) -> None:
+        self._send(("note", text))
+
+
+def _work(connection: Connection, sections: Sections, threads: int, force: bool) -> None:
+    """What a worker does: one trial after another, until the parent closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    registry = installed()
+    known: dict[tuple[str, int], TrialRun] = {}
+    dataset: Any = None
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            key = connection.recv()
+            try:
+                if not known:
+                    settings = resolve(registry, sections)
+                    known = {(trial.strategy, trial.seed): trial for trial in trials(settings)}
+                    dataset = load_data(settings)
+                end: Any = run_trial(known[key], dataset, registry, _Reporter(connection), force=force)
+            except AlframeError as error:
+                error.add_note(traceback.format_exc())
+                end = error
+            except Exception as error:  # a bug: it costs this trial, not the others
+                end = TrialError(f"{type(error).__name__}: {error}")
+                end.add_note(traceback.format_exc())
+            connection.send(("end", end))
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the parent does, be it by SIGKILL: it would hold its trial otherwise."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def run_in_turn(
+    planned: Sequence[TrialRun], dataset: Any, registry: Registry, listener: Listener, *, force: bool = False
+) -> Outcomes:
+    """The same, one trial after another in this process.
+
+    Args:
+        planned: the trials.
+        dataset: the data set, all labels known, on the device.
+        registry: whose plugins hear of the events.
+        listener: the display.
+        force: whether trials start anew.
+    """
+    for trial in planned:
+        try:
+            yield trial, run_trial(trial, dataset, registry, listener, force=force)
+        except AlframeError as error:
+            yield trial, error
