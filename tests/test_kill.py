@@ -12,26 +12,33 @@ import pytest
 KILLS = 10
 MEASURED = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 COMMAND = [
-    *(sys.executable, "-m", "alframe_cli", "run", "--strategy", "alfamix", "--seeds", "1", "--device", "cpu"),
+    *(sys.executable, "-m", "alframe_cli", "run", "--strategy", "alfamix", "--device", "cpu"),
     *("--initial-size", "50", "--query-size", "50", "--rounds", "12", "--epochs", "80"),
     *("-o", "train.stop_accuracy=none", "--display", "plain"),
 ]
 
 
-def start(out):
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*COMMAND, "--out", str(out)], stderr=pipe, stdout=pipe, text=True)
-
-
 def rounds(out):
-    (path,) = out.glob("digits/*/alfamix/seed-1/rounds.jsonl")
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{key: value for key, value in record.items() if key not in MEASURED} for record in records]
+    """Each seed's records, without what is measured."""
+    found = {}
+    for path in out.glob("digits/*/alfamix/seed-*/rounds.jsonl"):
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        found[path.parent.name] = [
+            {k: v for k, v in record.items() if k not in MEASURED} for record in records
+        ]
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # eleven starts, on however busy a machine
-def test_killed_at_ten_random_moments(tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_killed_at_ten_random_moments(tmp_path, jobs):
+    arguments = [*COMMAND, "--seeds", f"1-{jobs}", "--jobs", str(jobs)]
+
+    def start(out):
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*arguments, "--out", str(out)], stderr=pipe, stdout=pipe, text=True)
+
     whole = start(tmp_path / "whole")
     begun = time.monotonic()
     first_line = whole.stderr.readline()
@@ -57,6 +64,7 @@ def test_killed_at_ten_random_moments(tmp_path):
             assert rounds(folder) == rounds(tmp_path / "whole")
             folder = tmp_path / f"killed-{killed}"
 
+    assert len(rounds(tmp_path / "whole")) == jobs
     last = start(folder)
     _, errors = last.communicate()
     assert last.returncode == 0, errors
