@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 
 from alframe.registry import Plugin
+
+GIT_SECONDS = 5  # git may be slow on a network's disk; then there is no commit in the record
 
 
 def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
@@ -27,7 +34,11 @@ def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {"torch": torch.__version__} | {name: _version(name) for name in packages},
-        "plugins": {plugin.key: plugin.version for plugin in plugins},
+        "code": _code(sys.modules["alframe"]),
+        "plugins": {
+            plugin.key: {"version": plugin.version, "code": _code(plugin.module)} for plugin in plugins
+        },
+        "git": _git_commit(),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if on_cuda else platform.processor(),
         "cuda": torch.version.cuda if on_cuda else None,
@@ -35,6 +46,37 @@ def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "command": sys.argv,
     }
+
+
+@functools.cache
+def _code(module: Any) -> str | None:
+    """A hash of a module's source files, or None where it has none."""
+    if not isinstance(module, ModuleType) or not module.__file__:
+        return None
+    path = Path(module.__file__)
+    files = sorted(path.parent.rglob("*.py")) if hasattr(module, "__path__") else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path.parent)}\n".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _git_commit() -> str | None:
+    """The commit of the repository that the program was started in, marked where files differ from it."""
+
+    def ask(*arguments: str) -> str:
+        answer = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=GIT_SECONDS
+        )
+        return answer.stdout.strip()
+
+    try:
+        commit = ask("rev-parse", "HEAD")
+        return f"{commit} and changes" if ask("status", "--porcelain", "--untracked-files=no") else commit
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _version(package: str) -> str | None:
