@@ -206,7 +206,7 @@ def _run_held(
     folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
     _send(registry, listener, "run_started", run=trial)
     note = ""
-    for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), len(records)):
+    for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
         records.append(record)
         folder.save(records, learner.state_dict() | {"data": fingerprint}, note, finished)
         listener.round_finished(trial, record)
@@ -218,12 +218,15 @@ def _run_held(
 
 
 def _rounds(
-    trial: TrialRun, learner: ActiveLearner, oracle: Tensor, done: int
+    trial: TrialRun, learner: ActiveLearner, oracle: Tensor, records: list[Record]
 ) -> Iterator[tuple[Record, str, bool]]:
-    """Runs round after round from ``done`` on; yields the record, a note, and whether it was the last."""
+    """Runs round after round; yields the record, a note, and whether it was the last.
+
+    The caller adds each record to ``records`` before it asks for the next.
+    """
     options = trial.settings.run
     last = options.rounds
-    for number in range(done, last + 1):
+    for number in range(len(records), last + 1):
         query = Cost()
         topped_up = 0
         if number == 0:
@@ -237,9 +240,6 @@ def _rounds(
         learner.tell(queried, oracle[queried])
         with measured(learner.device) as training:
             result = learner.fit()
-        exhausted = len(learner.unlabelled) == 0
-        ended_early = exhausted and number < last
-        note = f"the pool was exhausted after {number} of {last} rounds" if ended_early else ""
         record: Record = {
             "round": number,
             "labelled": len(learner.labelled),
@@ -258,8 +258,12 @@ def _rounds(
             "queried": queried.tolist(),
             "logged": {name: values for name, values in {**logged, **learner.logged}.items() if values},
         }
-        yield record, note, ended_early or number == last
-        if ended_early:
+        reason = trial.settings.stop.reason([*records, record])
+        note = f"stopped after {number} of {last} rounds: {reason}" if reason and number < last else ""
+        if not len(learner.unlabelled) and number < last:
+            note = f"the pool was exhausted after {number} of {last} rounds"
+        yield record, note, bool(note) or number == last
+        if note:
             return
 
 

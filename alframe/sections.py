@@ -7,6 +7,7 @@ from typing import Literal
 
 from alframe.options import option
 from alframe.recipe import Recipe
+from alframe.stopping import StopOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,4 +82,5 @@ SECTIONS: dict[str, type] = {
     "model": ModelSource,
     "train": Recipe,
     "stages": StageProviders,
+    "stop": StopOptions,
 }

@@ -1,7 +1,7 @@
 """The settings of a run: defaults < preset < configuration file < flags, all validated.
 
 A configuration is a dictionary of sections, the same in a TOML file, in a preset and after ``-o``:
-``run``, ``data``, ``model``, ``train``, ``stages``, and one for each plugin with options.
+``run``, ``data``, ``model``, ``train``, ``stages``, ``stop``, and one for each plugin with options.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from alframe.pipeline import Pipeline
 from alframe.recipe import Recipe
 from alframe.registry import ALL, Offer, Registry
 from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
+from alframe.stopping import StopOptions
 
 Sections = dict[str, dict[str, Any]]
 
@@ -39,6 +40,7 @@ class Settings:
         model_options: the network's options.
         recipe: how the network is trained.
         stages: providers asked for, by stage.
+        stop: when a trial ends before its last round.
         plugin_options: what the user gave, by plugin name.
         pipelines: the resolved strategies, in the order asked for.
     """
@@ -52,6 +54,7 @@ class Settings:
     model_options: Any
     recipe: Recipe
     stages: Mapping[str, str]
+    stop: StopOptions
     plugin_options: Mapping[str, Mapping[str, Any]]
     pipelines: tuple[Pipeline, ...]
 
@@ -86,7 +89,9 @@ class Settings:
     def _setting(self) -> dict[str, Any]:
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
         trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None
+        rules = {name: value for name, value in dataclasses.asdict(self.stop).items() if value is not None}
         return {
+            **({"stop": rules} if rules else {}),  # a rule that is not set makes no other setting
             "data": [self.dataset.key, str(Path(self.location).resolve()) if self.location else ""],
             "data_options": dataclasses.asdict(self.data_options),
             "model": [
@@ -120,6 +125,7 @@ class Settings:
             "data": dataclasses.asdict(self.source) | dataclasses.asdict(self.data_options),
             "model": {"name": self.model_name} | dataclasses.asdict(self.model_options),
             "train": dataclasses.asdict(self.recipe),
+            "stop": dataclasses.asdict(self.stop),
         }
         if self.stages:
             sections["stages"] = dict(self.stages)
@@ -148,6 +154,7 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
     given = {name: dict(section) for name, section in sections.items()}
     run = build(RunOptions, given.pop("run", {}), "run")
     recipe = build(Recipe, given.pop("train", {}), "train")
+    stop = build(StopOptions, given.pop("stop", {}), "stop")
     stages = {
         k: v
         for k, v in dataclasses.asdict(build(StageProviders, given.pop("stages", {}), "stages")).items()
@@ -175,6 +182,7 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
         model_options=build(model.value.options, model_section, "model"),
         recipe=recipe,
         stages=stages,
+        stop=stop,
         plugin_options=given,
         pipelines=_pipelines(registry, run.strategy, stages, given),
     )
@@ -207,7 +215,7 @@ def read_toml(path: Path) -> Sections:
         if not isinstance(value, dict):
             raise UsageError(
                 f"configuration {path}: {key!r} stands outside a section; write it under [run], [data], "
-                "[model], [train], [stages] or a plugin's name, as `alframe run --print-config` does"
+                "[model], [train], [stages], [stop] or a plugin's name, as `alframe run --print-config` does"
             )
     return content
 

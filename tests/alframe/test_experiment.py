@@ -43,13 +43,14 @@ def lab(tmp_path, toy, make_plugin):
     offer = {"toy": DatasetInfo(summary="toy", load=lambda request: toy)}
     registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
 
-    def run(listener=None, out="runs", train=None, stages=None, **run_options):
+    def run(listener=None, out="runs", train=None, stages=None, stop=None, **run_options):
         options = {"strategy": ["margin"], "seeds": [1], "initial_size": 10, "query_size": 10, "rounds": 3}
         sections = {
             "run": options | {"device": "cpu", "out": str(tmp_path / out)} | run_options,
             "data": {"name": "toy"},
             "train": {"epochs": 10, "learning_rate": 0.01} | (train or {}),
             "stages": stages or {},
+            "stop": stop or {},
         }
         settings = resolve(registry, sections)
         trial = trials(settings)[0]
@@ -126,6 +127,26 @@ def test_a_budget_above_the_pool_ends_early_with_a_note(lab):
     assert summary.note == "the pool was exhausted after 2 of 9 rounds"
     _, again = lab(query_size=60, rounds=9)
     assert again == RunSummary(summary.records, summary.note)
+
+
+@pytest.mark.parametrize("stop_after", [None, 0])
+def test_a_rule_stops_and_says_why(lab, stop_after):
+    if stop_after is not None:
+        with pytest.raises(KeyboardInterrupt):
+            lab(Watch(stop_after), stop={"labels": 20})
+    trial, summary = lab(stop={"labels": 20})
+    assert [record["labelled"] for record in summary.records] == [10, 20]
+    assert summary.note == "stopped after 1 of 3 rounds: 20 samples are labelled"
+    _, again = lab(stop={"labels": 20})
+    assert again == summary
+    assert lab()[0].folder != trial.folder
+    assert lab(stop={"labels": None})[0].folder == lab()[0].folder
+
+
+def test_a_rule_that_comes_true_in_the_last_round_is_no_news(lab):
+    _, summary = lab(stop={"labels": 40})
+    assert len(summary.records) == 4
+    assert summary.note == ""
 
 
 def test_an_initial_set_above_the_pool(lab):
