@@ -14,6 +14,7 @@ from torch import Tensor
 from alframe import environment, seeds
 from alframe.cost import Cost, measured
 from alframe.data import UNKNOWN, Dataset
+from alframe.diagnostics import class_entropy
 from alframe.errors import TrialError, UsageError
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
@@ -229,6 +230,7 @@ def _rounds(
     for number in range(len(records), last + 1):
         query = Cost()
         topped_up = 0
+        diagnostics: dict[str, float] = {}
         if number == 0:
             queried = initial_set(learner, oracle, options.initial_size, options.initial)
             logged: Mapping[str, Mapping[str, float]] = {}
@@ -237,6 +239,7 @@ def _rounds(
             with measured(learner.device) as query:
                 selection = learner.query(options.size_of_query(number))
             queried, topped_up, logged = pool[selection.picks], selection.topped_up, learner.logged
+            diagnostics = learner.diagnose(queried, oracle[queried])
         learner.tell(queried, oracle[queried])
         with measured(learner.device) as training:
             result = learner.fit()
@@ -256,6 +259,8 @@ def _rounds(
             "train_peak_memory": training.peak_memory,
             "topped_up": topped_up,
             "queried": queried.tolist(),
+            "diagnostics": diagnostics
+            | {"labelled_entropy": round(float(class_entropy(learner.targets, learner.num_classes)), 6)},
             "logged": {name: values for name, values in {**logged, **learner.logged}.items() if values},
         }
         reason = trial.settings.stop.reason([*records, record])

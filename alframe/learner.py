@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.data import UNKNOWN, Dataset
+from alframe.diagnostics import describe_picks
 from alframe.errors import PluginError, UsageError
 from alframe.features import frozen_features
 from alframe.info import ModelRequest
@@ -238,6 +239,18 @@ class ActiveLearner:
         known = self._known_of_test if self._body_is_frozen else None
         rows = NetworkRows(self.model, samples, positions, self.seed, known)
         return evaluate(rows.logits(rows.features()), targets)
+
+    @torch.no_grad()
+    def diagnose(self, indices: Tensor, labels: Tensor) -> dict[str, float]:
+        """What `describe_picks` says of samples, by the network as it is.
+
+        Args:
+            indices: positions in the data set.
+            labels: their class numbers.
+        """
+        rows = self._rows(indices)
+        features = rows.features()
+        return describe_picks(features, rows.logits(features), labels.to(self.device))
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on as if never interrupted."""

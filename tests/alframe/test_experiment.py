@@ -168,6 +168,16 @@ def test_a_balanced_initial_set(lab, toy):
     assert other.records[0]["queried"] != summary.records[0]["queried"]
 
 
+def test_each_query_is_described(lab):
+    _, summary = lab(strategy=["margin"])
+    first, *others = (record["diagnostics"] for record in summary.records)
+    assert set(first) == {"labelled_entropy"}
+    assert {len(d) for d in others} == {7}
+    _, random = lab(strategy=["random"])
+    for one, other in zip(others, random.records[1:], strict=True):
+        assert one["margin"] < other["diagnostics"]["margin"]
+
+
 def test_topping_up_is_recorded(lab, make_plugin):
     plugin = make_plugin(
         alframe_info=lambda: PluginInfo(summary="lazy"), alframe_select=lambda pool, n: torch.arange(4)
