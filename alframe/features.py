@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -68,17 +67,14 @@ def _read(path: Path, count: int) -> Tensor | None:
 
 
 def _write(path: Path, features: Tensor) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # another process may write the same
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
-            try:
+        try:
+            with temporary.open("wb") as file:
                 np.save(file, features.cpu().numpy())
-                file.flush()
-                os.replace(temporary, path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
-        warnings.warn(f"features can't be kept in {path.parent}: {reason}", stacklevel=2)
+        warnings.warn(f"features can't be kept in {path.parent}: {error.strerror or error}", stacklevel=2)
