@@ -125,7 +125,7 @@ def compare(
     elif total.settings < len(found):
         notes.append(
             f"the matrix sums the {total.settings} of {len(found)} settings that have every strategy, tested "
-            "against every other"
+            "against every other; with fewer strategies more settings may count"
         )
     ranks = _ranks(found, notes)
     tally: dict[tuple[str, str], collections.Counter[str]] = {}
@@ -146,10 +146,7 @@ def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[Setting]:
     Raises:
         UsageError: a name that no setting has.
     """
-    known = sorted({name for setting in tree.settings for name in setting.strategies})
-    for name in strategies:
-        if name not in known:
-            raise UsageError(f"no runs of strategy {name!r} here; there are runs of {', '.join(known)}")
+    require_strategies(tree, strategies)
     chosen = [
         dataclasses.replace(
             setting,
@@ -158,6 +155,14 @@ def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[Setting]:
         for setting in tree.settings
     ]
     return [setting for setting in chosen if setting.strategies]
+
+
+def require_strategies(tree: ResultsTree, names: Sequence[str]) -> None:
+    """Raises `UsageError` for a name that no setting has."""
+    known = sorted({name for setting in tree.settings for name in setting.strategies})
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no runs of strategy {name!r} here; there are runs of {', '.join(known)}")
 
 
 def budget_curve(trials: Mapping[int, Trial]) -> list[CurvePoint]:
@@ -199,7 +204,11 @@ def _compare_setting(setting: Setting, references: Sequence[str], criterion: Cri
     penalties, notes = penalty_matrix(setting, criterion)
     present = [name for name in references if name in area]
     notes = [*grid.notes, *notes]
-    notes += [f"no runs to hold others against: {name}" for name in references if name not in area]
+    notes += [
+        f"nothing is held against {name}: there are no complete trials of it"
+        for name in references
+        if name not in area
+    ]
     savings = [
         labels_saved(grid, name, reference) for reference in present for name in area if name != reference
     ]

@@ -47,7 +47,9 @@ class ResultsTree:
     notes: list[str]
 
 
-def read_tree(folder: Path, level: str | None = None) -> ResultsTree:
+def read_tree(
+    folder: Path, level: str | None = None, aliases: Mapping[str, str] | None = None
+) -> ResultsTree:
     """Reads every run under a folder.
 
     Folders whose name starts with a dot are passed over. A file that is damaged is left out and named in the
@@ -56,6 +58,7 @@ def read_tree(folder: Path, level: str | None = None) -> ResultsTree:
     Args:
         folder: all runs, those of one data set, or those of one setting.
         level: which of the three it is: ``"overall"``, ``"dataset"`` or ``"setting"``; by default found out.
+        aliases: the names by which strategies of the authors' program are to be called, where they differ.
 
     Raises:
         UsageError: there is no such folder, no usable run in it, or runs at two levels and ``level`` is None.
@@ -63,12 +66,12 @@ def read_tree(folder: Path, level: str | None = None) -> ResultsTree:
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder" if folder.exists() else f"there is no folder {folder}")
     try:
-        return _read_tree(folder, level)
+        return _read_tree(folder, level, aliases or {})
     except OSError as error:
         raise UsageError(f"{error.filename or folder} can't be read: {error.strerror}") from error
 
 
-def _read_tree(folder: Path, level: str | None) -> ResultsTree:
+def _read_tree(folder: Path, level: str | None, aliases: Mapping[str, str]) -> ResultsTree:
     candidates = {name: _settings_below(folder, depth) for name, depth in LEVELS.items()}
     found = {name: paths for name, paths in candidates.items() if paths and level in (None, name)}
     if not found:
@@ -80,7 +83,7 @@ def _read_tree(folder: Path, level: str | None) -> ResultsTree:
         raise UsageError(f"{folder} has runs as {' and as '.join(found)}: say which with --level")
     level, paths = next(iter(found.items()))
     notes: list[str] = []
-    settings = [_read_setting(path, notes) for path in paths]
+    settings = [_read_setting(path, aliases, notes) for path in paths]
     settings = [setting for setting in settings if setting.strategies]
     if not settings:
         raise UsageError(f"no usable run in {folder}: {notes[0]}")
@@ -117,10 +120,11 @@ def _csv_trials(setting: Path) -> list[tuple[str, int, Path]]:
     ]
 
 
-def _read_setting(path: Path, notes: list[str]) -> Setting:
+def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> Setting:
     strategies: dict[str, dict[int, Trial]] = {}
     percent = 0
-    for strategy, seed, file in [*_own_trials(path), *_csv_trials(path)]:
+    renamed = [(aliases.get(name, name), seed, file) for name, seed, file in _csv_trials(path)]
+    for strategy, seed, file in [*_own_trials(path), *renamed]:
         if seed in strategies.setdefault(strategy, {}):
             notes.append(f"{file} is left out: {strategy} with seed {seed} is there already")
             continue

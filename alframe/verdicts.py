@@ -77,7 +77,7 @@ def _judged(v: Verdict) -> Verdict:
     if v.p >= ALPHA:
         words = (
             f"{v.strategy} and {v.reference}: no difference that {v.seeds} seeds can show "
-            f"({v.difference:+.3f}, 95 % {v.low:+.3f} to {v.high:+.3f}, p {_p(v.p)})"
+            f"({_signed(v.difference)}, 95 % {_signed(v.low)} to {_signed(v.high)}, p {_p(v.p)})"
         )
         return dataclasses.replace(v, outcome="no difference", words=words)
     wins = v.difference > 0
@@ -88,6 +88,10 @@ def _judged(v: Verdict) -> Verdict:
         f"(95 % {ends[0]:.3f} to {ends[1]:.3f}, p {_p(v.p)}, {v.seeds} seeds{few})"
     )
     return dataclasses.replace(v, outcome=outcome, words=words)
+
+
+def _signed(x: float | None) -> str:
+    return f"{round(x or 0.0, 3) + 0.0:+.3f}"  # adding 0 turns -0 into 0
 
 
 def _p(p: float) -> str:

@@ -50,8 +50,8 @@ def test_one_setting(random_setting):
 def test_a_missing_reference_is_a_note(random_setting):
     one = compare([random_setting(0, "ab")]).settings[0]
     assert one.notes == [
-        "no runs to hold others against: random",
-        "no runs to hold others against: margin",
+        "nothing is held against random: there are no complete trials of it",
+        "nothing is held against margin: there are no complete trials of it",
     ]
     assert one.verdicts == one.savings == []
     assert compare([random_setting(0, "ab")], references=["a"]).settings[0].notes == []
@@ -76,7 +76,8 @@ def test_a_strategy_absent_from_a_setting_is_not_made_up_for(random_setting):
     found = compare([full, random_setting(2, ["random", "a"], seeds=10), part], ["random"])
     assert found.total.settings == found.ranks.settings == 2
     assert found.notes == [
-        "the matrix sums the 2 of 3 settings that have every strategy, tested against every other",
+        "the matrix sums the 2 of 3 settings that have every strategy, tested against every other; "
+        "with fewer strategies more settings may count",
         "ranks are over the 2 of 3 settings that have every strategy",
     ]
     found = compare([full, part], ["random"])

@@ -118,3 +118,14 @@ def test_both_kinds_in_one_setting(tmp_path):
     tree = read_tree(tmp_path)
     assert {seed: t.accuracy[0] for seed, t in tree.settings[0].strategies["A"].items()} == {1: 0.5, 2: 0.9}
     assert tree.notes == [f"{tmp_path / 'A_seed1.csv'} is left out: A with seed 1 is there already"]
+
+
+def test_the_programs_names_become_ours(tmp_path):
+    write(tmp_path / "random/seed-1", 0.5)
+    write_csv(tmp_path, "RandomSampling_seed2", 0.9)
+    write_csv(tmp_path, "Other_seed2", 0.9)
+    tree = read_tree(tmp_path, aliases={"RandomSampling": "random"})
+    assert {name: list(t) for name, t in tree.settings[0].strategies.items()} == {
+        "Other": [2],
+        "random": [1, 2],
+    }

@@ -84,3 +84,8 @@ def test_holm_over_the_strategies_that_could_be_tested():
     assert [v.p for v in corrected] == [*holm(p).tolist(), None]
     assert [v.strategy for v in corrected] == ["a", "b", "short"]
     assert [v.low for v in corrected] == [v.low for v in plain]
+
+
+def test_no_minus_before_zero():
+    words = one([0.5, 0.6, 0.7 - 1e-5], [0.5, 0.6, 0.7]).words
+    assert "(+0.000, 95 % +0.000 to +0.000" in words
