@@ -226,5 +226,6 @@ def _print(sheet: Sheet) -> None:
     title = sheet.title
     for group in side_by_side(cells, max(len(row[0]) for row in sheet.rows)):
         rows = [(row[0], *(cells[name][n] for name in group)) for n, row in enumerate(sheet.rows)]
-        print_table((head, *group), rows, title=title, right=group)
+        right = (head, *group) if head == "labels" else group
+        print_table((head, *group), rows, title=title, right=right)
         title = ""

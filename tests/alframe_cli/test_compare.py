@@ -1,6 +1,8 @@
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +114,19 @@ def test_what_can_not_be_ends_in_one_line(alframe, runs, tmp_path, arguments, me
     outcome = alframe("compare", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert message in outcome.err.splitlines()[-1]
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "command", [line.strip() for line in README.splitlines() if line.startswith("    alframe compare")]
+)
+def test_the_readmes_commands(alframe, write_run, command):
+    for setting in ("s1", "s2"):
+        for strategy in ("random", "margin", "alfamix", "badge"):
+            for seed in (1, 2, 3):
+                write_run("digits", setting, strategy, seed, [0.5, 0.6])
+    outcome = alframe(*shlex.split(command, comments=True)[1:])
+    assert outcome.code == 0
+    assert "alfamix" in outcome.out

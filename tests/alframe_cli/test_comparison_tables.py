@@ -31,7 +31,7 @@ def test_an_unfinished_trial_is_not_in_the_area_but_its_queries_cost(alframe, wr
     write_run("d", "s", "a", 3, [0.5, 0.6])
     outcome = alframe("compare", "runs")
     assert "note: a, seed 2, lacks sizes that others have (it ends at 1,000)" in outcome.err
-    assert rows(outcome.out, "a")[0] == "a 0.5500 ± 0.0000 0.5500 to 0.5500 1.88 ± 0.53 3 0".split()
+    assert " ".join(rows(outcome.out, "a")[0]) == "a 0.5500 ± 0.0000 0.5500 to 0.5500 1.88 ± 0.53 3 0"
 
 
 def test_area_cost_and_savings_best_first(alframe, runs):
