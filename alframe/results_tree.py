@@ -107,7 +107,7 @@ def _own_trials(setting: Path) -> list[tuple[str, int, Path]]:
         (strategy.name, int(match[1]), seed / "rounds.jsonl")
         for strategy in _folders(setting)
         for seed in _folders(strategy)
-        if (match := re.fullmatch(r"seed-(\d+)", seed.name)) and (seed / "rounds.jsonl").is_file()
+        if (match := re.fullmatch(r"seed-(\d+)", seed.name))
     ]
 
 

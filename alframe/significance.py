@@ -119,18 +119,22 @@ def penalty_matrix(setting: Setting, criterion: Criterion | None = None) -> tupl
         criterion: when a difference counts; by default Student's t at 5 %.
 
     Returns:
-        The matrix, and a note for each pair whose seeds or rounds are not all used or are too few.
+        The matrix, and notes on strategies that lack seeds or rounds and on pairs that can't be tested.
     """
     criterion = criterion or Criterion()
     names = tuple(setting.strategies)
     rounds: dict[int, list[Test]] = {}
-    notes = []
+    too_few = []
     for i, j in itertools.combinations(range(len(names)), 2):
         differences = _differences(setting.strategies[names[i]], setting.strategies[names[j]])
         tested = {size: d for size, d in differences.items() if len(d) >= 2}
         for size, d in tested.items():
             rounds.setdefault(size, []).append(((i, j), paired_t(d, criterion.ddof), len(d)))
-        notes += _left_out(setting, names[i], names[j], len(tested))
+        if not tested:
+            too_few.append(f"{names[i]} and {names[j]}")
+    notes = _left_out(setting)
+    if too_few:
+        notes.append(f"too few seeds in common to test {', '.join(too_few)}")
     wins = np.full((len(names), len(names)), np.nan)
     counts = np.zeros_like(wins)
     for tests in rounds.values():
@@ -188,16 +192,17 @@ def _differences(a: Mapping[int, Trial], b: Mapping[int, Trial]) -> dict[int, li
     return found
 
 
-def _left_out(setting: Setting, first: str, second: str, rounds: int) -> list[str]:
-    a, b = setting.strategies[first], setting.strategies[second]
-    common = sorted(set(a) & set(b))
-    pair = f"{first} and {second}"
-    if rounds == 0:
-        return [f"{pair}: too few seeds in common to test ({len(common)})"]
-    notes = []
-    if len(common) < max(len(a), len(b)):
-        notes.append(f"{pair}: only the {len(common)} seeds in common are compared")
-    longest = max(len({int(n) for trial in trials.values() for n in trial.labelled[1:]}) for trials in (a, b))
-    if rounds < longest:
-        notes.append(f"{pair}: only {rounds} of {longest} rounds are in common")
-    return notes
+def _left_out(setting: Setting) -> list[str]:
+    """Notes on the strategies that lack seeds or sizes that others have."""
+    seeds = {name: set(trials) for name, trials in setting.strategies.items()}
+    sizes = {
+        name: {size for trial in trials.values() for size in trial.labelled.tolist()}
+        for name, trials in setting.strategies.items()
+    }
+    return [
+        f"{name} has {len(own)} of {len(everything)} {what}: pairs are compared over the {what} in common"
+        for what, sets in (("seeds", seeds), ("labelled-set sizes", sizes))
+        for everything in [set.union(*sets.values())]
+        for name, own in sets.items()
+        if own != everything
+    ]

@@ -82,7 +82,7 @@ def _trial(
     """
     if not labelled:
         raise Unusable("no rounds in it yet")
-    if not all(isinstance(size, int) and size > 0 for size in labelled):
+    if not all(type(size) is int and 0 < size < 2**53 for size in labelled):
         raise Unusable("a labelled-set size is missing or not a positive whole number")
     if any(later <= earlier for earlier, later in itertools.pairwise(labelled)):
         raise Unusable("labelled-set sizes don't increase")

@@ -84,6 +84,14 @@ def test_a_damaged_file_is_left_out_and_named(runs):
     assert tree.notes == [f"{file} is left out: damaged or cut off, not a JSON document a line"]
 
 
+def test_a_trial_that_died_before_its_first_record_is_named(runs):
+    (runs / "digits/mlp/badge/seed-3").mkdir()
+    tree = read_tree(runs)
+    assert shape(tree)["digits", "mlp"]["badge"] == [2, 10]
+    [note] = tree.notes
+    assert note.endswith("seed-3/rounds.jsonl is left out: No such file or directory")
+
+
 def test_a_strategy_and_a_setting_with_nothing_usable_are_absent(runs):
     (runs / "digits/mlp/alfamix/seed-2/rounds.jsonl").write_text("")
     (runs / "usps/mlp/badge/seed-2/rounds.jsonl").write_text("")

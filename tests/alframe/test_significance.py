@@ -92,7 +92,7 @@ def test_one_seed_is_too_few(make_setting):
     assert np.isnan(matrix.wins).all()
     assert np.isnan(matrix.penalties).all()
     assert not matrix.is_complete
-    assert notes == ["a and b: too few seeds in common to test (1)"]
+    assert notes == ["too few seeds in common to test a and b"]
 
 
 def test_only_seeds_in_common_count_and_a_note_says_so(make_setting):
@@ -100,15 +100,17 @@ def test_only_seeds_in_common_count_and_a_note_says_so(make_setting):
     b = {1: [0.5, 0.5], 2: [0.5, 0.6], 4: [0.5, 1.0]}
     matrix, notes = penalty_matrix(make_setting(a=a, b=b))
     assert matrix.wins[0, 1] == 1
-    assert notes == ["a and b: only the 2 seeds in common are compared"]
+    assert notes == [f"{name} has 3 of 4 seeds: pairs are compared over the seeds in common" for name in "ab"]
 
 
 def test_unfinished_trials_count_as_far_as_they_got(make_setting):
     a = {1: [0.5, 0.6, 0.9], 2: [0.5, 0.7, 0.9], 3: [0.5, 0.8]}
     b = {1: [0.5, 0.5], 2: [0.5, 0.6, 0.9], 3: [0.5, 0.7]}
-    matrix, notes = penalty_matrix(make_setting(a=a, b=b))
+    c = {k: [0.5, 0.9] for k in (1, 2, 3)}
+    matrix, notes = penalty_matrix(make_setting(a=a, b=b, c=c))
     assert matrix.wins[0, 1] == 1  # of the one round with two seeds or more
-    assert notes == ["a and b: only 1 of 2 rounds are in common"]
+    note = "c has 2 of 3 labelled-set sizes: pairs are compared over the labelled-set sizes in common"
+    assert notes == [note]
 
 
 def test_rounds_are_matched_by_labelled_size(make_setting, trial):

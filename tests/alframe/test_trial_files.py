@@ -62,6 +62,8 @@ def test_what_a_record_lacks_is_not_a_number(tmp_path):
         ([{"labelled": 10, "accuracy": True}], "not between 0 and 1"),
         ([{"accuracy": 0.5}], "size is missing"),
         ([{"labelled": 0, "accuracy": 0.5}], "not a positive whole number"),
+        ([{"labelled": 10**400, "accuracy": 0.5}], "not a positive whole number"),
+        ([{"labelled": True, "accuracy": 0.5}], "not a positive whole number"),
         ([{"labelled": 10, "accuracy": 0.5}] * 2, "don't increase"),
     ],
 )
