@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -46,6 +46,26 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
+
+
+def side_by_side(cells: Mapping[str, Mapping[int, str]], first: int = len("100,000")) -> Iterator[list[str]]:
+    """Groups the columns of a table so that each group fits into a line.
+
+    Args:
+        cells: each column's cells, by heading.
+        first: width of the column that comes before them in every group.
+    """
+    free = console().width - first - 2
+    names: list[str] = []
+    used = 0
+    for name, column in cells.items():
+        width = max(len(name), *map(len, column.values())) + 3
+        if names and used + width > free:
+            yield names
+            names, used = [], 0
+        names.append(name)
+        used += width
+    yield names
 
 
 def print_options(options_type: type, section: str) -> None:

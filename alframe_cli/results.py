@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ from alframe.curves import Point, learning_curve, ranking
 from alframe.errors import TrialError
 from alframe.experiment import RunSummary, TrialRun
 from alframe.settings import Settings
-from alframe_cli.output import console, print_json, print_table
+from alframe_cli.output import print_json, print_table, side_by_side
 
 Done = list[tuple[TrialRun, RunSummary]]
 Failed = list[tuple[TrialRun, TrialError]]
@@ -33,7 +32,7 @@ def print_results(settings: Settings, done: Done, failed: Failed, as_json: bool)
     title = f"Accuracy on {settings.source.name}, {settings.model_name}, " + (
         f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     )
-    for names in _side_by_side(cells):
+    for names in side_by_side(cells):
         print_table(
             ("labels", *names),
             [(f"{size:,}", *(cells[name].get(size, "-") for name in names)) for size in sizes],
@@ -61,21 +60,6 @@ def _print_ranking(done: Done) -> None:
     ]
     title = "Ranking by the area under the learning curve; seconds a trial"
     print_table(columns, rows, title=title, right=columns[2:])
-
-
-def _side_by_side(cells: dict[str, dict[int, str]]) -> Iterator[list[str]]:
-    """As many strategies at a time as fit into a line."""
-    free = console().width - len("100,000") - 2
-    names: list[str] = []
-    used = 0
-    for name, column in cells.items():
-        width = max(len(name), *map(len, column.values())) + 3
-        if names and used + width > free:
-            yield names
-            names, used = [], 0
-        names.append(name)
-        used += width
-    yield names
 
 
 def _curves(done: Done) -> dict[str, list[Point]]:

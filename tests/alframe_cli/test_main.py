@@ -23,6 +23,7 @@ assert "torch" not in sys.modules, "torch was imported"
         ["--help"],
         ["--version"],
         ["run", "--help"],
+        ["compare", "--help"],
         ["list-strategies"],
         ["list-strategies", "--json"],
         ["list-datasets"],

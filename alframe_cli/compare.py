@@ -1,0 +1,98 @@
+"""``compare DIR``: what finished runs show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alframe_cli.params import NameList
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--level",
+    type=click.Choice(["overall", "dataset", "setting"]),
+    help="What DIR is: all runs, those of a data set, or of a setting.  [default: found out]",
+)
+@click.option("--strategies", type=NameList(), help="Compare these alone.  [default: all]")
+@click.option(
+    "--reference", type=NameList(), help="Whom to hold the others against.  [default: random,margin]"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "latex", "markdown"]),
+    default="table",
+    show_default=True,
+    help="json has everything; csv the curves; latex and markdown accuracy and penalty matrix.",
+)
+@click.option(
+    "--ddof",
+    type=click.Choice(["0", "1"]),
+    default="1",
+    show_default=True,
+    help="Degrees of freedom that the matrix's deviation lacks; 0 as the ALFA-Mix authors' program.",
+)
+@click.option(
+    "--critical",
+    type=float,
+    metavar="X",
+    help="The |t| that counts in the matrix.  [default: Student's t at 5 %]",
+)
+@click.option("--holm", is_flag=True, help="Correct for many comparisons by Holm's procedure.")
+def compare(
+    folder: Path,
+    level: str | None,
+    strategies: list[str] | None,
+    reference: list[str] | None,
+    form: str,
+    ddof: str,
+    critical: float | None,
+    holm: bool,
+) -> None:
+    r"""Compare the strategies of finished or interrupted runs.
+
+    DIR is what `alframe run` wrote, or what the ALFA-Mix authors' program wrote. Prints accuracy by
+    labelled-set size, area under the budget curve, cost of a query, labels saved, pairwise penalty matrix,
+    a verdict in words, and over several settings mean ranks.
+
+    \b
+    alframe compare runs
+    alframe compare runs/digits --strategies alfamix,badge,random --reference random
+    alframe compare runs --ddof 0 --critical 2.776     # the published program's matrix
+    alframe compare runs --format csv > curves.csv
+    """
+    from alframe import comparison
+    from alframe.registry import installed
+    from alframe.results_tree import read_tree
+    from alframe.significance import Criterion
+    from alframe_cli import comparison_data, comparison_tables
+
+    criterion = Criterion(int(ddof), critical, holm)
+    aliases = {alias: plugin.name for plugin in installed().strategies for alias in plugin.info.aliases}
+    tree = read_tree(folder, level, aliases)
+    strategies = [aliases.get(name, name) for name in strategies or []]
+    reference = [aliases.get(name, name) for name in reference or []]
+    comparison.require_strategies(tree, reference)
+    settings = comparison.choose(tree, strategies) if strategies else tree.settings
+    found = comparison.compare(settings, reference or comparison.REFERENCES, criterion)
+    print_as: dict[str, Any] = {
+        "table": comparison_tables.print_comparison,
+        "markdown": comparison_tables.print_markdown,
+        "latex": comparison_tables.print_latex,
+        "csv": comparison_data.print_csv,
+        "json": lambda found: comparison_data.print_everything(found, tree, criterion),
+    }
+    print_as[form](found)
+    many = len(found.settings) > 1
+    for note in tree.notes:
+        click.echo(f"note: {note}", err=True)
+    for one in found.settings:
+        for note in one.notes:
+            where = f"{one.setting.dataset}/{one.setting.name}: " if many else ""
+            click.echo(f"note: {where}{note}", err=True)
+    for note in [*found.notes, *(found.ranks.notes if found.ranks else ())]:
+        click.echo(f"note: {note}", err=True)

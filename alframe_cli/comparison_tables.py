@@ -1,0 +1,231 @@
+"""A comparison for people: tables on a terminal, in Markdown, in LaTeX."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+import click
+
+from alframe.comparison import Comparison, CurvePoint, SettingComparison
+from alframe.ranks import Ranks
+from alframe.significance import PenaltyMatrix
+from alframe_cli.output import print_table, side_by_side
+
+MISSING = "-"
+LATEX = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet:
+    """A table of strings.
+
+    Attributes:
+        title: what it shows.
+        columns: the headings; the first column names the rows.
+        rows: the cells.
+        last_apart: whether the last row is a summary of those above.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    last_apart: bool = False
+
+
+def print_comparison(found: Comparison) -> None:
+    """Prints everything but the single trials."""
+    for one in found.settings:
+        _print(_accuracy(one))
+        _print(_summary(one))
+        _print(_matrix(one))
+        for verdict in one.verdicts:
+            click.echo(verdict.words)
+        click.echo()
+    if found.total:
+        _print(_penalties(found.total, f"Sum of the matrices of {_settings(found.total.settings)}"))
+    if found.ranks:
+        _print_ranks(found.ranks)
+    for (strategy, reference), counts in found.tally.items():
+        of = ", ".join(f"{outcome} in {count}" for outcome, count in counts.items())
+        click.echo(f"{strategy} against {reference}, of {_settings(sum(counts.values()))}: {of}")
+
+
+def print_markdown(found: Comparison) -> None:
+    """Prints the accuracies and the penalty matrices as Markdown."""
+    for sheet in _sheets(found):
+        click.echo(as_markdown(sheet))
+
+
+def print_latex(found: Comparison) -> None:
+    """Prints the accuracies and the penalty matrices as LaTeX tables."""
+    click.echo("% needs \\usepackage{booktabs}\n")
+    for sheet in _sheets(found):
+        click.echo(as_latex(sheet))
+
+
+def as_markdown(sheet: Sheet) -> str:
+    """A heading and a table of GitHub's Markdown."""
+    lines = [
+        sheet.columns,
+        ("---", *("---:" for _ in sheet.columns[1:])),
+        *sheet.rows,
+    ]
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+    return f"**{sheet.title}**\n\n{table}\n"
+
+
+def as_latex(sheet: Sheet) -> str:
+    """A ``table`` with booktabs' rules and every special character escaped."""
+    lines = [" & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in sheet.rows]
+    if sheet.last_apart:
+        lines.insert(-1, r"\midrule")
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{sheet.title.translate(LATEX)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
+            r"\toprule",
+            " & ".join(cell.translate(LATEX) for cell in sheet.columns) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _sheets(found: Comparison) -> Iterable[Sheet]:
+    for one in found.settings:
+        yield _accuracy(one)
+        yield _matrix(one)
+    if found.total:
+        yield _penalties(found.total, f"Sum of the matrices of {_settings(found.total.settings)}")
+
+
+def _where(one: SettingComparison) -> str:
+    return f"{one.setting.dataset}, {one.setting.name}"
+
+
+def _most_seeds(one: SettingComparison) -> int:
+    return max(point.seeds for curve in one.curves.values() for point in curve)
+
+
+def _cells(one: SettingComparison) -> dict[str, dict[int, str]]:
+    most = _most_seeds(one)
+    return {
+        name: {point.labelled: _cell(point, most) for point in curve} for name, curve in one.curves.items()
+    }
+
+
+def _cell(point: CurvePoint, most: int) -> str:
+    spread = "" if point.std is None else f" ± {point.std:.3f}"
+    return f"{point.mean:.3f}{spread}" + (f" ({point.seeds})" if point.seeds < most else "")
+
+
+def _accuracy_title(one: SettingComparison) -> str:
+    most = _most_seeds(one)
+    if most == 1:
+        return f"Accuracy on {_where(one)}, one seed"
+    fewer = any(point.seeds < most for curve in one.curves.values() for point in curve)
+    brackets = "; in brackets where fewer" if fewer else ""
+    return f"Accuracy on {_where(one)}, mean ± standard deviation over {most} seeds{brackets}"
+
+
+def _accuracy(one: SettingComparison) -> Sheet:
+    cells = _cells(one)
+    sizes = sorted({size for column in cells.values() for size in column})
+    rows = [(f"{size:,}", *(column.get(size, MISSING) for column in cells.values())) for size in sizes]
+    return Sheet(_accuracy_title(one), ("labels", *cells), rows)
+
+
+def _summary(one: SettingComparison) -> Sheet:
+    """Area, cost and labels saved, the best area first."""
+    references = list(dict.fromkeys(saving.reference for saving in one.savings))
+    saved = {
+        (saving.strategy, saving.reference): "not reached" if saving.saved is None else f"{saving.saved:,.0f}"
+        for saving in one.savings
+    }
+    names = sorted(one.curves, key=lambda name: -one.areas[name].mean if name in one.areas else math.inf)
+    rows = []
+    for name in names:
+        area, cost = one.areas.get(name), one.costs[name]
+        interval = f"{area.low:.4f} to {area.high:.4f}" if area and area.low is not None else MISSING
+        spread = f" ± {area.std:.4f}" if area and area.std is not None else ""
+        rows.append(
+            (
+                name,
+                f"{area.mean:.4f}{spread}" if area else MISSING,
+                interval,
+                MISSING if cost.seconds is None else _seconds(cost.seconds, cost.seconds_std),
+                f"{cost.peak_memory / 2**20:,.0f}" if cost.peak_memory is not None else MISSING,
+                *(saved.get((name, reference), MISSING) for reference in references),
+            )
+        )
+    columns = ("strategy", "area", "95 % interval", "query, s", "peak, MiB")
+    saving = tuple(f"labels saved v. {reference}" for reference in references)
+    title = "Area under the budget curve (a mean accuracy), cost of a query, labels saved at equal accuracy"
+    return Sheet(title, (*columns, *saving), rows)
+
+
+def _seconds(mean: float, std: float | None) -> str:
+    """Three digits of the mean, and as many decimals of the deviation."""
+    decimals = max(0, 2 - math.floor(math.log10(mean))) if mean > 0 else 0
+    return f"{mean:,.{decimals}f}" + ("" if std is None else f" ± {std:,.{decimals}f}")
+
+
+def _matrix(one: SettingComparison) -> Sheet:
+    return _penalties(one.penalties, f"Penalty matrix of {_where(one)}")
+
+
+def _penalties(matrix: PenaltyMatrix, title: str) -> Sheet:
+    rows = [
+        (name, *(_share(value) for value in row))
+        for name, row in zip(matrix.strategies, matrix.wins.tolist(), strict=True)
+    ]
+    rows.append(("penalty", *(_share(value) for value in matrix.penalties.tolist())))
+    meaning = "share of rounds in which the row beats the column; penalty: the column's mean, lower is better"
+    return Sheet(f"{title}: {meaning}", ("", *matrix.strategies), rows, last_apart=True)
+
+
+def _settings(count: int) -> str:
+    return f"{count} setting" + ("s" if count != 1 else "")
+
+
+def _share(value: float) -> str:
+    return MISSING if math.isnan(value) else f"{value:.2f}"
+
+
+def _print_ranks(ranks: Ranks) -> None:
+    friedman = "" if ranks.friedman_p is None else f"; Friedman's test: p = {ranks.friedman_p:.3g}"
+    title = f"Mean ranks by area over {ranks.settings} settings{friedman}"
+    rows = [(name, f"{mean:.2f}") for name, mean in zip(ranks.strategies, ranks.mean_ranks, strict=True)]
+    _print(Sheet(title, ("strategy", "mean rank"), rows))
+    click.echo(f"critical difference of mean ranks (Nemenyi, 5 %): {ranks.critical_difference:.2f}")
+    for pair in ranks.pairs:
+        click.echo(f"{pair.first} and {pair.second}: p = {pair.p:.3g} (Wilcoxon, Holm)")
+    click.echo()
+
+
+def _print(sheet: Sheet) -> None:
+    head, *names = sheet.columns
+    cells = {name: {n: row[k] for n, row in enumerate(sheet.rows)} for k, name in enumerate(names, start=1)}
+    title = sheet.title
+    for group in side_by_side(cells, max(len(row[0]) for row in sheet.rows)):
+        rows = [(row[0], *(cells[name][n] for name in group)) for n, row in enumerate(sheet.rows)]
+        right = (head, *group) if head == "labels" else group
+        print_table((head, *group), rows, title=title, right=right)
+        title = ""

@@ -1,0 +1,52 @@
+"""Settings with known numbers for the tests of comparisons."""
+
+import numpy as np
+import pytest
+
+from alframe.results_tree import Setting
+from alframe.trial_files import Trial
+
+
+def make_trial(accuracy, sizes=None):
+    sizes = [100 * (k + 1) for k in range(len(accuracy))] if sizes is None else sizes
+    seconds = np.array([np.nan, *[1.0] * (len(accuracy) - 1)])
+    return Trial(
+        np.array(sizes), np.array(accuracy, dtype=float), seconds, 1000 * seconds, np.ones(len(sizes))
+    )
+
+
+@pytest.fixture
+def make_setting():
+    """Makes a setting of ``name={seed: accuracies}``; trials that are made already are taken as they are."""
+
+    def make(dataset="data", name="setting", /, **strategies):
+        trials = {
+            strategy.replace("_", "-"): {
+                seed: a if isinstance(a, Trial) else make_trial(a) for seed, a in by_seed.items()
+            }
+            for strategy, by_seed in strategies.items()
+        }
+        return Setting(dataset, name, trials)
+
+    return make
+
+
+@pytest.fixture
+def random_setting(make_setting):
+    """Makes a setting with random accuracies of three decimals."""
+
+    def make(seed, strategies="abc", seeds=5, rounds=6, **names):
+        draw = np.random.default_rng(seed)
+        table = {
+            s: {k: draw.normal(0.8 + 0.02 * i, 0.02, rounds).round(3) for k in range(seeds)}
+            for i, s in enumerate(strategies)
+        }
+        return make_setting(*names.values(), **table)
+
+    return make
+
+
+@pytest.fixture
+def trial():
+    """Makes a trial of accuracies, at 100, 200, ... labels by default."""
+    return make_trial

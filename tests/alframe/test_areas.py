@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from alframe.areas import area_under_curve, areas, bootstrap_interval, common_grid, labels_saved
+
+
+def test_area_by_hand():
+    assert area_under_curve([10, 20, 40], [0.5, 0.7, 0.9]) == pytest.approx((6 + 16) / 30)
+    assert area_under_curve([10], [0.4]) == 0.4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_area_agrees_with_a_plain_transcription(seed):
+    draw = np.random.default_rng(seed)
+    n, a = np.cumsum(draw.integers(1, 50, 8)), draw.random(8)
+    plain = sum((n[k + 1] - n[k]) * (a[k] + a[k + 1]) / 2 for k in range(7)) / (n[-1] - n[0])
+    assert area_under_curve(n, a) == pytest.approx(plain)
+
+
+def test_the_interval_agrees_with_scipys():
+    values = np.random.default_rng(3).normal(0.9, 0.02, 8)
+    low, high = bootstrap_interval(values, np.random.default_rng(0))
+    other = stats.bootstrap((values,), np.mean, n_resamples=50_000, method="percentile", batch=1000)
+    assert (low, high) == pytest.approx(tuple(other.confidence_interval), abs=5e-4)
+    assert bootstrap_interval(values, np.random.default_rng(0)) == (low, high)
+
+
+def test_areas_over_seeds(make_setting):
+    setting = make_setting(a={1: [0.5, 0.7], 2: [0.6, 0.9]}, b={1: [0.5, 0.5]})
+    found = areas(common_grid(setting))
+    assert found["a"].by_seed == {1: pytest.approx(0.6), 2: pytest.approx(0.75)}
+    assert found["a"].mean == pytest.approx(0.675)
+    assert found["a"].std == pytest.approx(np.std([0.6, 0.75], ddof=1))
+    assert (found["a"].low, found["a"].high) == pytest.approx((0.6, 0.75))
+    assert (found["b"].mean, found["b"].std, found["b"].low, found["b"].high) == (0.5, None, None, None)
+
+
+def test_unequal_rounds_leave_the_sizes_in_common(make_setting):
+    grid = common_grid(make_setting(a={1: [0.1, 0.2, 0.3]}, b={1: [0.5, 0.6]}))
+    assert grid.sizes.tolist() == [100, 200]
+    assert grid.accuracies["a"][1].tolist() == [0.1, 0.2]
+    assert grid.notes == ["areas are over the 2 sizes that all strategies have, up to 200 labels"]
+
+
+def test_an_unfinished_trial_is_left_out_and_named(make_setting):
+    grid = common_grid(make_setting(a={1: [0.1, 0.2], 2: [0.3]}, b={1: [0.5, 0.6]}))
+    assert {name: list(trials) for name, trials in grid.accuracies.items()} == {"a": [1], "b": [1]}
+    [note] = grid.notes
+    assert note.startswith("a, seed 2, lacks sizes that others have (it ends at 100): left out of areas")
+
+
+def test_no_size_in_common(make_setting, trial):
+    grid = common_grid(make_setting(a={1: trial([0.1], [5])}, b={1: trial([0.2], [6])}))
+    assert grid.notes == ["the strategies have no labelled-set size in common: no areas"]
+    assert areas(grid) == {}
+
+
+@pytest.mark.parametrize(
+    ("curve", "labels"),
+    [
+        ([0.5, 0.6, 0.8, 0.9], 250),  # halfway from 0.6 to 0.8
+        ([0.5, 0.7, 0.6, 0.9], 200),  # the first time, though it falls again
+        ([0.8, 0.6, 0.6, 0.6], 100),  # from the start
+        ([0.5, 0.6, 0.6, 0.7], 400),
+        ([0.5, 0.6, 0.6, 0.69], None),
+    ],
+)
+def test_labels_saved(make_setting, curve, labels):
+    reference = {1: [0.5, 0.5, 0.6, 0.6], 2: [0.5, 0.5, 0.6, 0.8], 3: [0.5, 0.5, 0.5, 0.1]}
+    setting = make_setting(a={1: curve, 2: curve}, random=reference)
+    saving = labels_saved(common_grid(setting), "a", "random")
+    assert saving.accuracy == pytest.approx(0.7)  # over the two seeds in common
+    assert saving.seeds == 2
+    assert saving.labels == (labels and pytest.approx(labels))
+    assert saving.saved == (labels and pytest.approx(400 - labels))
+
+
+def test_no_seed_in_common_saves_nothing_that_is_known(make_setting):
+    grid = common_grid(make_setting(a={1: [0.5, 0.6]}, random={2: [0.5, 0.6]}))
+    assert labels_saved(grid, "a", "random") is None

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from alframe.ranks import rank, smallest_p
+from alframe.significance import holm
+
+
+def test_agrees_with_scipy_on_a_random_table():
+    values = np.random.default_rng(0).normal([0.8, 0.81, 0.83, 0.85], 0.02, (8, 4))
+    found = rank(list("abcd"), values)
+    ranks = dict(zip("abcd", stats.rankdata(-values, axis=1).mean(axis=0), strict=True))
+    assert dict(zip(found.strategies, found.mean_ranks, strict=True)) == ranks
+    assert list(found.mean_ranks) == sorted(found.mean_ranks)
+    assert found.friedman_p == pytest.approx(stats.friedmanchisquare(*values.T).pvalue)
+    p = [stats.wilcoxon(values[:, i], values[:, j]).pvalue for i in range(4) for j in range(i + 1, 4)]
+    assert [pair.p for pair in found.pairs] == pytest.approx(holm(p).tolist())
+    assert [(pair.first + pair.second) for pair in found.pairs] == ["ab", "ac", "ad", "bc", "bd", "cd"]
+    assert found.notes == ()
+
+
+def test_the_critical_difference_of_demsars_table():
+    # Table 5 of Demsar (2006): q is 2.569 for four classifiers; CD = q sqrt(4 x 5 / (6 x 14)) = 1.25
+    found = rank(list("abcd"), np.random.default_rng(0).random((14, 4)))
+    assert found.critical_difference == pytest.approx(1.25, abs=0.005)
+
+
+def test_ties_share_their_ranks():
+    found = rank(list("abc"), np.array([[0.9, 0.9, 0.1], [0.8, 0.8, 0.2]]))
+    assert found.mean_ranks == (1.5, 1.5, 3)
+
+
+def test_all_equal():
+    found = rank(list("abc"), np.full((6, 3), 0.5))
+    assert found.mean_ranks == (2, 2, 2)
+    assert found.friedman_p == 1
+    assert [pair.p for pair in found.pairs] == [1, 1, 1]
+
+
+def test_two_strategies_have_no_friedman_test():
+    found = rank(["a", "b"], np.array([[0.9, 0.8], [0.7, 0.6]]))
+    assert found.friedman_p is None
+    assert "Friedman's test needs three strategies" in found.notes
+
+
+def test_too_few_settings_for_wilcoxon():
+    found = rank(list("abc"), np.random.default_rng(0).random((5, 3)))
+    assert found.pairs == ()
+    assert found.notes == ("too few settings for Wilcoxon's test: with 5 its p can't be below 0.0625",)
+    assert len(rank(list("abc"), np.random.default_rng(0).random((6, 3))).pairs) == 3
+
+
+@pytest.mark.parametrize("n", [2, 5, 6, 9])
+def test_the_smallest_p_is_scipys_for_differences_of_one_sign(n):
+    assert smallest_p(n) == pytest.approx(stats.wilcoxon(np.arange(1, n + 1)).pvalue)
+
+
+def test_wilcoxon_with_ties_and_a_zero_does_not_warn():
+    values = np.array([[0.5, 0.4]] * 6 + [[0.5, 0.5]])
+    assert rank(["a", "b"], values).pairs[0].p < 0.05
