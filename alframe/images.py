@@ -45,10 +45,11 @@ def decode_images(
         ``m x 3 x height x width`` bytes and ``m`` labels, of those that could be decoded.
 
     Raises:
-        UsageError: there are none, some can't be decoded and that is an error, or their sizes differ.
+        UsageError: there are none, some can't be decoded and that is an error, their sizes differ, or they
+            don't fit into memory.
     """
     shape = (size, size) if size is not None else _first_size(sources)
-    images = torch.empty(len(sources), 3, *shape, dtype=torch.uint8)
+    images = _room(what, len(sources), *shape)
 
     def decode(row: int) -> tuple[int, int] | None:
         pixels = _decoded(sources[row], size)
@@ -75,10 +76,24 @@ def decode_images(
         if bad_images == "error":
             raise UsageError(f"{found}. Remove them, or leave them out by -o data.bad_images=skip")
         warnings.warn(f"{found}; they are left out", stacklevel=2)
-        images, targets = images[good], targets[good]
+        kept = good.nonzero()[:, 0].tolist()
+        for row, image in enumerate(kept):  # in place: a copy of photographs may not fit into memory
+            images[row] = images[image]
+        images, targets = images[: len(kept)], targets[good]
     if not len(images):
         raise UsageError(f"{what}: there are no images")
     return images, targets
+
+
+def _room(what: str, n: int, height: int, width: int) -> Tensor:
+    try:
+        return torch.empty(n, 3, height, width, dtype=torch.uint8)
+    except RuntimeError as error:  # what torch raises when the system has no such memory
+        needed = n * 3 * height * width / 1e9
+        raise UsageError(
+            f"{what}: {n} images of {height} x {width} need {needed:,.0f} GB of memory, which there is not; "
+            "a smaller -o data.size= needs less"
+        ) from error
 
 
 def _first_size(sources: Sequence[Path | bytes]) -> tuple[int, int]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from alframe import Dataset, Normalize, UsageError, dataset_from_frame, decode_images
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from alframe_huggingface import Options
 
 SAVED = ("dataset_dict.json", "state.json")  # files that save_to_disk leaves
@@ -26,9 +26,11 @@ def load(location: str, download: bool, options: Options) -> Dataset:
         download: whether the hub may be asked.
         options: splits, columns, size of the images.
 
+    A label that the hub leaves out, as None or -1, is unknown.
+
     Raises:
-        UsageError: the package is not installed; the data set, a split or a column is not there; or images
-            can't be decoded.
+        UsageError: the package is not installed; the data set, a split or a column is not there or holds
+            something else; the test part lacks labels; or images can't be decoded.
     """
     try:
         import datasets
@@ -42,17 +44,25 @@ def load(location: str, download: bool, options: Options) -> Dataset:
     test = None
     if options.test_split is not None or "test" in splits:
         test = _split(location, splits, options.test_split or "test")
-    image = options.image or _only_column(train, datasets.Image)
+    images = _columns(train, datasets.Image)
+    if options.image is None and len(images) > 1:
+        raise UsageError(_which(location, "image", "has several columns of images", train))
+    image = options.image or (images[0] if images else None)
     target = options.target or _only_column(train, datasets.ClassLabel)
     for option, column in (("image", image), ("target", target)):
-        if column is not None and column not in train.column_names:
-            raise UsageError(_which(location, option, f"has no column {column!r}", train))
+        for part in (train, test):
+            if column is not None and part is not None and column not in part.column_names:
+                raise UsageError(_which(location, option, f"has no column {column!r}", part))
     if target is None:
         raise UsageError(_which(location, "target", "has no single column of classes", train))
-    name = Path(location).name
+    if test is not None and _labels(location, test, target).isna().any():
+        raise UsageError(
+            f"huggingface: the test part of {location!r} has samples without a label; -o data.test_split= "
+            f"names one of {', '.join(splits)}"
+        )
     if image is None:
-        return _table(name, train, test, target)
-    return _images(name, location, train, test, image, target, options)
+        return _table(location, train, test, target)
+    return _images(location, train, test, image, target, options)
 
 
 def _read(datasets: Any, location: str, download: bool, config: str | None) -> Any:
@@ -66,7 +76,7 @@ def _read(datasets: Any, location: str, download: bool, config: str | None) -> A
                 found = datasets.load_dataset(location, config)
     except Exception as error:  # the package raises its own errors, the transport's and the parsers'
         reason = " ".join(str(error).split()) or type(error).__name__
-        hint = "" if download or path.exists() else "; --download may fetch it"
+        hint = "" if download or path.exists() or path.is_absolute() else "; --download may fetch it"
         raise UsageError(f"huggingface: data set {location!r} can't be had: {reason}{hint}") from error
     return found if isinstance(found, dict) else {"train": found}
 
@@ -90,12 +100,16 @@ def _connection(*, allowed: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet(datasets: Any) -> Iterator[None]:
-    """Without the package's own progress bars."""
-    shown = datasets.is_progress_bar_enabled()
+    """Without progress bars of the package, and without the hub's word on each of its attempts."""
+    from huggingface_hub import logging
+
+    shown, level = datasets.is_progress_bar_enabled(), logging.get_verbosity()
     datasets.disable_progress_bars()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             datasets.enable_progress_bars()
 
@@ -109,8 +123,12 @@ def _split(location: str, splits: Any, name: str) -> Any:
     return splits[name]
 
 
+def _columns(split: Any, kind: type | tuple[type, ...]) -> list[str]:
+    return [name for name, feature in split.features.items() if isinstance(feature, kind)]
+
+
 def _only_column(split: Any, kind: type) -> str | None:
-    columns = [name for name, feature in split.features.items() if isinstance(feature, kind)]
+    columns = _columns(split, kind)
     return columns[0] if len(columns) == 1 else None
 
 
@@ -119,14 +137,29 @@ def _which(location: str, option: str, problem: str, split: Any) -> str:
     return f"huggingface: data set {location!r} {problem}; -o data.{option}= names one of {columns}"
 
 
-def _table(name: str, train: Any, test: Any, target: str) -> Dataset:
+def _labels(location: str, split: Any, target: str) -> pd.Series:
+    """The column of classes, with gaps where labels are unknown."""
+    import datasets
+
+    column = split.select_columns([target]).to_pandas()[target]
+    feature = split.features[target]
+    if isinstance(feature, datasets.ClassLabel):
+        return column.mask(column < 0)
+    if not isinstance(feature, datasets.Value) or (
+        column.dtype.kind == "f" and (column.dropna() % 1 != 0).any()
+    ):
+        raise UsageError(_which(location, "target", f"has no classes in column {target!r}", split))
+    return column
+
+
+def _table(location: str, train: Any, test: Any, target: str) -> Dataset:
     import pandas as pd
 
+    name = Path(location).name
+    parts = [_frame(location, part, target) for part in (train, test) if part is not None]
+    whole = dataset_from_frame(name, pd.concat(parts, ignore_index=True), target)
     if test is None:
-        return dataset_from_frame(name, train.to_pandas(), target)
-    whole = dataset_from_frame(
-        name, pd.concat([train.to_pandas(), test.to_pandas()], ignore_index=True), target
-    )
+        return whole
     return dataclasses.replace(
         whole,
         inputs=whole.inputs[: len(train)],
@@ -136,34 +169,55 @@ def _table(name: str, train: Any, test: Any, target: str) -> Dataset:
     ).prepared()
 
 
-def _images(
-    name: str, location: str, train: Any, test: Any, image: str, target: str, options: Options
-) -> Dataset:
+def _frame(location: str, split: Any, target: str) -> pd.DataFrame:
     import datasets
 
-    classes = np.unique(np.asarray(train[target]))
+    labels = _labels(location, split, target)
+    flat = _columns(split, (datasets.Value, datasets.ClassLabel))
+    if nested := [column for column in split.column_names if column not in flat]:
+        raise UsageError(
+            f"huggingface: data set {location!r}: {', '.join(nested[:5])} hold neither numbers nor texts; "
+            "save a copy without them by datasets' remove_columns and save_to_disk"
+        )
+    return split.to_pandas().assign(**{target: labels})
+
+
+def _images(location: str, train: Any, test: Any, image: str, target: str, options: Options) -> Dataset:
+    import pandas as pd
+
+    classes = sorted(_labels(location, train, target).dropna().unique())
     parts: list[Any] = []
-    size = options.size
     for part in (train, test):
         if part is None:
             parts += [None, None]
             continue
-        labels = np.asarray(part[target])
-        unknown = np.setdiff1d(labels, classes)
-        if len(unknown):
+        labels = _labels(location, part, target)
+        unknown = sorted(set(labels.dropna()) - set(classes))
+        if unknown:
             raise UsageError(
                 f"huggingface: the test part of {location!r} has classes that the training part lacks: "
                 f"{', '.join(map(str, unknown[:5]))}"
             )
-        files = part.cast_column(image, datasets.Image(decode=False))[image]
+        files = _files(location, part, image)
         parts += decode_images(
             f"huggingface: {location}",
             [file["bytes"] or Path(file["path"] or "") for file in files],
             [file["path"] or f"row {row}" for row, file in enumerate(files)],
-            np.searchsorted(classes, labels).tolist(),
-            size=size,
+            pd.Categorical(labels, categories=classes).codes.tolist(),
+            size=options.size,
             bad_images=options.bad_images,
         )
     x, y, test_x, test_y = parts
-    dataset = Dataset(name, x, y, len(classes), test_x, test_y, fit=Normalize.of)
+    dataset = Dataset(Path(location).name, x, y, len(classes), test_x, test_y, fit=Normalize.of)
     return dataset if test is None else dataset.prepared()
+
+
+def _files(location: str, split: Any, image: str) -> list[dict[str, Any]]:
+    """Content or path of each image; neither where there is none."""
+    import datasets
+
+    try:
+        column = split.cast_column(image, datasets.Image(decode=False))[image]
+    except (TypeError, ValueError, NotImplementedError) as error:  # what Arrow's casts raise
+        raise UsageError(_which(location, "image", f"has no images in column {image!r}", split)) from error
+    return [file or {"bytes": None, "path": None} for file in column]

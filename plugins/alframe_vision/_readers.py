@@ -21,6 +21,7 @@ from torch import Tensor
 from alframe_vision._pickles import load_pickle
 
 Parts = tuple[Tensor, Tensor, Tensor, Tensor]
+Piece = tuple[Tensor, Tensor, int]  # images, the rows of a class, its number
 TESTED = 0.2  # share of each class of miniimagenet that is the test part
 
 
@@ -95,17 +96,27 @@ def miniimagenet(paths: Sequence[Path]) -> Parts:
     names = sorted(name for cache in caches for name in cache["class_dict"])
     if len(set(names)) < len(names):
         raise ValueError("two files have the same class")
-    parts: tuple[list[Tensor], ...] = ([], [], [], [])
+    kept: list[Piece] = []
+    tested: list[Piece] = []
     for cache in caches:
-        images = torch.from_numpy(np.asarray(cache["image_data"], np.uint8)).permute(0, 3, 1, 2)
+        images = torch.from_numpy(np.asarray(cache["image_data"], np.uint8))
         for name, positions in cache["class_dict"].items():
             rows = torch.as_tensor(positions, dtype=torch.int64)
-            tested = round(len(rows) * TESTED)
-            for part, kept in ((0, rows[tested:]), (2, rows[:tested])):
-                parts[part].append(images[kept])
-                parts[part + 1].append(torch.full((len(kept),), names.index(name)))
-    x, y, test_x, test_y = (torch.cat(part) for part in parts)
-    return x.contiguous(), y, test_x.contiguous(), test_y
+            first = round(len(rows) * TESTED)
+            kept.append((images, rows[first:], names.index(name)))
+            tested.append((images, rows[:first], names.index(name)))
+    return (*_gathered(kept), *_gathered(tested))
+
+
+def _gathered(pieces: list[Piece]) -> tuple[Tensor, Tensor]:
+    """Copies the rows into one tensor at once: the pieces are more than a gigabyte."""
+    labels = torch.cat([torch.full((len(rows),), label) for _, rows, label in pieces])
+    gathered = torch.empty(len(labels), 3, 84, 84, dtype=torch.uint8)
+    start = 0
+    for images, rows, _ in pieces:
+        gathered[start : start + len(rows)] = images[rows].permute(0, 3, 1, 2)
+        start += len(rows)
+    return gathered, labels
 
 
 READERS: dict[str, Callable[[Sequence[Path]], Parts]] = {

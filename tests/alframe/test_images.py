@@ -72,8 +72,13 @@ def test_different_sizes_need_a_size():
     assert images.shape == (2, 3, 4, 4)
 
 
+def test_what_does_not_fit_into_memory_is_one_line():
+    with pytest.raises(UsageError, match="toy: 3 images of 10000000 x 10000000 need 900,000 GB of memory"):
+        decode([b""] * 3, size=10_000_000)
+
+
 class TestBad:
-    SOURCES = (b"no image", png(noise()), png(noise())[:60], png(noise()))
+    SOURCES = (b"no image", png(noise(seed=1)), png(noise())[:60], png(noise(seed=2)))
 
     def test_is_an_error_that_names_and_counts(self):
         with pytest.raises(
@@ -85,7 +90,7 @@ class TestBad:
         with pytest.warns(UserWarning, match="2 of 4 images .*; they are left out"):
             images, labels = decode(self.SOURCES, bad_images="skip")
         assert labels.tolist() == [1, 3]
-        np.testing.assert_array_equal(images[1].permute(1, 2, 0), noise())
+        np.testing.assert_array_equal(images.permute(0, 2, 3, 1), [noise(seed=1), noise(seed=2)])
 
     def test_a_missing_file_is_one(self, tmp_path):
         with pytest.raises(UsageError, match="1 of 1 images can't be decoded: image 0"):

@@ -98,6 +98,49 @@ class TestImages:
         with pytest.raises(UsageError, match="classes that the training part lacks: 2"):
             alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
 
+    def test_an_image_that_is_none_is_a_bad_one(self, tmp_path):
+        rows = pictures(6).cast_column("picture", datasets.Image(decode=False)).to_list()
+        rows[2]["picture"] = None
+        datasets.Dataset.from_list(rows, features=pictures(1).features).save_to_disk(tmp_path / "none")
+        with pytest.raises(UsageError, match="1 of 6 images can't be decoded: row 2. "):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'none'}")
+
+    def test_two_columns_of_images_need_a_name(self, tmp_path):
+        other = pictures(6).rename_column("picture", "other").select_columns("other")
+        both = datasets.concatenate_datasets([pictures(6), other], axis=1)
+        both.save_to_disk(tmp_path / "two")
+        with pytest.raises(UsageError, match="several columns of images; -o data.image= names one of pict"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'two'}")
+        assert alframe.load_dataset(f"huggingface:{tmp_path / 'two'}", image="other").inputs.ndim == 4
+
+    @pytest.mark.parametrize(("option", "column"), [("image", "kind"), ("target", "picture")])
+    def test_a_column_of_something_else(self, saved, option, column):
+        with pytest.raises(UsageError, match=f"in column '{column}'; -o data.{option}= names one of picture"):
+            alframe.load_dataset(f"huggingface:{saved}", **{option: column})
+
+    def test_numbers_with_fractions_are_no_classes(self, tmp_path):
+        table = pictures(6).add_column("height", [0.5 * row for row in range(6)])
+        table.save_to_disk(tmp_path / "fractions")
+        with pytest.raises(UsageError, match="no classes in column 'height'"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'fractions'}", target="height")
+
+    def test_classes_may_be_texts(self, tmp_path):
+        texts = pictures(6).add_column("colour", ["red", "blue", None] * 2)
+        datasets.DatasetDict({"train": texts, "test": texts.select([0, 1])}).save_to_disk(tmp_path / "texts")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'texts'}", target="colour")
+        assert data.targets.tolist() == [1, 0, -1] * 2
+        assert data.test_targets.tolist() == [1, 0]
+
+    @pytest.mark.parametrize("option", ["image", "target"])
+    def test_a_column_that_the_test_part_lacks(self, tmp_path, option):
+        column = {"image": "picture", "target": "kind"}[option]
+        for part, split in (("train", pictures(6)), ("test", pictures(3).remove_columns(column))):
+            (tmp_path / "d" / part).mkdir(parents=True)
+            split.save_to_disk(tmp_path / "d" / part)
+        (tmp_path / "d" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+        with pytest.raises(UsageError, match=f"no column '{column}'; -o data.{option}="):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+
     @pytest.mark.parametrize("option", ["image", "target"])
     def test_a_column_that_is_not_there(self, saved, option):
         with pytest.raises(UsageError, match=f"no column 'x'; -o data.{option}= names one of picture, kind"):
@@ -129,11 +172,52 @@ class TestTables:
         assert data.inputs[:, 0].std(correction=0) == pytest.approx(1, abs=1e-4)
         assert data.test_inputs[:, 0].mean().abs() > 1e-3
 
+    @pytest.mark.parametrize("value", [[1.0, 2.0], {"a": 1.0}])
+    def test_of_nested_columns_are_refused(self, tmp_path, value):
+        rows = {"height": [1.0] * 6, "more": [value] * 6, "kind": ["a", "b"] * 3}
+        datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "nested")
+        with pytest.raises(UsageError, match="more hold neither numbers nor texts; .*remove_columns"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'nested'}", target="kind")
+
     def test_need_a_target(self, table):
         with pytest.raises(
             UsageError, match="no single column of classes; -o data.target= names one of height,"
         ):
             alframe.load_dataset(f"huggingface:{table}")
+
+
+class TestUnknownLabels:
+    """The hub's data sets leave labels out as -1 or None."""
+
+    @pytest.fixture(params=["images", "table"])
+    def make(self, request):
+        def make(labels):
+            split = pictures(len(labels)).remove_columns("kind")
+            if request.param == "table":
+                heights = [float(row) for row in range(len(labels))]
+                split = split.add_column("height", heights).remove_columns("picture")
+            return split.add_column("kind", labels, feature=datasets.ClassLabel(names=NAMES))
+
+        return make
+
+    @pytest.mark.parametrize("gap", [-1, None])
+    def test_are_no_class(self, make, tmp_path, gap):
+        splits = {"train": make([2, gap, 0, 1, 0, gap]), "test": make([0, 1, 2, 0, 1, 2])}
+        datasets.DatasetDict(splits).save_to_disk(tmp_path / "d")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+        assert data.num_classes == 3
+        assert data.targets.tolist() == [2, -1, 0, 1, 0, -1]
+        assert data.test_targets.tolist() == [0, 1, 2, 0, 1, 2]
+
+    @pytest.mark.parametrize("gap", [-1, None])
+    def test_of_the_test_part_are_an_error_that_names_the_splits(self, make, tmp_path, gap):
+        known = make([2, 1, 0, 1, 0, 2])
+        splits = {"train": known, "test": make([gap] * 6), "valid": known}
+        datasets.DatasetDict(splits).save_to_disk(tmp_path / "d")
+        with pytest.raises(UsageError, match="without a label; -o data.test_split= names one of train, test"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", test_split="valid")
+        assert data.test_targets.tolist() == [2, 1, 0, 1, 0, 2]
 
 
 class TestHub:
@@ -144,6 +228,41 @@ class TestHub:
         ) as caught:
             alframe.load_dataset(f"huggingface:{name}")
         assert "\n" not in str(caught.value)
+
+    def test_what_was_downloaded_is_read_from_the_cache_without_a_connection(self, tmp_path):
+        """The package keeps a download of nobody/something as it keeps a folder, under another name."""
+        (tmp_path / "files").mkdir()
+        pictures(9).to_parquet(tmp_path / "files" / "train.parquet")
+        datasets.load_dataset(str(tmp_path / "files"))
+        kept = next((tmp_path / "cache").rglob("dataset_info.json")).parent
+        cached = tmp_path / "cache" / "nobody___something" / "default" / "0.0.0" / kept.name
+        cached.mkdir(parents=True)
+        for path in kept.iterdir():
+            (cached / path.name.replace("parquet-", "something-")).write_bytes(path.read_bytes())
+        data = alframe.load_dataset("huggingface:nobody/something")
+        assert data.name == "something"
+        assert sorted([*data.targets.tolist(), *data.test_targets.tolist()]) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+    def test_a_path_is_not_sought_on_the_hub(self, tmp_path):
+        with pytest.raises(UsageError, match="can't be had") as caught:
+            alframe.load_dataset(f"huggingface:{tmp_path / 'nothing'}")
+        assert "--download" not in str(caught.value)
+
+    def test_the_hubs_attempts_are_not_logged(self, monkeypatch):
+        from huggingface_hub import logging
+
+        seen = []
+
+        def fail(*args, **kwargs):
+            seen.append(logging.get_verbosity())
+            raise ConnectionError("no route")
+
+        monkeypatch.setattr("datasets.load_dataset", fail)
+        before = logging.get_verbosity()
+        with pytest.raises(UsageError, match="no route"):
+            alframe.load_dataset("huggingface:nobody/nothing", download=True)
+        assert seen == [logging.ERROR]
+        assert logging.get_verbosity() == before != logging.ERROR
 
     def test_a_failing_download_is_one_line(self, monkeypatch):
         def fail(*args, **kwargs):
