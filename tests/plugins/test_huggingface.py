@@ -229,20 +229,6 @@ class TestHub:
             alframe.load_dataset(f"huggingface:{name}")
         assert "\n" not in str(caught.value)
 
-    def test_what_was_downloaded_is_read_from_the_cache_without_a_connection(self, tmp_path):
-        """The package keeps a download of nobody/something as it keeps a folder, under another name."""
-        (tmp_path / "files").mkdir()
-        pictures(9).to_parquet(tmp_path / "files" / "train.parquet")
-        datasets.load_dataset(str(tmp_path / "files"))
-        kept = next((tmp_path / "cache").rglob("dataset_info.json")).parent
-        cached = tmp_path / "cache" / "nobody___something" / "default" / "0.0.0" / kept.name
-        cached.mkdir(parents=True)
-        for path in kept.iterdir():
-            (cached / path.name.replace("parquet-", "something-")).write_bytes(path.read_bytes())
-        data = alframe.load_dataset("huggingface:nobody/something")
-        assert data.name == "something"
-        assert sorted([*data.targets.tolist(), *data.test_targets.tolist()]) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-
     def test_a_path_is_not_sought_on_the_hub(self, tmp_path):
         with pytest.raises(UsageError, match="can't be had") as caught:
             alframe.load_dataset(f"huggingface:{tmp_path / 'nothing'}")
