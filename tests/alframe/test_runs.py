@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -50,18 +51,37 @@ def test_rounds_are_brought_up_to_date_from_the_checkpoint(folder):
     assert (folder.path / "rounds.jsonl").read_text() == new
 
 
-def test_a_crash_while_writing_leaves_the_old_file(folder, monkeypatch):
+@pytest.mark.parametrize("step", range(1, 9))
+def test_power_lost_at_each_step_of_writing_leaves_the_old_state_or_the_new(folder, monkeypatch, step):
+    """What save does to the disk: a move, then two files of an opening, a flush and a move each."""
     folder.save(RECORDS[:1], LEARNER, "", finished=False)
+    steps = 0
 
-    def crash(state, file):
-        file.write(b"half")
-        raise KeyboardInterrupt
+    def lost(do):
+        def maybe(*arguments, **options):
+            nonlocal steps
+            steps += 1
+            if steps == step:
+                raise SystemExit
+            return do(*arguments, **options)
 
-    monkeypatch.setattr(torch, "save", crash)
-    with pytest.raises(KeyboardInterrupt):
-        folder.save(RECORDS, LEARNER, "", finished=False)
-    monkeypatch.undo()
-    assert folder.load()["records"] == RECORDS[:1]
+        return maybe
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lost(Path.replace))
+        patch.setattr(Path, "open", lost(Path.open))
+        patch.setattr(os, "fsync", lost(os.fsync))
+        if step < 8:
+            with pytest.raises(SystemExit):
+                folder.save(RECORDS, LEARNER, "", finished=True)
+        else:
+            folder.save(RECORDS, LEARNER, "", finished=True)
+            assert steps == 7  # there is no other step
+    state = TrialFolder(folder.path).load()
+    assert state["records"] == (RECORDS[:1] if step <= 4 else RECORDS)
+    assert state["finished"] == (step > 4)
+    lines = (folder.path / "rounds.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == state["records"]
 
 
 DAMAGE = {
