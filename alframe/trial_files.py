@@ -48,7 +48,8 @@ def read_trial(path: Path) -> Trial:
     try:
         records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except OSError as error:
-        raise Unusable(str(error.strerror)) from error
+        missing = isinstance(error, FileNotFoundError)
+        raise Unusable("no round is finished yet" if missing else str(error.strerror)) from error
     except ValueError as error:
         raise Unusable("damaged or cut off, not a JSON document a line") from error
     if not all(isinstance(record, dict) for record in records):

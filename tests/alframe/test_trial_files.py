@@ -83,7 +83,7 @@ def test_no_text_and_no_file(tmp_path):
     (tmp_path / "rounds.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Unusable, match="damaged"):
         read_trial(tmp_path / "rounds.jsonl")
-    with pytest.raises(Unusable, match="No such file"):
+    with pytest.raises(Unusable, match="no round is finished yet"):
         read_trial(tmp_path / "none.jsonl")
 
 
