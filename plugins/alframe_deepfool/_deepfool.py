@@ -77,19 +77,20 @@ def deepfool(
     with torch.no_grad():
         ranked = model(x).argsort(dim=1, descending=True, stable=True)[:, : classes + 1]
     for step in range(steps + 1):
-        point = (x[active] + (1 + overshoot) * total[active]).requires_grad_()
-        logits = model(point)
+        point = x[active] + (1 + overshoot) * total[active]
+        if step:
+            with torch.no_grad():
+                changed = model(point).argmax(dim=1) != ranked[active, 0]
+            flipped[active[changed]] = True
+            active, point = active[~changed], point[~changed]
         label, others = ranked[active, :1], ranked[active, 1:]
-        changed = (logits.argmax(dim=1, keepdim=True) != label)[:, 0]
-        flipped[active[changed]] = True
-        left = (~changed).nonzero()[:, 0]
-        if step == steps or len(left) == 0 or others.shape[1] == 0:
+        if step == steps or len(active) == 0 or others.shape[1] == 0:
             break
+        logits = model(point.requires_grad_())
         gaps = logits.gather(1, label) - logits.gather(1, others)
-        gradients = _gradients(gaps, point)[left]
-        gaps = gaps.detach()[left]
+        gradients = _gradients(gaps, point)
+        gaps = gaps.detach()
         move, at_boundary, no_gradient = _nearest_boundary(gaps, gradients)
-        active = active[left]
         flipped[active[at_boundary]] = True
         stuck[active[no_gradient]] = True
         total[active] += move
