@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,76 +19,12 @@ from alframe.errors import TrialError, UsageError
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.models import Classifier, resolve_device
-from alframe.pipeline import Pipeline
 from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
-from alframe.settings import Settings, safe_name, with_location
+from alframe.settings import Settings, with_location
+from alframe.trials import Listener, RunSummary, TrialRun
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TrialRun:
-    """One strategy with one seed on one setting.
-
-    Attributes:
-        settings: the run it belongs to.
-        pipeline: the strategy.
-        seed: the trial's seed.
-    """
-
-    settings: Settings
-    pipeline: Pipeline
-    seed: int
-
-    @property
-    def strategy(self) -> str:
-        """The strategy's name, with whatever differs from its defaults."""
-        return self.pipeline.label
-
-    @property
-    def folder(self) -> Path:
-        """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
-        settings = self.settings
-        return (
-            Path(settings.run.out)
-            / settings.dataset_folder
-            / settings.setting_folder
-            / safe_name(self.strategy)
-            / f"seed-{self.seed}"
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class RunSummary:
-    """A finished trial.
-
-    Attributes:
-        records: one dictionary a round, as in ``rounds.jsonl``.
-        note: why the trial ended early, or "".
-    """
-
-    records: list[Record]
-    note: str = ""
-
-
-class Listener(Protocol):
-    """Who is told how a run goes."""
-
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
-        """A trial starts, or continues after ``rounds_done`` records."""
-
-    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
-        """Work inside a round: epochs of training, steps of a strategy."""
-
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
-        """A round's record is on disk."""
-
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
-        """A trial is done, be it since an earlier run."""
-
-    def note(self, text: str) -> None:
-        """Something worth knowing that is no error."""
 
 
 def trials(settings: Settings) -> list[TrialRun]:
@@ -143,6 +79,26 @@ def load_data(settings: Settings) -> Dataset:
             f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
         )
     return dataset.near(resolve_device(settings.run.device))
+
+
+class LoadedData:
+    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._dataset: Dataset | None = None
+
+    def of(self, settings: Settings) -> Dataset:
+        """The setting's data set, loaded where it is not the one at hand.
+
+        Raises:
+            UsageError: as `load_data`.
+        """
+        if self._dataset is None or self._key != settings.data_key:
+            self._dataset = None
+            self._dataset = load_data(settings)
+            self._key = settings.data_key
+        return self._dataset
 
 
 def run_trial(

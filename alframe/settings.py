@@ -24,6 +24,7 @@ from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, Stag
 from alframe.stopping import StopOptions
 
 Sections = dict[str, dict[str, Any]]
+NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class Settings:
         stop: when a trial ends before its last round.
         plugin_options: what the user gave, by plugin name.
         pipelines: the resolved strategies, in the order asked for.
+        varied: what tells this setting from the others of a sweep, as ``{"run.query_size": "10"}``.
     """
 
     run: RunOptions
@@ -57,6 +59,20 @@ class Settings:
     stop: StopOptions
     plugin_options: Mapping[str, Mapping[str, Any]]
     pipelines: tuple[Pipeline, ...]
+    varied: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """``varied`` for people, as ``mnist query_size=10``; "" for a setting alone."""
+        return " ".join(
+            value if key in NAMED else f"{key.removeprefix('run.')}={value}"
+            for key, value in self.varied.items()
+        )
+
+    @property
+    def data_key(self) -> tuple[Any, ...]:
+        """Equal for settings that load the same data."""
+        return (self.dataset.key, self.source, self.data_options, self.run.device)
 
     @property
     def asks_for_all(self) -> bool:

@@ -4,11 +4,14 @@ import os
 import pytest
 
 from alframe import TrialError
-from alframe.experiment import RunSummary, load_data, trials
+from alframe.experiment import LoadedData, trials
 from alframe.jobs import _device, run_in_turn, run_side_by_side
 from alframe.registry import installed
 from alframe.runs import TrialFolder
 from alframe.settings import resolve
+from alframe.sweep import plan as plan_of
+from alframe.sweep import resolve_sweep
+from alframe.trials import RunSummary
 
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 
@@ -62,9 +65,9 @@ def stable(outcomes):
 
 
 def test_side_by_side_is_as_in_turn(plan):
-    settings, planned = plan("in-turn")
+    _, planned = plan("in-turn")
     alone = Watch()
-    wanted = stable(run_in_turn(planned, load_data(settings), installed(), alone))
+    wanted = stable(run_in_turn(planned, LoadedData(), installed(), alone))
     watch = Watch()
     _, planned = plan("side-by-side")
     found = stable(run_side_by_side(planned, watch, 2))
@@ -137,3 +140,18 @@ def test_gpus_take_turns(monkeypatch):
     assert _device("cpu", 1) == "cpu"
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     assert _device("auto", 5) == "auto"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_trials_of_all_settings_share_the_workers(tmp_path, jobs):
+    run = {"strategy": ["margin", "random"], "seeds": [1], "initial_size": 20, "query_size": [5, 10]}
+    run |= {"rounds": 1, "device": "cpu", "out": str(tmp_path)}
+    planned = plan_of(resolve_sweep(installed(), {"run": run, "train": {"epochs": 2}}))
+    if jobs > 1:
+        outcomes = dict(run_side_by_side(planned, Watch(), jobs))
+    else:
+        outcomes = dict(run_in_turn(planned, LoadedData(), installed(), Watch()))
+    assert set(outcomes) == set(planned)
+    for trial, summary in outcomes.items():
+        assert summary.records[-1]["labelled"] == 20 + trial.settings.run.query_size
+        assert TrialFolder(trial.folder).progress() == (2, True)
