@@ -22,6 +22,7 @@ from alframe.models import Classifier, resolve_device
 from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
 from alframe.settings import Settings, with_location
+from alframe.stopping import agreement
 from alframe.trials import Listener, RunSummary, TrialRun
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
@@ -181,8 +182,11 @@ def _rounds(
 
     The caller adds each record to ``records`` before it asks for the next.
     """
-    options = trial.settings.run
+    options, stop = trial.settings.run, trial.settings.stop
     last = options.rounds
+    watched = _stop_set(trial, len(oracle))
+    # The last round's network is at hand, also where the trial goes on, and so are its predictions.
+    predicted = learner.predict(watched) if watched is not None and records else None
     for number in range(len(records), last + 1):
         query = Cost()
         topped_up = 0
@@ -219,13 +223,25 @@ def _rounds(
             | {"labelled_entropy": round(float(class_entropy(learner.targets, learner.num_classes)), 6)},
             "logged": {name: values for name, values in {**logged, **learner.logged}.items() if values},
         }
-        reason = trial.settings.stop.reason([*records, record])
+        if watched is not None:
+            before, predicted = predicted, learner.predict(watched)
+            record["stability"] = None if before is None else agreement(before, predicted)
+        reason = stop.reason([*records, record])
         note = f"stopped after {number} of {last} rounds: {reason}" if reason and number < last else ""
         if not len(learner.unlabelled) and number < last:
             note = f"the pool was exhausted after {number} of {last} rounds"
         yield record, note, bool(note) or number == last
         if note:
             return
+
+
+def _stop_set(trial: TrialRun, size: int) -> Tensor | None:
+    """The samples whose predictions are compared from round to round: the seed's, whatever the strategy."""
+    stop = trial.settings.stop
+    if stop.stability is None:
+        return None
+    order = torch.randperm(size, generator=seeds.generator(trial.seed, "stop set"))
+    return order[: stop.stability_samples].sort().values
 
 
 def initial_set(learner: ActiveLearner, oracle: Tensor, size: int, how: str) -> Tensor:

@@ -105,9 +105,9 @@ class Settings:
     def _setting(self) -> dict[str, Any]:
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
         trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None
-        rules = {name: value for name, value in dataclasses.asdict(self.stop).items() if value is not None}
+        rules = self.stop.rules()
         return {
-            **({"stop": rules} if rules else {}),  # a rule that is not set makes no other setting
+            **({"stop": rules} if rules else {}),
             "data": [self.dataset.key, str(Path(self.location).resolve()) if self.location else ""],
             "data_options": dataclasses.asdict(self.data_options),
             "model": [

@@ -1,6 +1,7 @@
 """What the documents say is so: commands, code, names."""
 
 import re
+import tomllib
 import types
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 import alframe
 from alframe import hookspecs
 from alframe.registry import Registry
+from alframe.sweep import resolve_sweep
 from alframe_cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -104,3 +106,11 @@ def test_the_gate_runs_the_readmes_commands():
 def test_the_readmes_python_runs():
     for code in blocks(README, "python"):
         run_block(code, {})
+
+
+def test_the_readmes_sweep_is_four_settings():
+    (toml,) = blocks(README, "toml")
+    settings = resolve_sweep(Registry(), tomllib.loads(toml))
+    assert [one.label for one in settings] == [
+        f"{data} query_size={size}" for data in ("digits", "mnist") for size in (10, 100)
+    ]

@@ -149,6 +149,39 @@ def test_a_rule_that_comes_true_in_the_last_round_is_no_news(lab):
     assert summary.note == ""
 
 
+STABLE = {"stability": 0.6, "stability_window": 2, "stability_samples": 50}
+
+
+@pytest.mark.parametrize("strategy", ["margin", "random"])
+@pytest.mark.parametrize("stages", [{}, {"train": "linear-probe"}])
+def test_stable_predictions_stop_a_continued_trial_where_they_stop_a_whole_one(lab, strategy, stages):
+    run = {"stop": STABLE, "stages": stages, "strategy": [strategy], "rounds": 8}
+    _, whole = lab(out="whole", **run)
+    assert whole.note.startswith(
+        f"stopped after {len(whole.records) - 1} of 8 rounds: the predictions are stable"
+    )
+    agreements = [record["stability"] for record in whole.records]
+    assert agreements[0] is None
+    assert all(-1 <= value <= 1 for value in agreements[1:])
+    for number in range(len(whole.records) - 1):
+        with pytest.raises(KeyboardInterrupt):
+            lab(Watch(number), out=f"from-{number}", **run)
+        _, continued = lab(out=f"from-{number}", **run)
+        assert stable(continued.records) == stable(whole.records)
+        assert continued.note == whole.note
+
+
+def test_without_the_rule_nothing_is_predicted(lab, monkeypatch):
+    _, with_rule = lab(out="with", stop={"stability": 1.0})
+    monkeypatch.delattr("alframe.learner.ActiveLearner.predict")
+    trial, without = lab(stop={"stability_window": 7})
+    assert "stability" not in without.records[-1]
+    for record in with_rule.records:
+        del record["stability"]
+    assert stable(without.records) == stable(with_rule.records)
+    assert lab()[0].folder == trial.folder
+
+
 def test_an_initial_set_above_the_pool(lab):
     _, summary = lab(initial_size=1000)
     assert [record["labelled"] for record in summary.records] == [120]
