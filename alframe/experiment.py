@@ -16,6 +16,7 @@ from alframe.cost import Cost, measured
 from alframe.data import UNKNOWN, Dataset
 from alframe.diagnostics import class_entropy
 from alframe.errors import TrialError, UsageError
+from alframe.events import Audience
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.models import Classifier, resolve_device
@@ -103,16 +104,23 @@ class LoadedData:
 
 
 def run_trial(
-    trial: TrialRun, dataset: Dataset, registry: Registry, listener: Listener, *, force: bool = False
+    trial: TrialRun,
+    dataset: Dataset,
+    registry: Registry,
+    listener: Listener,
+    *,
+    force: bool = False,
+    audience: Audience | None = None,
 ) -> RunSummary:
     """Runs a trial, or what is left of it, while no other process does.
 
     Args:
         trial: what to run.
         dataset: the data set, all labels known, on the device.
-        registry: whose plugins hear of the events.
+        registry: the plugins.
         listener: the display.
         force: whether it starts anew, what exists of it being removed.
+        audience: who hears of the events, the run's; by default all of the registry.
 
     Raises:
         TrialError: the trial failed, another process runs it, or its checkpoint does not fit it.
@@ -122,11 +130,17 @@ def run_trial(
     with folder.held():
         if force:
             folder.clear()
-        return _run_held(trial, folder, dataset, registry, listener)
+        audience = audience or Audience(registry, lambda plugin, text: listener.note(text))
+        return _run_held(trial, folder, dataset, registry, listener, audience)
 
 
 def _run_held(
-    trial: TrialRun, folder: TrialFolder, dataset: Dataset, registry: Registry, listener: Listener
+    trial: TrialRun,
+    folder: TrialFolder,
+    dataset: Dataset,
+    registry: Registry,
+    listener: Listener,
+    audience: Audience,
 ) -> RunSummary:
     settings = trial.settings
     if dataset.test_inputs is None:
@@ -141,6 +155,8 @@ def _run_held(
     listener.trial_started(trial, len(records))
     if saved and saved["finished"]:
         summary = RunSummary(records, saved["note"])
+        audience.send("run_started", trial, again=True)
+        audience.send("run_finished", trial, again=True, summary=summary)
         listener.trial_finished(trial, summary)
         return summary
     learner = ActiveLearner(
@@ -162,15 +178,15 @@ def _run_held(
             )
         learner.load_state_dict(saved["learner"])
     folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
-    _send(registry, listener, "run_started", run=trial)
+    audience.send("run_started", trial)
     note = ""
     for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
         records.append(record)
         folder.save(records, learner.state_dict() | {"data": fingerprint}, note, finished)
         listener.round_finished(trial, record)
-        _send(registry, listener, "round_finished", run=trial, record=record)
+        audience.send("round_finished", trial, record=record)
     summary = RunSummary(records, note)
-    _send(registry, listener, "run_finished", run=trial, summary=summary)
+    audience.send("run_finished", trial, summary=summary)
     listener.trial_finished(trial, summary)
     return summary
 
@@ -291,11 +307,3 @@ def _fingerprint(dataset: Dataset) -> str:
         int(dataset.targets.sum()),
     ]
     return repr(parts)
-
-
-def _send(registry: Registry, listener: Listener, event: str, **arguments: Any) -> None:
-    for plugin, error in registry.send(event, **arguments):
-        listener.note(
-            f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event}: "
-            f"{type(error).__name__}: {error}"
-        )

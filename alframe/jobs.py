@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from alframe.errors import AlframeError, TrialError
+from alframe.events import Audience
 from alframe.experiment import LoadedData, run_trial, trials
 from alframe.registry import Registry, installed
 from alframe.runs import Record
@@ -42,6 +43,7 @@ def run_side_by_side(
         force: whether trials start anew.
     """
     waiting = list(planned)
+    dropped: set[str] = set()
     settings = list(dict.fromkeys(trial.settings for trial in planned))
     running: dict[Connection, tuple[_Worker, TrialRun]] = {}
     idle: list[_Worker] = []
@@ -53,12 +55,13 @@ def run_side_by_side(
                     idle.append(_Worker(settings, started, jobs, force))
                     started += 1
                 worker, trial = idle.pop(), waiting.pop(0)
-                worker.connection.send((settings.index(trial.settings), trial.strategy, trial.seed))
+                key = (settings.index(trial.settings), trial.strategy, trial.seed)
+                worker.connection.send((key, dropped))
                 running[worker.connection] = (worker, trial)
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
                 worker, trial = running[connection]
-                answer = worker.answer(trial, listener)
+                answer = worker.answer(trial, listener, dropped)
                 if answer is None:
                     continue
                 del running[connection]
@@ -85,8 +88,16 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def answer(self, trial: TrialRun, listener: Listener) -> RunSummary | AlframeError | None:
-        """Passes one message on to the listener; the trial's end, or None while it runs."""
+    def answer(
+        self, trial: TrialRun, listener: Listener, dropped: set[str]
+    ) -> RunSummary | AlframeError | None:
+        """Passes one message on to the listener; the trial's end, or None while it runs.
+
+        Args:
+            trial: the worker's.
+            listener: the display.
+            dropped: event plugins that have failed, each of which is told of once; may grow.
+        """
         try:
             kind, content = self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -101,6 +112,11 @@ class _Worker:
             return end
         if kind == "note":
             listener.note(content)
+        elif kind == "dropped":
+            plugin, text = content
+            if plugin not in dropped:
+                dropped.add(plugin)
+                listener.note(text)
         else:
             getattr(listener, kind)(trial, *content)
         return None
@@ -145,6 +161,9 @@ class _Reporter:
     def note(self, text: str) -> None:
         self._send(("note", text))
 
+    def dropped(self, plugin: str, text: str) -> None:
+        self._send(("dropped", (plugin, text)))
+
 
 def _work(connection: Connection, sections: Sequence[Sections], threads: int, force: bool) -> None:
     """What a worker does: one trial after another, until the parent closes the connection."""
@@ -154,16 +173,20 @@ def _work(connection: Connection, sections: Sequence[Sections], threads: int, fo
     registry = installed()
     known: dict[tuple[int, str, int], TrialRun] = {}
     data = LoadedData()
+    reporter = _Reporter(connection)
+    audience = Audience(registry, reporter.dropped)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            key = connection.recv()
+            key, dropped = connection.recv()
+            audience.dropped |= dropped
             try:
                 if key not in known:
                     found = trials(resolve(registry, sections[key[0]]))
                     known |= {(key[0], trial.strategy, trial.seed): trial for trial in found}
                 trial = known[key]
-                reporter = _Reporter(connection)
-                end: Any = run_trial(trial, data.of(trial.settings), registry, reporter, force=force)
+                end: Any = run_trial(
+                    trial, data.of(trial.settings), registry, reporter, force=force, audience=audience
+                )
             except AlframeError as error:
                 error.add_note(traceback.format_exc())
                 end = error
@@ -198,8 +221,13 @@ def run_in_turn(
         listener: the display.
         force: whether trials start anew.
     """
+    audience = Audience(registry, lambda plugin, text: listener.note(text))
     for trial in planned:
         try:
-            yield trial, run_trial(trial, data.of(trial.settings), registry, listener, force=force)
+            summary = run_trial(
+                trial, data.of(trial.settings), registry, listener, force=force, audience=audience
+            )
         except AlframeError as error:
             yield trial, error
+        else:
+            yield trial, summary

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.errors import UsageError, unknown_name
+from alframe.events import require_listeners
 from alframe.info import DatasetInfo, ModelInfo
 from alframe.options import build
 from alframe.pipeline import Pipeline
@@ -169,6 +170,7 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
     """
     given = {name: dict(section) for name, section in sections.items()}
     run = build(RunOptions, given.pop("run", {}), "run")
+    require_listeners(registry, run.log)
     recipe = build(Recipe, given.pop("train", {}), "train")
     stop = build(StopOptions, given.pop("stop", {}), "stop")
     stages = {

@@ -238,8 +238,35 @@ def test_events_are_sent_and_a_failing_one_harms_nothing(lab, make_plugin):
     watch = Watch()
     lab(watch)
     assert heard == ["margin", 0, 1, 2, 3, 4]
-    assert len(watch.notes) == 4
-    assert "plugin 'failing' (local) failed in alframe_round_finished: ZeroDivisionError" in watch.notes[0]
+    (note,) = watch.notes
+    assert note == (
+        "plugin 'failing' (local) failed in alframe_round_finished and hears no more of this run: "
+        "ZeroDivisionError: division by zero"
+    )
+
+
+def test_who_is_asked_for_hears_also_of_what_was_finished_before(lab, make_plugin):
+    heard = []
+
+    def ears(name, **info):
+        return make_plugin(
+            alframe_info=lambda: PluginInfo(summary="", **info),
+            alframe_run_started=lambda run: heard.append((name, "started")),
+            alframe_round_finished=lambda run, record: heard.append((name, record["round"])),
+            alframe_run_finished=lambda run, summary: heard.append((name, len(summary.records))),
+        )
+
+    lab.registry.register(ears("observer"), "observer")
+    lab.registry.register(ears("writer", on_request=True), "writer")
+    trial, _ = lab(rounds=1)
+    assert {name for name, _ in heard} == {"observer"}
+    heard.clear()
+    assert lab(rounds=1, log=["writer"])[0].folder == trial.folder
+    assert heard == [("writer", "started"), ("writer", 2)]
+    heard.clear()
+    lab(rounds=1, log=["writer"], out="other")
+    assert [what for name, what in heard if name == "writer"] == ["started", 0, 1, 2]
+    assert [what for name, what in heard if name == "observer"] == ["started", 0, 1, 2]
 
 
 def test_changed_data_are_noticed(lab, toy):

@@ -155,3 +155,20 @@ def test_the_trials_of_all_settings_share_the_workers(tmp_path, jobs):
     for trial, summary in outcomes.items():
         assert summary.records[-1]["labelled"] == 20 + trial.settings.run.query_size
         assert TrialFolder(trial.folder).progress() == (2, True)
+
+
+def test_an_event_plugin_that_fails_in_every_worker_is_told_of_once(tmp_path):
+    run = {"strategy": ["random"], "seeds": [1, 2, 3, 4], "initial_size": 20, "rounds": 1, "log": ["csv"]}
+    settings = resolve(
+        installed(), {"run": run | {"device": "cpu", "out": str(tmp_path)}, "train": {"epochs": 1}}
+    )
+    planned = trials(settings)
+    for trial in planned:  # a folder where the table should be
+        (trial.folder / "rounds.csv" / "x").mkdir(parents=True)
+    watch = Watch()
+    watch.notes = []
+    watch.note = watch.notes.append
+    outcomes = list(run_side_by_side(planned, watch, 2))
+    assert all(len(summary.records) == 2 for _, summary in outcomes)
+    assert len(watch.notes) == 1
+    assert "plugin 'csv' (alframe 0.1.0) failed in alframe_run_started and hears no more" in watch.notes[0]
