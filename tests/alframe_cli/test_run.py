@@ -375,3 +375,27 @@ def test_several_presets_are_several_settings(alframe):
     outcome = alframe("run", *flags, "--print-config")
     assert outcome.code == 2
     assert "presets" in outcome.err
+
+
+@pytest.mark.parametrize("more", [[], ["--query-size", "10,20"]])
+def test_a_full_disk_is_one_line_a_trial_and_the_same_command_goes_on(alframe, quick, monkeypatch, more):
+    flags = ["--strategy", "random", *quick, *more, "--seeds", "1,2"]
+    fsync = os.fsync
+
+    def full(descriptor):
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if "seed-2" in path and "rounds.jsonl" in path:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    outcome = alframe("run", *flags)
+    assert outcome.code == 1
+    errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == (2 if more else 1)
+    assert all("seed-2 can't be written to: No space left on device; what" in line for line in errors)
+    assert "20" in outcome.out
+    monkeypatch.setattr(os, "fsync", fsync)
+    again = alframe("run", *flags)
+    assert again.code == 0
+    assert "seed 2: continues after 1 of 3 trainings" in again.err
