@@ -97,7 +97,7 @@ def run(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    r"""Run strategies on data sets and compare their learning curves.
+    """Run strategies on data sets and compare their learning curves.
 
     The same command continues what was interrupted, and prints the results of what is finished. Several data
     sets, networks, sizes or other values, separated by commas, are settings, and each is run.
@@ -107,7 +107,7 @@ def run(
     alframe run --strategy alfamix,margin,random --seeds 1-10 --rounds 5
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
-    """
+    """  # noqa: D301 - the mark that keeps lines apart must be the character itself
     from alframe.experiment import LoadedData
     from alframe.registry import installed
     from alframe.runs import require_writable

@@ -108,3 +108,10 @@ def test_results_that_cannot_be_written_are_one_line(alframe, monkeypatch):
     monkeypatch.setattr("alframe_cli.listing.print_table", full)
     outcome = alframe("list-models")
     assert (outcome.code, outcome.err) == (1, "error: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_the_examples_of_the_help_are_a_line_each(alframe, command):
+    lines = [line.strip() for line in alframe(command, "--help").out.splitlines()]
+    examples = [line for line in lines if line.startswith(f"alframe {command} ")]
+    assert len(examples) == 4
