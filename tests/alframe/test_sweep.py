@@ -1,11 +1,16 @@
+import dataclasses
+import gc
 import tomllib
+import weakref
 
 import pytest
 import tomli_w
 
 from alframe import DatasetInfo, UsageError
 from alframe.experiment import LoadedData
+from alframe.jobs import run_in_turn
 from alframe.sweep import as_sections, plan, resolve_presets, resolve_sweep, suited_plan, where
+from alframe_cli.display import SilentDisplay
 
 LENET = "lenet takes images of shape (channels, height, width) from 12 x 12"
 
@@ -164,6 +169,27 @@ class TestSuited:
         assert toys.loads.calls == 1
         assert loaded.of(settings[0]).name == "toy"  # what is needed first is at hand
         assert toys.loads.calls == 1
+
+    def test_one_data_set_is_in_memory_at_a_time(self, registry, make_plugin, toy, tmp_path):
+        alive = weakref.WeakSet()
+        most = []
+
+        def load(request):
+            gc.collect()
+            most.append(len(alive))
+            dataset = dataclasses.replace(toy)
+            alive.add(dataset)
+            return dataset
+
+        offer = {name: DatasetInfo(name, load) for name in ("one", "two", "three")}
+        registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
+        loaded = LoadedData()
+        run = {"query_size": [5, 6], "rounds": 0, "out": str(tmp_path)}
+        given = {"data": {"name": list(offer)}, "train": {"epochs": 1}}
+        _, planned, _ = self.suit(registry, loaded, run=run, **given)
+        outcomes = dict(run_in_turn(planned, loaded, registry, SilentDisplay()))
+        assert len([summary for summary in outcomes.values() if summary.records]) == 6
+        assert most == [0] * 5  # three to be checked, and all but the first anew to be run
 
     def test_what_cannot_run_is_named_before_anything_does(self, toys):
         with pytest.raises(UsageError) as failure:
