@@ -83,26 +83,6 @@ def load_data(settings: Settings) -> Dataset:
     return dataset.near(resolve_device(settings.run.device))
 
 
-class LoadedData:
-    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
-
-    def __init__(self) -> None:
-        self._key: tuple[Any, ...] = ()
-        self._dataset: Dataset | None = None
-
-    def of(self, settings: Settings) -> Dataset:
-        """The setting's data set, loaded where it is not the one at hand.
-
-        Raises:
-            UsageError: as `load_data`.
-        """
-        if self._dataset is None or self._key != settings.data_key:
-            self._dataset = None
-            self._dataset = load_data(settings)
-            self._key = settings.data_key
-        return self._dataset
-
-
 def run_trial(
     trial: TrialRun,
     dataset: Dataset,

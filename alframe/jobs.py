@@ -20,10 +20,11 @@ import torch
 
 from alframe.errors import AlframeError, TrialError
 from alframe.events import Audience
-from alframe.experiment import LoadedData, run_trial, trials
+from alframe.experiment import run_trial, trials
 from alframe.registry import Registry, installed
 from alframe.runs import Record
 from alframe.settings import Sections, Settings, resolve
+from alframe.sweep import LoadedData
 from alframe.trials import Listener, RunSummary, TrialRun
 
 Outcome = tuple[TrialRun, RunSummary | AlframeError]

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alframe.data import Dataset
 from alframe.errors import UsageError
-from alframe.experiment import LoadedData, suited, trials
+from alframe.experiment import load_data, suited, trials
 from alframe.registry import Registry
 from alframe.sections import SECTIONS
 from alframe.settings import Sections, Settings, merge, resolve
@@ -20,6 +21,26 @@ NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str
 NO_AXES = {"run": ("jobs", "device", "out"), "data": ("name", "dir", "download"), "model": ("name",)}
 NAMED_AT_MOST = 5  # settings in a message
 Axis = tuple[str, str, list[Any]]  # section, key, values
+
+
+class LoadedData:
+    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._dataset: Dataset | None = None
+
+    def of(self, settings: Settings) -> Dataset:
+        """The setting's data set, loaded where it is not the one at hand.
+
+        Raises:
+            UsageError: as `load_data`.
+        """
+        if self._dataset is None or self._key != settings.data_key:
+            self._dataset = None
+            self._dataset = load_data(settings)
+            self._key = settings.data_key
+        return self._dataset
 
 
 def resolve_sweep(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> list[Settings]:

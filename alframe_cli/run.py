@@ -108,11 +108,10 @@ def run(
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
     """  # noqa: D301 - the mark that keeps lines apart must be the character itself
-    from alframe.experiment import LoadedData
     from alframe.registry import installed
     from alframe.runs import require_writable
     from alframe.settings import merge, read_toml
-    from alframe.sweep import as_sections, plan, resolve_presets, suited_plan
+    from alframe.sweep import LoadedData, as_sections, plan, resolve_presets, suited_plan
     from alframe_cli.planned import print_left_out, print_plan
 
     ctx.obj["verbose"] = verbose

@@ -7,9 +7,8 @@ import pytest
 import tomli_w
 
 from alframe import DatasetInfo, UsageError
-from alframe.experiment import LoadedData
 from alframe.jobs import run_in_turn
-from alframe.sweep import as_sections, plan, resolve_presets, resolve_sweep, suited_plan, where
+from alframe.sweep import LoadedData, as_sections, plan, resolve_presets, resolve_sweep, suited_plan, where
 from alframe_cli.display import SilentDisplay
 
 LENET = "lenet takes images of shape (channels, height, width) from 12 x 12"
