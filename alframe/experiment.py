@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,79 +16,17 @@ from alframe.cost import Cost, measured
 from alframe.data import UNKNOWN, Dataset
 from alframe.diagnostics import class_entropy
 from alframe.errors import TrialError, UsageError
+from alframe.events import Audience
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.models import Classifier, resolve_device
-from alframe.pipeline import Pipeline
 from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
-from alframe.settings import Settings, safe_name, with_location
+from alframe.settings import Settings, with_location
+from alframe.stopping import agreement
+from alframe.trials import Listener, RunSummary, TrialRun
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TrialRun:
-    """One strategy with one seed on one setting.
-
-    Attributes:
-        settings: the run it belongs to.
-        pipeline: the strategy.
-        seed: the trial's seed.
-    """
-
-    settings: Settings
-    pipeline: Pipeline
-    seed: int
-
-    @property
-    def strategy(self) -> str:
-        """The strategy's name, with whatever differs from its defaults."""
-        return self.pipeline.label
-
-    @property
-    def folder(self) -> Path:
-        """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
-        settings = self.settings
-        return (
-            Path(settings.run.out)
-            / settings.dataset_folder
-            / settings.setting_folder
-            / safe_name(self.strategy)
-            / f"seed-{self.seed}"
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class RunSummary:
-    """A finished trial.
-
-    Attributes:
-        records: one dictionary a round, as in ``rounds.jsonl``.
-        note: why the trial ended early, or "".
-    """
-
-    records: list[Record]
-    note: str = ""
-
-
-class Listener(Protocol):
-    """Who is told how a run goes."""
-
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
-        """A trial starts, or continues after ``rounds_done`` records."""
-
-    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
-        """Work inside a round: epochs of training, steps of a strategy."""
-
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
-        """A round's record is on disk."""
-
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
-        """A trial is done, be it since an earlier run."""
-
-    def note(self, text: str) -> None:
-        """Something worth knowing that is no error."""
 
 
 def trials(settings: Settings) -> list[TrialRun]:
@@ -146,16 +84,23 @@ def load_data(settings: Settings) -> Dataset:
 
 
 def run_trial(
-    trial: TrialRun, dataset: Dataset, registry: Registry, listener: Listener, *, force: bool = False
+    trial: TrialRun,
+    dataset: Dataset,
+    registry: Registry,
+    listener: Listener,
+    *,
+    force: bool = False,
+    audience: Audience | None = None,
 ) -> RunSummary:
     """Runs a trial, or what is left of it, while no other process does.
 
     Args:
         trial: what to run.
         dataset: the data set, all labels known, on the device.
-        registry: whose plugins hear of the events.
+        registry: the plugins.
         listener: the display.
         force: whether it starts anew, what exists of it being removed.
+        audience: who hears of the events, the run's; by default all of the registry.
 
     Raises:
         TrialError: the trial failed, another process runs it, or its checkpoint does not fit it.
@@ -165,11 +110,17 @@ def run_trial(
     with folder.held():
         if force:
             folder.clear()
-        return _run_held(trial, folder, dataset, registry, listener)
+        audience = audience or Audience(registry, lambda plugin, text: listener.note(text))
+        return _run_held(trial, folder, dataset, registry, listener, audience)
 
 
 def _run_held(
-    trial: TrialRun, folder: TrialFolder, dataset: Dataset, registry: Registry, listener: Listener
+    trial: TrialRun,
+    folder: TrialFolder,
+    dataset: Dataset,
+    registry: Registry,
+    listener: Listener,
+    audience: Audience,
 ) -> RunSummary:
     settings = trial.settings
     if dataset.test_inputs is None:
@@ -184,6 +135,8 @@ def _run_held(
     listener.trial_started(trial, len(records))
     if saved and saved["finished"]:
         summary = RunSummary(records, saved["note"])
+        audience.send("run_started", trial, again=True)
+        audience.send("run_finished", trial, again=True, summary=summary)
         listener.trial_finished(trial, summary)
         return summary
     learner = ActiveLearner(
@@ -205,15 +158,15 @@ def _run_held(
             )
         learner.load_state_dict(saved["learner"])
     folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
-    _send(registry, listener, "run_started", run=trial)
+    audience.send("run_started", trial)
     note = ""
     for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
         records.append(record)
         folder.save(records, learner.state_dict() | {"data": fingerprint}, note, finished)
         listener.round_finished(trial, record)
-        _send(registry, listener, "round_finished", run=trial, record=record)
+        audience.send("round_finished", trial, record=record)
     summary = RunSummary(records, note)
-    _send(registry, listener, "run_finished", run=trial, summary=summary)
+    audience.send("run_finished", trial, summary=summary)
     listener.trial_finished(trial, summary)
     return summary
 
@@ -225,8 +178,11 @@ def _rounds(
 
     The caller adds each record to ``records`` before it asks for the next.
     """
-    options = trial.settings.run
+    options, stop = trial.settings.run, trial.settings.stop
     last = options.rounds
+    watched = _stop_set(trial, len(oracle))
+    # The last round's network is at hand, also where the trial goes on, and so are its predictions.
+    predicted = learner.predict(watched) if watched is not None and records else None
     for number in range(len(records), last + 1):
         query = Cost()
         topped_up = 0
@@ -263,13 +219,25 @@ def _rounds(
             | {"labelled_entropy": round(float(class_entropy(learner.targets, learner.num_classes)), 6)},
             "logged": {name: values for name, values in {**logged, **learner.logged}.items() if values},
         }
-        reason = trial.settings.stop.reason([*records, record])
+        if watched is not None:
+            before, predicted = predicted, learner.predict(watched)
+            record["stability"] = None if before is None else agreement(before, predicted)
+        reason = stop.reason([*records, record])
         note = f"stopped after {number} of {last} rounds: {reason}" if reason and number < last else ""
         if not len(learner.unlabelled) and number < last:
             note = f"the pool was exhausted after {number} of {last} rounds"
         yield record, note, bool(note) or number == last
         if note:
             return
+
+
+def _stop_set(trial: TrialRun, size: int) -> Tensor | None:
+    """The samples whose predictions are compared from round to round: the seed's, whatever the strategy."""
+    stop = trial.settings.stop
+    if stop.stability is None:
+        return None
+    order = torch.randperm(size, generator=seeds.generator(trial.seed, "stop set"))
+    return order[: stop.stability_samples].sort().values
 
 
 def initial_set(learner: ActiveLearner, oracle: Tensor, size: int, how: str) -> Tensor:
@@ -319,11 +287,3 @@ def _fingerprint(dataset: Dataset) -> str:
         int(dataset.targets.sum()),
     ]
     return repr(parts)
-
-
-def _send(registry: Registry, listener: Listener, event: str, **arguments: Any) -> None:
-    for plugin, error in registry.send(event, **arguments):
-        listener.note(
-            f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event}: "
-            f"{type(error).__name__}: {error}"
-        )

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import torch
 
     from alframe.context import Context
-    from alframe.experiment import RunSummary, TrialRun
     from alframe.geometry import Embeddings
     from alframe.info import DatasetInfo, ModelInfo, PluginInfo, PresetInfo
     from alframe.models import Classifier
     from alframe.recipe import Recipe
     from alframe.training import TrainResult
+    from alframe.trials import RunSummary, TrialRun
     from alframe.views import LabelledView, PoolView
 
 PROJECT = "alframe"
@@ -32,6 +32,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 STAGES = ("train", "embed", "score", "select")
+EVENTS = ("run_started", "round_finished", "run_finished")
 
 # -- description: must not import torch --------------------------------------------------------------
 
@@ -205,7 +206,8 @@ def alframe_presets() -> Mapping[str, PresetInfo]:  # type: ignore[empty-body]
     """
 
 
-# -- events: sent to every plugin; an exception is reported and never ends a run ---------------------
+# -- events: sent to every plugin, but to one with ``PluginInfo(on_request=True)`` only where ``--log`` names
+# it. A plugin that raises is reported, hears no more of the run, and never ends it.
 
 
 @hookspec
@@ -213,7 +215,8 @@ def alframe_run_started(run: TrialRun) -> None:
     """Told when a trial starts or continues.
 
     Args:
-        run: the trial: strategy, seed, folder, resolved settings.
+        run: the trial: strategy, seed, folder, resolved settings. ``run.folder / "rounds.jsonl"`` has the
+            rounds that there are.
 
     Example::
 

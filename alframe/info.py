@@ -33,6 +33,8 @@ class PluginInfo:
             whole network and inputs that a gradient can change, as images are.
         trains: what its train stage changes: the whole ``"network"``, or the ``"head"`` alone, and then the
             features of all samples are computed once and kept.
+        on_request: whether its event hooks are called only where ``--log NAME`` asks for it, as suits one
+            that writes files. Then it also hears that a trial was finished by an earlier run.
         api: the `API_VERSION` that the plugin was written for.
     """
 
@@ -43,6 +45,7 @@ class PluginInfo:
     aliases: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     trains: Literal["network", "head"] = "network"
+    on_request: bool = False
     api: int = API_VERSION
 
 

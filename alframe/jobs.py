@@ -1,6 +1,6 @@
 """Trials side by side: processes that take one trial after another and tell the parent how it goes.
 
-Processes are started anew (not forked), so that each may use a GPU; each loads the data once.
+Processes are started anew (not forked), so that each may use a GPU; each loads a data set once.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from typing import Any
 import torch
 
 from alframe.errors import AlframeError, TrialError
-from alframe.experiment import Listener, RunSummary, TrialRun, load_data, run_trial, trials
+from alframe.events import Audience
+from alframe.experiment import run_trial, trials
 from alframe.registry import Registry, installed
 from alframe.runs import Record
-from alframe.settings import Sections, resolve
+from alframe.settings import Sections, Settings, resolve
+from alframe.sweep import LoadedData
+from alframe.trials import Listener, RunSummary, TrialRun
 
 Outcome = tuple[TrialRun, RunSummary | AlframeError]
 Outcomes = Generator[Outcome, None, None]
@@ -32,15 +35,17 @@ PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
 def run_side_by_side(
     planned: Sequence[TrialRun], listener: Listener, jobs: int, *, force: bool = False
 ) -> Outcomes:
-    """Runs trials of one setting in several processes; yields each one's summary, or why it failed.
+    """Runs trials in several processes; yields each one's summary, or why it failed.
 
     Args:
-        planned: the trials, of installed plugins.
+        planned: the trials, of installed plugins; those of one data set one after the other.
         listener: the display.
         jobs: how many processes; each has its share of the processor's threads, and GPUs take turns.
         force: whether trials start anew.
     """
     waiting = list(planned)
+    dropped: set[str] = set()
+    settings = list(dict.fromkeys(trial.settings for trial in planned))
     running: dict[Connection, tuple[_Worker, TrialRun]] = {}
     idle: list[_Worker] = []
     started = 0
@@ -48,15 +53,16 @@ def run_side_by_side(
         while waiting or running:
             while waiting and len(running) < jobs:
                 if not idle:
-                    idle.append(_Worker(planned[0], started, jobs, force))
+                    idle.append(_Worker(settings, started, jobs, force))
                     started += 1
                 worker, trial = idle.pop(), waiting.pop(0)
-                worker.connection.send((trial.strategy, trial.seed))
+                key = (settings.index(trial.settings), trial.strategy, trial.seed)
+                worker.connection.send((key, dropped))
                 running[worker.connection] = (worker, trial)
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
                 worker, trial = running[connection]
-                answer = worker.answer(trial, listener)
+                answer = worker.answer(trial, listener, dropped)
                 if answer is None:
                     continue
                 del running[connection]
@@ -71,19 +77,28 @@ def run_side_by_side(
 class _Worker:
     """A process, seen from the parent."""
 
-    def __init__(self, example: TrialRun, number: int, jobs: int, force: bool) -> None:
+    def __init__(self, settings: Sequence[Settings], number: int, jobs: int, force: bool) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // jobs)
-        sections = example.settings.sections()
-        sections["run"]["device"] = _device(example.settings.run.device, number)
+        sections = [one.sections() for one in settings]
+        for one in sections:
+            one["run"]["device"] = _device(one["run"]["device"], number)
         arguments = (theirs, sections, threads, force)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
 
-    def answer(self, trial: TrialRun, listener: Listener) -> RunSummary | AlframeError | None:
-        """Passes one message on to the listener; the trial's end, or None while it runs."""
+    def answer(
+        self, trial: TrialRun, listener: Listener, dropped: set[str]
+    ) -> RunSummary | AlframeError | None:
+        """Passes one message on to the listener; the trial's end, or None while it runs.
+
+        Args:
+            trial: the worker's.
+            listener: the display.
+            dropped: event plugins that have failed, each of which is told of once; may grow.
+        """
         try:
             kind, content = self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -98,6 +113,11 @@ class _Worker:
             return end
         if kind == "note":
             listener.note(content)
+        elif kind == "dropped":
+            plugin, text = content
+            if plugin not in dropped:
+                dropped.add(plugin)
+                listener.note(text)
         else:
             getattr(listener, kind)(trial, *content)
         return None
@@ -142,24 +162,32 @@ class _Reporter:
     def note(self, text: str) -> None:
         self._send(("note", text))
 
+    def dropped(self, plugin: str, text: str) -> None:
+        self._send(("dropped", (plugin, text)))
 
-def _work(connection: Connection, sections: Sections, threads: int, force: bool) -> None:
+
+def _work(connection: Connection, sections: Sequence[Sections], threads: int, force: bool) -> None:
     """What a worker does: one trial after another, until the parent closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     registry = installed()
-    known: dict[tuple[str, int], TrialRun] = {}
-    dataset: Any = None
+    known: dict[tuple[int, str, int], TrialRun] = {}
+    data = LoadedData()
+    reporter = _Reporter(connection)
+    audience = Audience(registry, reporter.dropped)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            key = connection.recv()
+            key, dropped = connection.recv()
+            audience.dropped |= dropped
             try:
-                if not known:
-                    settings = resolve(registry, sections)
-                    known = {(trial.strategy, trial.seed): trial for trial in trials(settings)}
-                    dataset = load_data(settings)
-                end: Any = run_trial(known[key], dataset, registry, _Reporter(connection), force=force)
+                if key not in known:
+                    found = trials(resolve(registry, sections[key[0]]))
+                    known |= {(key[0], trial.strategy, trial.seed): trial for trial in found}
+                trial = known[key]
+                end: Any = run_trial(
+                    trial, data.of(trial.settings), registry, reporter, force=force, audience=audience
+                )
             except AlframeError as error:
                 error.add_note(traceback.format_exc())
                 end = error
@@ -178,19 +206,29 @@ def _end_with_parent() -> None:
 
 
 def run_in_turn(
-    planned: Sequence[TrialRun], dataset: Any, registry: Registry, listener: Listener, *, force: bool = False
+    planned: Sequence[TrialRun],
+    data: LoadedData,
+    registry: Registry,
+    listener: Listener,
+    *,
+    force: bool = False,
 ) -> Outcomes:
     """The same, one trial after another in this process.
 
     Args:
         planned: the trials.
-        dataset: the data set, all labels known, on the device.
+        data: where the data sets are loaded, or the first one is already.
         registry: whose plugins hear of the events.
         listener: the display.
         force: whether trials start anew.
     """
+    audience = Audience(registry, lambda plugin, text: listener.note(text))
     for trial in planned:
         try:
-            yield trial, run_trial(trial, dataset, registry, listener, force=force)
+            summary = run_trial(
+                trial, data.of(trial.settings), registry, listener, force=force, audience=audience
+            )
         except AlframeError as error:
             yield trial, error
+        else:
+            yield trial, summary

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alframe import seeds
+from alframe.blocks import by_blocks
 from alframe.data import UNKNOWN, Dataset
 from alframe.diagnostics import describe_picks
 from alframe.errors import PluginError, UsageError
@@ -239,6 +240,16 @@ class ActiveLearner:
         known = self._known_of_test if self._body_is_frozen else None
         rows = NetworkRows(self.model, samples, positions, self.seed, known)
         return evaluate(rows.logits(rows.features()), targets)
+
+    @torch.no_grad()
+    def predict(self, indices: Tensor) -> Tensor:
+        """The class that the network gives each sample: ``n`` int64 numbers, on the device.
+
+        Args:
+            indices: ``n`` positions in the data set.
+        """
+        rows = self._rows(indices)
+        return by_blocks(lambda block: rows.logits(block).argmax(dim=1), rows.features())
 
     @torch.no_grad()
     def diagnose(self, indices: Tensor, labels: Tensor) -> dict[str, float]:

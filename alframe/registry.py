@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ import pluggy
 
 from alframe import defaults, hookspecs
 from alframe.errors import AlframeError, PluginError, UsageError, unknown_name
-from alframe.hookspecs import PROJECT, STAGES
+from alframe.hookspecs import EVENTS, PROJECT, STAGES
 from alframe.info import API_VERSION, NEEDS, DatasetInfo, ModelInfo, PluginInfo, PresetInfo
 from alframe.options import check_declaration
 from alframe.sections import SECTIONS
@@ -72,6 +72,11 @@ class Plugin:
     def stages(self) -> tuple[str, ...]:
         """The stages this plugin has code for."""
         return tuple(stage for stage in STAGES if f"alframe_{stage}" in self.hooks)
+
+    @property
+    def hears_events(self) -> bool:
+        """Whether it has an event hook."""
+        return any(f"alframe_{event}" in self.hooks for event in EVENTS)
 
     @property
     def is_strategy(self) -> bool:
@@ -280,15 +285,17 @@ class Registry:
         others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
         return self._pm.subset_hook_caller(f"alframe_{stage}", others)(**arguments)
 
-    def send(self, event: str, **arguments: Any) -> Iterator[tuple[Plugin, Exception]]:
-        """Sends an event to each plugin in turn; yields who failed, and how."""
+    def send(
+        self, event: str, hears: Callable[[Plugin], bool], **arguments: Any
+    ) -> Iterator[tuple[Plugin, BaseException]]:
+        """Sends an event to each plugin in turn that ``hears`` it; yields who failed, and how."""
         hook = f"alframe_{event}"
         for plugin in self.plugins:
-            if hook in plugin.hooks:
+            if hook in plugin.hooks and hears(plugin):
                 others = [p.module for p in self.plugins if p is not plugin and hook in p.hooks]
                 try:
                     self._pm.subset_hook_caller(hook, others)(**arguments)
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     yield plugin, error
 
 

@@ -7,6 +7,7 @@ checkpoint carries a checksum, and the one before it is kept.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -21,10 +22,11 @@ import filelock
 import tomli_w
 import torch
 
-from alframe.errors import TrialError, UsageError
+from alframe.errors import AlframeError, TrialError, UsageError
 
 FORMAT = 2
 LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MARK = b"alframe checkpoint"  # begins the line before what torch saved: mark, format, checksum
 Record = dict[str, Any]
 
@@ -60,7 +62,8 @@ class TrialFolder:
         """Keeps other processes from the trial; the lock ends with the process, however that ends.
 
         Raises:
-            TrialError: another process has it; the message says which.
+            TrialError: another process has it; the message says which. Or the disk is full.
+            UsageError: the folder can't be written to.
         """
         owner = self.path.with_name(f".{self.path.name}.owner")
         lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=LOCK_SECONDS)
@@ -72,18 +75,21 @@ class TrialFolder:
                 raise TrialError(f"{self.path} is in use by {owner.read_text().strip()}") from error
             raise TrialError(f"{self.path} is in use by another process") from error
         except OSError as error:
-            raise UsageError(f"folder {self.path} can't be written to: {error.strerror}") from error
+            raise _unwritable(self.path, error) from error
         try:
-            owner.write_text(f"process {os.getpid()} on {platform.node()}\n")
+            with contextlib.suppress(OSError):  # the lock holds without it
+                owner.write_text(f"process {os.getpid()} on {platform.node()}\n")
             yield
         finally:
-            owner.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                owner.unlink(missing_ok=True)
             lock.release()
 
     def describe(self, sections: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes ``config.toml`` and ``environment.json``.
 
         Raises:
+            TrialError: the disk is full.
             UsageError: the folder can't be written to.
         """
         try:
@@ -92,7 +98,7 @@ class TrialFolder:
             text = json.dumps(environment, indent=2) + "\n"
             _replace(self.path / "environment.json", lambda file: file.write(text.encode()))
         except OSError as error:
-            raise UsageError(f"folder {self.path} can't be written to: {error.strerror}") from error
+            raise _unwritable(self.path, error) from error
 
     def save(self, records: Sequence[Record], learner: Mapping[str, Any], note: str, finished: bool) -> None:
         """Writes the checkpoint and ``rounds.jsonl``.
@@ -102,6 +108,9 @@ class TrialFolder:
             learner: the learner's ``state_dict``.
             note: why the trial ended early, or "".
             finished: whether this was the last round.
+
+        Raises:
+            TrialError: it can't be written; what was written before stays.
         """
         lines = "".join(json.dumps(record) + "\n" for record in records)
         state = {"rounds": lines, "learner": dict(learner), "note": note, "finished": finished}
@@ -115,7 +124,7 @@ class TrialFolder:
             _replace(self._checkpoint, lambda file: (file.write(head), file.write(content)))
             _replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
         except OSError as error:
-            raise TrialError(f"folder {self.path} can't be written to: {error.strerror}") from error
+            raise TrialError(str(_unwritable(self.path, error))) from error
 
     def load(self) -> dict[str, Any] | None:
         """What `save` wrote last, with ``records``; None where there is nothing yet.
@@ -124,8 +133,14 @@ class TrialFolder:
         ``rounds.jsonl`` up to date, where the program died between the two files or it was changed since.
 
         Raises:
-            TrialError: another version of alframe wrote the checkpoint.
+            TrialError: another version of alframe wrote the checkpoint, or ``rounds.jsonl`` can't be written.
         """
+        state = self._read()
+        if state:
+            self._mend_rounds(state["rounds"])
+        return state
+
+    def _read(self) -> dict[str, Any] | None:
         self.notes = []
         for path in (self._checkpoint, self._previous):
             try:
@@ -137,7 +152,6 @@ class TrialFolder:
                 continue
             if self.notes:
                 self.notes[-1] += "; the trial goes on from the round before"
-            self._mend_rounds(state["rounds"])
             return state | {"records": [json.loads(line) for line in state["rounds"].splitlines()]}
         if self.notes:
             self.notes[-1] += "; the trial starts anew"
@@ -154,19 +168,25 @@ class TrialFolder:
                 self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
             _replace(rounds, lambda file: file.write(lines.encode()))
         except OSError as error:
-            raise TrialError(f"folder {self.path} can't be written to: {error.strerror}") from error
+            raise TrialError(str(_unwritable(self.path, error))) from error
 
     def progress(self) -> tuple[int, bool]:
-        """Rounds recorded, and whether the trial is finished, without reading the network's weights."""
-        rounds = self.path / "rounds.jsonl"
-        if not rounds.exists():
-            return 0, False
-        state = self.load()
+        """Rounds recorded, and whether the trial is finished; writes nothing."""
+        state = self._read()
         return (len(state["records"]), state["finished"]) if state else (0, False)
 
     def clear(self) -> None:
-        """Removes the folder and all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Removes the folder and all that is in it.
+
+        Raises:
+            UsageError: it can't be removed.
+        """
+        try:
+            shutil.rmtree(self.path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise UsageError(f"folder {self.path} can't be removed: {error.strerror}") from error
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
@@ -202,19 +222,36 @@ def require_writable(folder: Path) -> None:
     probe = folder / f".alframe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        try:
+            probe.write_bytes(b"alframe")  # a full disk takes a file, but nothing into it
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
             f"output folder {folder} can't be written to: {error.strerror}; choose another with --out"
         ) from error
 
 
+def _unwritable(path: Path, error: OSError) -> AlframeError:
+    """A full disk is the trial's failure, as there may be room later; else it is the wrong folder."""
+    message = f"folder {path} can't be written to: {error.strerror}"
+    if error.errno in NO_ROOM:
+        return TrialError(
+            f"{message}; what was written stays, and the same command goes on when there is room"
+        )
+    return UsageError(message)
+
+
 def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Writes a file beside ``path`` and moves it there when it is wholly on disk."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):  # half a file would take up room
+            temporary.unlink(missing_ok=True)
+        raise

@@ -26,6 +26,7 @@ class RunOptions:
     jobs: int = option(1, "trials run side by side, each in a process")
     device: str = option("auto", "auto, cpu, cuda, cuda:1, ...")
     out: str = option("runs", "folder that the runs are written to")
+    log: tuple[str, ...] = option((), "plugins that write down what happens, csv and tensorboard among them")
 
     def __post_init__(self) -> None:
         """Refuses budgets that are none."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.errors import UsageError, unknown_name
+from alframe.events import require_listeners
 from alframe.info import DatasetInfo, ModelInfo
 from alframe.options import build
 from alframe.pipeline import Pipeline
@@ -24,6 +25,7 @@ from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, Stag
 from alframe.stopping import StopOptions
 
 Sections = dict[str, dict[str, Any]]
+NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +45,7 @@ class Settings:
         stop: when a trial ends before its last round.
         plugin_options: what the user gave, by plugin name.
         pipelines: the resolved strategies, in the order asked for.
+        varied: what tells this setting from the others of a sweep, as ``{"run.query_size": "10"}``.
     """
 
     run: RunOptions
@@ -57,6 +60,20 @@ class Settings:
     stop: StopOptions
     plugin_options: Mapping[str, Mapping[str, Any]]
     pipelines: tuple[Pipeline, ...]
+    varied: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """``varied`` for people, as ``mnist query_size=10``; "" for a setting alone."""
+        return " ".join(
+            value if key in NAMED else f"{key.removeprefix('run.')}={value}"
+            for key, value in self.varied.items()
+        )
+
+    @property
+    def data_key(self) -> tuple[Any, ...]:
+        """Equal for settings that load the same data."""
+        return (self.dataset.key, self.source, self.data_options, self.run.device)
 
     @property
     def asks_for_all(self) -> bool:
@@ -89,9 +106,9 @@ class Settings:
     def _setting(self) -> dict[str, Any]:
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
         trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None
-        rules = {name: value for name, value in dataclasses.asdict(self.stop).items() if value is not None}
+        rules = self.stop.rules()
         return {
-            **({"stop": rules} if rules else {}),  # a rule that is not set makes no other setting
+            **({"stop": rules} if rules else {}),
             "data": [self.dataset.key, str(Path(self.location).resolve()) if self.location else ""],
             "data_options": dataclasses.asdict(self.data_options),
             "model": [
@@ -153,6 +170,7 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
     """
     given = {name: dict(section) for name, section in sections.items()}
     run = build(RunOptions, given.pop("run", {}), "run")
+    require_listeners(registry, run.log)
     recipe = build(Recipe, given.pop("train", {}), "train")
     stop = build(StopOptions, given.pop("stop", {}), "stop")
     stages = {

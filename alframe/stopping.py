@@ -1,12 +1,16 @@
-"""When a trial ends before its last round: the section ``[stop]``. Nothing here imports torch."""
+"""When a trial ends before its last round: the section ``[stop]``. Nothing at the top imports torch."""
 
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alframe.options import option
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,15 +20,30 @@ class StopOptions:
     labels: int | None = option(None, "stop when so many samples are labelled")
     accuracy: float | None = option(None, "stop at the first round whose test accuracy reaches this")
     patience: int | None = option(None, "stop after so many rounds without a better test accuracy")
+    stability: float | None = option(
+        None,
+        "stop when the networks of successive rounds agree: mean Cohen's kappa, 0.99 say; no label is read",
+    )
+    stability_window: int = option(3, "agreements that this is the mean of")
+    stability_samples: int = option(2000, "samples drawn once from the pool, whose predictions are compared")
 
     def __post_init__(self) -> None:
         """Refuses rules that can't be."""
-        for name in ("labels", "patience"):
+        for name in ("labels", "patience", "stability_window", "stability_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1 or be none, got {value}")
         if self.accuracy is not None and not 0 < self.accuracy <= 1:
             raise ValueError(f"accuracy must lie in 0..1 or be none, got {self.accuracy}")
+        if self.stability is not None and not 0 < self.stability <= 1:
+            raise ValueError(f"stability must lie in 0..1 or be none, got {self.stability}")
+
+    def rules(self) -> dict[str, Any]:
+        """What is set: nothing of a rule that is not, so that it makes no other setting."""
+        values = dataclasses.asdict(self)
+        if self.stability is None:
+            values = {name: value for name, value in values.items() if not name.startswith("stability_")}
+        return {name: value for name, value in values.items() if value is not None}
 
     def reason(self, records: Sequence[Mapping[str, Any]]) -> str:
         """Why a trial with these rounds stops, or "" where it goes on.
@@ -41,4 +60,28 @@ class StopOptions:
         since = len(accuracies) - 1 - accuracies.index(max(accuracies))
         if self.patience is not None and since >= self.patience:
             return f"no better accuracy for {since} rounds"
+        if self.stability is not None and (mean := self._mean_agreement(records)) >= self.stability:
+            return f"the predictions are stable: mean kappa {mean:.4f} over {self.stability_window} rounds"
         return ""
+
+    def _mean_agreement(self, records: Sequence[Mapping[str, Any]]) -> float:
+        """Over the window; 0 while there are too few rounds for it."""
+        agreements = [record["stability"] for record in records[1:]][-self.stability_window :]
+        return round(statistics.fmean(agreements), 6) if len(agreements) == self.stability_window else 0.0
+
+
+def agreement(before: Tensor, after: Tensor) -> float:
+    """Cohen's kappa of two networks' predictions: agreement beyond chance, 1 where they are the same.
+
+    The measure of Bloodgood and Vijay-Shanker, CoNLL 2009, arXiv 1409.5165, who stop active learning when its
+    mean over the last three models is above 0.99.
+
+    Args:
+        before: ``n`` class numbers.
+        after: as many.
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    if before.equal(after):
+        return 1.0  # also of one class alone, where kappa is 0 / 0
+    return round(float(cohen_kappa_score(before.cpu(), after.cpu())), 6)

@@ -53,7 +53,7 @@ def compare(
     critical: float | None,
     holm: bool,
 ) -> None:
-    r"""Compare the strategies of finished or interrupted runs.
+    """Compare the strategies of finished or interrupted runs.
 
     DIR is what `alframe run` wrote, or what the ALFA-Mix authors' program wrote. Prints accuracy by
     labelled-set size, area under the budget curve, cost of a query, labels saved, pairwise penalty matrix,
@@ -64,7 +64,7 @@ def compare(
     alframe compare runs/digits --strategies alfamix,badge,random --reference random
     alframe compare runs --ddof 0 --critical 2.776     # the published program's matrix
     alframe compare runs --format csv > curves.csv
-    """
+    """  # noqa: D301 - the mark that keeps lines apart must be the character itself
     from alframe import comparison
     from alframe.registry import installed
     from alframe.results_tree import read_tree

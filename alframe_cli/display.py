@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from alframe.experiment import RunSummary, TrialRun
+from alframe.trials import RunSummary, TrialRun
 from alframe_cli.output import console
 
 Record = dict[str, Any]
@@ -29,7 +29,7 @@ def make_display(kind: str, quiet: bool, trials: int, rounds: int) -> SilentDisp
         kind: ``auto``, ``rich``, ``plain`` or ``none``.
         quiet: whether only results are wanted.
         trials: trials of the run.
-        rounds: records of each.
+        rounds: records of all of them.
     """
     if quiet or kind == "none":
         return SilentDisplay(quiet)
@@ -64,7 +64,7 @@ class SilentDisplay:
     def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
         """Shows why a trial ended early."""
         if summary.note:
-            self.note(f"{_name(trial)}: {summary.note}")
+            self.note(f"{trial.name}: {summary.note}")
 
     def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
         """Nothing to show: the errors stand at the end."""
@@ -82,24 +82,24 @@ class PlainDisplay(SilentDisplay):
         """Says where a trial goes on."""
         total = trial.settings.run.rounds + 1
         if 0 < rounds_done < total:
-            click.echo(f"{_name(trial)}: continues after {rounds_done} of {total} trainings", err=True)
+            click.echo(f"{trial.name}: continues after {rounds_done} of {total} trainings", err=True)
 
     def round_finished(self, trial: TrialRun, record: Record) -> None:
         """Shows a round."""
-        click.echo(f"{_name(trial)}  {_describe(trial, record)}", err=True)
+        click.echo(f"{trial.name}  {_describe(trial, record)}", err=True)
 
     def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
         """Shows the last accuracy."""
         super().trial_finished(trial, summary)
         last = summary.records[-1]
         click.echo(
-            f"{_name(trial)}: finished, accuracy {last['accuracy']:.4f} with {last['labelled']} labels",
+            f"{trial.name}: finished, accuracy {last['accuracy']:.4f} with {last['labelled']} labels",
             err=True,
         )
 
     def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
         """Says so at once, where other trials go on."""
-        click.echo(f"{_name(trial)}: failed", err=True)
+        click.echo(f"{trial.name}: failed", err=True)
 
 
 class RichDisplay(SilentDisplay):
@@ -107,7 +107,6 @@ class RichDisplay(SilentDisplay):
 
     def __init__(self, trials: int, rounds: int) -> None:
         super().__init__()
-        self._rounds = rounds
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -118,8 +117,8 @@ class RichDisplay(SilentDisplay):
             console=console(stderr=True),
             transient=True,
         )
-        self._all = self._bars.add_task(f"{trials} trials", total=trials * rounds, unit="rounds", state="")
-        self._parts: dict[tuple[str, int], TaskID] = {}
+        self._all = self._bars.add_task(f"{trials} trials", total=rounds, unit="rounds", state="")
+        self._parts: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -133,45 +132,39 @@ class RichDisplay(SilentDisplay):
     def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
         """Counts what an earlier run has done."""
         self._bars.update(self._all, advance=rounds_done)
-        self._parts[trial.strategy, trial.seed] = self._bars.add_task(
-            f"  {_name(trial)}", total=None, unit="", state=""
-        )
+        self._parts[trial.name] = self._bars.add_task(f"  {trial.name}", total=None, unit="", state="")
 
     def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
         """Moves the inner bar."""
         unit = "epochs" if stage == "train" else "steps"
-        part = self._parts[trial.strategy, trial.seed]
+        part = self._parts[trial.name]
         self._bars.update(part, completed=done, total=total, unit=f"{unit} of {stage}")
 
     def round_finished(self, trial: TrialRun, record: Record) -> None:
         """Moves the outer bar and shows the accuracy."""
         state = f"{record['labelled']} labels, accuracy {record['accuracy']:.3f}"
         self._bars.update(self._all, advance=1)
-        self._bars.update(self._parts[trial.strategy, trial.seed], state=state)
+        self._bars.update(self._parts[trial.name], state=state)
 
     def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
         """Leaves a line behind."""
         super().trial_finished(trial, summary)
         last = summary.records[-1]
-        self._bars.update(self._all, advance=self._rounds - len(summary.records))
-        self._bars.remove_task(self._parts.pop((trial.strategy, trial.seed)))
+        self._bars.update(self._all, advance=trial.settings.run.rounds + 1 - len(summary.records))
+        self._bars.remove_task(self._parts.pop(trial.name))
         self._bars.console.print(
-            f"{_name(trial)}: accuracy {last['accuracy']:.4f} with {last['labelled']} labels", highlight=False
+            f"{trial.name}: accuracy {last['accuracy']:.4f} with {last['labelled']} labels", highlight=False
         )
 
     def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
         """Takes its bar away."""
-        if part := self._parts.pop((trial.strategy, trial.seed), None):
+        if part := self._parts.pop(trial.name, None):
             self._bars.remove_task(part)
-        self._bars.console.print(f"{_name(trial)}: failed", highlight=False)
+        self._bars.console.print(f"{trial.name}: failed", highlight=False)
 
     def note(self, text: str) -> None:
         """Shows a remark above the bars."""
         self._bars.console.print(f"note: {text}", markup=False, highlight=False)
-
-
-def _name(trial: TrialRun) -> str:
-    return f"{trial.strategy} seed {trial.seed}"
 
 
 def _describe(trial: TrialRun, record: Record) -> str:

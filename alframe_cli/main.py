@@ -26,6 +26,7 @@ COMMANDS = {
         "Show a strategy, data set, network, preset or section with its options.",
     ),
 }
+FAILED = 1
 INTERRUPTED = 130
 
 
@@ -101,4 +102,9 @@ def main(args: list[str] | None = None) -> NoReturn:
     except click.Abort:
         click.echo("interrupted; the same command continues where this one stopped", err=True)
         sys.exit(INTERRUPTED)
+    except OSError as error:  # standard output is a file on a full disk, say
+        if shared["verbose"]:
+            traceback.print_exception(error)
+        click.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -3,33 +3,81 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from alframe.curves import Point, learning_curve, ranking
-from alframe.errors import TrialError
-from alframe.experiment import RunSummary, TrialRun
-from alframe.settings import Settings
+from alframe.errors import AlframeError
+from alframe.settings import NAMED, Settings
+from alframe.trials import RunSummary, TrialRun
 from alframe_cli.output import print_json, print_table, side_by_side
 
 Done = list[tuple[TrialRun, RunSummary]]
-Failed = list[tuple[TrialRun, TrialError]]
+Failed = list[tuple[TrialRun, AlframeError]]
 
 
-def print_results(settings: Settings, done: Done, failed: Failed, as_json: bool) -> None:
-    """Prints accuracy by labelled-set size, and where the runs are."""
-    curves = _curves(done)
-    folder = f"{settings.run.out}/{settings.dataset_folder}/{settings.setting_folder}"
+@dataclasses.dataclass(frozen=True)
+class _Setting:
+    """What ran on one setting."""
+
+    settings: Settings
+    done: Done = dataclasses.field(default_factory=list)
+    failed: Failed = dataclasses.field(default_factory=list)
+
+    @property
+    def folder(self) -> str:
+        return _folder(self.settings)
+
+
+def print_results(settings: Sequence[Settings], done: Done, failed: Failed, as_json: bool) -> None:
+    """Prints each setting's accuracy by labelled-set size, and where the runs are.
+
+    With ``as_json`` prints one document: the setting's, or where there are several ``{"settings": [...]}``.
+    """
+    found: dict[str, _Setting] = {}
+    for one in settings:  # those that differ in a strategy's option alone have one folder, and one table
+        found.setdefault(_folder(one), _Setting(one))
+    for trial, summary in done:
+        found[_folder(trial.settings)].done.append((trial, summary))
+    for trial, error in failed:
+        found[_folder(trial.settings)].failed.append((trial, error))
     if as_json:
-        print_json(_as_data(folder, curves, done, failed))
+        documents = [_as_data(setting) for setting in found.values()]
+        print_json({"settings": documents} if len(documents) > 1 else documents[0])
         return
-    if not done:
-        return
+    shown = [setting for setting in found.values() if setting.done]
+    for number, setting in enumerate(shown):
+        if number:
+            click.echo()
+        _print_setting(setting)
+    if len(shown) > 1:
+        common = _common_folder(list(found))
+        click.echo(f"\nacross settings: alframe compare {shlex.quote(common)}")
+
+
+def _folder(settings: Settings) -> str:
+    return f"{settings.run.out}/{settings.dataset_folder}/{settings.setting_folder}"
+
+
+def _common_folder(folders: Sequence[str]) -> str:
+    """The data set's folder where there is one, else that of all runs."""
+    parents = {str(Path(folder).parent) for folder in folders}
+    return parents.pop() if len(parents) == 1 else str(Path(folders[0]).parents[1])
+
+
+def _print_setting(one: _Setting) -> None:
+    settings, done = one.settings, one.done
+    curves = _curves(done)
     sizes = sorted({point.labelled for curve in curves.values() for point in curve})
     cells = {name: {point.labelled: _cell(point) for point in curve} for name, curve in curves.items()}
     seeds = len({trial.seed for trial, _ in done})
-    title = f"Accuracy on {settings.source.name}, {settings.model_name}, " + (
+    values = [f"{key.removeprefix('run.')}={v}" for key, v in settings.varied.items() if key not in NAMED]
+    what = ", ".join([settings.source.name, settings.model_name, *values])
+    title = f"Accuracy on {what}, " + (
         f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     )
     for names in side_by_side(cells):
@@ -42,7 +90,7 @@ def print_results(settings: Settings, done: Done, failed: Failed, as_json: bool)
         title = ""
     if len(curves) > 1:
         _print_ranking(done)
-    click.echo(f"runs: {folder}")
+    click.echo(f"runs: {one.folder}")
 
 
 def _print_ranking(done: Done) -> None:
@@ -78,11 +126,13 @@ def _cell(point: Point) -> str:
     return f"{point.mean:.3f}{spread}"
 
 
-def _as_data(folder: str, curves: dict[str, list[Point]], done: Done, failed: Failed) -> dict[str, Any]:
+def _as_data(one: _Setting) -> dict[str, Any]:
+    curves = _curves(one.done)
     return {
-        "folder": folder,
+        "folder": one.folder,
+        "varied": dict(one.settings.varied),
         "curves": {name: [dataclasses.asdict(point) for point in curve] for name, curve in curves.items()},
-        "ranking": [dataclasses.asdict(row) for row in ranking(_records(done))],
+        "ranking": [dataclasses.asdict(row) for row in ranking(_records(one.done))],
         "trials": [
             {
                 "strategy": trial.strategy,
@@ -91,9 +141,10 @@ def _as_data(folder: str, curves: dict[str, list[Point]], done: Done, failed: Fa
                 "note": summary.note,
                 "rounds": summary.records,
             }
-            for trial, summary in done
+            for trial, summary in one.done
         ],
         "failed": [
-            {"strategy": trial.strategy, "seed": trial.seed, "error": str(error)} for trial, error in failed
+            {"strategy": trial.strategy, "seed": trial.seed, "error": str(error)}
+            for trial, error in one.failed
         ],
     }

@@ -33,6 +33,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
     "jobs": "run.jobs",
     "device": "run.device",
     "out": "run.out",
+    "log": "run.log",
 }
 
 
@@ -40,25 +41,25 @@ FLAGS = {  # the key of the configuration that each flag stands for
 @click.option(
     "--strategy", type=NameList(), help="Strategies, see list-strategies, or all.  [default: alfamix]"
 )
-@click.option("--dataset", metavar="NAME", help="Data set, see list-datasets.  [default: digits]")
+@click.option("--dataset", type=NameList(), help="Data sets, see list-datasets.  [default: digits]")
 @click.option(
     "--data-dir", metavar="DIR", envvar="ALFRAME_DATA_DIR", help="Folder of data sets.  [default: data]"
 )
 @click.option("--download", is_flag=True, default=None, help="Fetch what is missing in --data-dir.")
-@click.option("--model", metavar="NAME", help="Network, see list-models.  [default: mlp]")
+@click.option("--model", type=NameList(), help="Networks, see list-models.  [default: mlp]")
 @click.option("--seeds", type=SeedList(), help="One trial a strategy and seed.  [default: 1-5]")
-@click.option("--initial-size", type=int, metavar="N", help="Samples labelled at the start.  [default: 100]")
+@click.option("--initial-size", metavar="N", help="Samples labelled at the start.  [default: 100]")
 @click.option("--initial", metavar="random|balanced", help="How those are drawn.  [default: random]")
-@click.option("--query-size", type=int, metavar="N", help="Samples labelled a round.  [default: 100]")
-@click.option("--query-growth", type=float, metavar="X", help="Growth of that each round.  [default: 1.0]")
-@click.option("--rounds", type=int, metavar="N", help="Queries.  [default: 10]")
-@click.option("--epochs", type=int, metavar="N", help="Most epochs a round.  [default: 200]")
-@click.option("--batch-size", type=int, metavar="N", help="Samples a gradient step.  [default: 64]")
-@click.option("--learning-rate", type=float, metavar="X", help="Learning rate.  [default: 0.001]")
-@click.option("--embed", metavar="NAME", help="Plugin that embeds, in the strategy's place.")
-@click.option("--score", metavar="NAME", help="Plugin that scores, in the strategy's place.")
-@click.option("--select", metavar="NAME", help="Plugin that selects, in the strategy's place.")
-@click.option("--train", metavar="NAME", help="Plugin that trains, in the strategy's place.")
+@click.option("--query-size", metavar="N", help="Samples labelled a round.  [default: 100]")
+@click.option("--query-growth", metavar="X", help="Growth of that each round.  [default: 1.0]")
+@click.option("--rounds", metavar="N", help="Queries.  [default: 10]")
+@click.option("--epochs", metavar="N", help="Most epochs a round.  [default: 200]")
+@click.option("--batch-size", metavar="N", help="Samples a gradient step.  [default: 64]")
+@click.option("--learning-rate", metavar="X", help="Learning rate.  [default: 0.001]")
+@click.option("--embed", type=NameList(), help="Plugin that embeds, in the strategy's place.")
+@click.option("--score", type=NameList(), help="Plugin that scores, in the strategy's place.")
+@click.option("--select", type=NameList(), help="Plugin that selects, in the strategy's place.")
+@click.option("--train", type=NameList(), help="Plugin that trains, in the strategy's place.")
 @click.option(
     "-o",
     "overrides",
@@ -66,7 +67,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
     multiple=True,
     help="Any other option, as train.weight_decay=5e-4; see show.",
 )
-@click.option("--preset", metavar="NAME", help="A ready-made setting, see list-presets.")
+@click.option("--preset", type=NameList(), help="Ready-made settings, see list-presets.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file.")
 @click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
 @click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop.")
@@ -74,6 +75,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
 @click.option("--jobs", type=int, metavar="N", help="Trials side by side, each in a process.  [default: 1]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...  [default: auto]")
 @click.option("--out", metavar="DIR", help="Folder for the runs.  [default: runs]")
+@click.option("--log", type=NameList(), help="Also write csv, tensorboard, or what other plugins offer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
     "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
@@ -84,7 +86,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
 def run(
     ctx: click.Context,
     overrides: tuple[tuple[str, str, str], ...],
-    preset: str | None,
+    preset: list[str] | None,
     config: Path | None,
     print_config: bool,
     dry_run: bool,
@@ -95,57 +97,56 @@ def run(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    r"""Run strategies on a data set and compare their learning curves.
+    """Run strategies on data sets and compare their learning curves.
 
-    The same command continues what was interrupted, and prints the results of what is finished.
+    The same command continues what was interrupted, and prints the results of what is finished. Several data
+    sets, networks, sizes or other values, separated by commas, are settings, and each is run.
 
     \b
     alframe run --strategy alfamix
     alframe run --strategy alfamix,margin,random --seeds 1-10 --rounds 5
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
-    """
-    from alframe.experiment import load_data, suited, trials
+    alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
+    """  # noqa: D301 - the mark that keeps lines apart must be the character itself
     from alframe.registry import installed
     from alframe.runs import require_writable
-    from alframe.settings import merge, read_toml, resolve
+    from alframe.settings import merge, read_toml
+    from alframe.sweep import LoadedData, as_sections, plan, resolve_presets, suited_plan
+    from alframe_cli.planned import print_left_out, print_plan
 
     ctx.obj["verbose"] = verbose
     registry = installed()
-    settings = resolve(
-        registry,
-        merge(
-            registry.resource("preset", preset).value.settings if preset else {},
-            read_toml(config) if config else {},
-            _sections(flags, overrides),
-        ),
-    )
+    given = merge(read_toml(config) if config else {}, _sections(flags, overrides))
+    settings = resolve_presets(registry, preset or [], given)
     if print_config:
         import tomli_w
 
-        click.echo(tomli_w.dumps(settings.sections()), nl=False)
+        if len(preset or []) > 1:
+            raise click.UsageError("several presets are not one configuration: print one at a time")
+        click.echo(tomli_w.dumps(as_sections(settings, given)), nl=False)
         return 0
-    planned = trials(settings)
-    if dry_run and not settings.asks_for_all:
-        _print_plan(planned, as_json)
+    asks_for_all = any(one.asks_for_all for one in settings)
+    if dry_run and not asks_for_all:
+        print_plan(plan(settings), as_json)
         return 0
     if not dry_run:
-        require_writable(Path(settings.run.out))
-    dataset = load_data(settings)
-    planned, left_out = suited(planned, dataset, registry)
-    if settings.asks_for_all and not quiet:
-        broken = {name: reason for name, _, reason in registry.problems()}
-        for name, reason in {**left_out, **broken}.items():
-            click.echo(f"note: {name} is left out: {reason}", err=True)
+        for out in {one.run.out for one in settings}:
+            require_writable(Path(out))
+    data = LoadedData()
+    planned, left_out = suited_plan(settings, data, registry)
+    if asks_for_all and not quiet:
+        print_left_out(left_out, settings, registry)
     if dry_run:
-        _print_plan(planned, as_json)
+        print_plan(planned, as_json)
         return 0
-    for name in [] if quiet else settings.unused_sections():
+    unused = {name for one in settings for name in one.unused_sections()}
+    for name in [] if quiet else sorted(unused):
         click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
     return _run(
         registry,
         settings,
         planned,
-        dataset,
+        data,
         force=force,
         as_json=as_json,
         display=display,
@@ -169,9 +170,9 @@ def _sections(
 
 def _run(
     registry: Any,
-    settings: Any,
+    settings: list[Any],
     planned: list[Any],
-    dataset: Any,
+    data: Any,
     *,
     force: bool,
     as_json: bool,
@@ -187,59 +188,29 @@ def _run(
     done = []
     failed = []
     left_out = set()
-    jobs = min(settings.run.jobs, len(planned))
+    jobs = min(settings[0].run.jobs, len(planned))
+    rounds = sum(trial.settings.run.rounds + 1 for trial in planned)
     with contextlib.ExitStack() as stack:
-        shown = stack.enter_context(make_display(display, quiet, len(planned), settings.run.rounds + 1))
+        shown = stack.enter_context(make_display(display, quiet, len(planned), rounds))
         if jobs > 1:
             outcomes = run_side_by_side(planned, shown, jobs, force=force)
         else:
-            outcomes = run_in_turn(planned, dataset, registry, shown, force=force)
+            outcomes = run_in_turn(planned, data, registry, shown, force=force)
         for trial, outcome in stack.enter_context(contextlib.closing(outcomes)):
-            if isinstance(outcome, TrialError):
+            asked_for = not trial.settings.asks_for_all
+            if not isinstance(outcome, Exception):
+                done.append((trial, outcome))
+            elif isinstance(outcome, TrialError) or (asked_for and len(settings) > 1):
                 failed.append((trial, outcome))
                 shown.trial_failed(trial, outcome)
-            elif not isinstance(outcome, Exception):
-                done.append((trial, outcome))
-            elif not settings.asks_for_all:  # what nobody asked for by name ends no run
+            elif asked_for:
                 raise outcome
-            elif trial.strategy not in left_out:
+            elif trial.strategy not in left_out:  # what nobody asked for by name ends no run
                 left_out.add(trial.strategy)
                 shown.note(f"{trial.strategy} is left out: {outcome}")
     for trial, failure in failed:
         if verbose:
             traceback.print_exception(failure)
-        click.echo(f"error: {trial.strategy} seed {trial.seed}: {failure}", err=True)
+        click.echo(f"error: {trial.name}: {failure}", err=True)
     print_results(settings, done, failed, as_json)
     return TrialError.exit_code if failed else 0
-
-
-def _print_plan(planned: list[Any], as_json: bool) -> None:
-    from alframe_cli.output import print_json, print_table
-
-    rows = [
-        {
-            "strategy": trial.strategy,
-            "seed": trial.seed,
-            "state": _state(trial),
-            "folder": str(trial.folder),
-        }
-        for trial in planned
-    ]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(("strategy", "seed", "state", "folder"), [tuple(map(str, row.values())) for row in rows])
-
-
-def _state(trial: Any) -> str:
-    from alframe.errors import TrialError
-    from alframe.runs import TrialFolder
-
-    folder = TrialFolder(trial.folder)
-    try:
-        recorded, finished = folder.progress()
-    except TrialError:  # another version of alframe wrote it
-        return "not readable"
-    total = trial.settings.run.rounds + 1
-    state = "finished" if finished else f"{recorded} of {total}" if recorded else "new"
-    return f"damaged, {state}" if folder.notes else state

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from alframe.errors import unknown_name
+from alframe.events import listeners
 from alframe.hookspecs import STAGES
 from alframe.registry import RESOURCES, Offer, Plugin, installed
 from alframe.sections import SECTIONS
@@ -51,6 +52,8 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
                 "name": name,
                 "options": options_as_data(SECTIONS[name]),
             }
+            if name == "run":
+                section["log"] = listeners(registry)
             if name == "stages":
                 section["plugins"] = {stage: registry.serving(stage) for stage in STAGES}
             found.append(section)
@@ -68,6 +71,9 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
         if name == "stages":
             rows = [(stage, ", ".join(registry.serving(stage))) for stage in STAGES]
             print_table(("stage", "plugins that can serve it"), rows)
+        if name == "run":
+            rows = [(plugin, registry.plugin(plugin).info.summary) for plugin in listeners(registry)]
+            print_table(("plugin for --log", "summary"), rows)
 
 
 def _show_plugin(plugin: Plugin) -> None:
@@ -80,6 +86,9 @@ def _show_plugin(plugin: Plugin) -> None:
     if plugin.problem:
         click.echo(f"can't be used: {plugin.problem}")
         return
+    if plugin.hears_events:
+        when = f"where --log {plugin.name} asks for it" if plugin.info.on_request else "of every run"
+        click.echo(f"hears of events, {when}")
     if plugin.is_strategy:
         print_table(("stage", "served by"), [(stage, _server(plugin, stage)) for stage in STAGES])
     print_options(plugin.info.options, plugin.name)
@@ -120,6 +129,8 @@ def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
     return strategy_as_data(plugin) | {
         "kind": "strategy" if plugin.is_strategy else "plugin",
         "problem": plugin.problem,
+        "hears_events": plugin.hears_events,
+        "on_request": plugin.info.on_request,
         "served_by": {stage: _server(plugin, stage) for stage in STAGES},
         "options": options_as_data(plugin.info.options),
     }

@@ -1,6 +1,7 @@
 """What the documents say is so: commands, code, names."""
 
 import re
+import tomllib
 import types
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import torch
 
 import alframe
 from alframe import hookspecs
+from alframe.experiment import load_data, run_trial, trials
 from alframe.registry import Registry
+from alframe.settings import resolve
+from alframe.sweep import resolve_sweep
+from alframe_cli.display import SilentDisplay
 from alframe_cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -104,3 +109,27 @@ def test_the_gate_runs_the_readmes_commands():
 def test_the_readmes_python_runs():
     for code in blocks(README, "python"):
         run_block(code, {})
+
+
+def test_the_readmes_sweep_is_four_settings():
+    (toml,) = blocks(README, "toml")
+    settings = resolve_sweep(Registry(), tomllib.loads(toml))
+    assert [one.label for one in settings] == [
+        f"{data} query_size={size}" for data in ("digits", "mnist") for size in (10, 100)
+    ]
+
+
+def test_the_guides_event_plugin_hears_where_it_is_asked_for(tmp_path, toy, make_plugin):
+    registry = Registry()
+    (code,) = [block for block in blocks(GUIDE, "python") if "on_request" in block]
+    assert registry.register(run_block(code, {}), "result").problem == ""
+    offer = {"toy": alframe.DatasetInfo("toy", lambda request: toy)}
+    registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
+    for log, out in (([], "without"), (["result"], "with")):
+        run = {"strategy": ["random"], "seeds": [1], "rounds": 0, "device": "cpu", "out": str(tmp_path / out)}
+        sections = {"run": run | {"log": log}, "data": {"name": "toy"}, "train": {"epochs": 1}}
+        settings = resolve(registry, sections)
+        run_trial(trials(settings)[0], load_data(settings), registry, SilentDisplay())
+    (path,) = tmp_path.rglob("result.txt")
+    assert re.fullmatch(r"0\.\d{4} with 100 labels\n", path.read_text())
+    assert "with/toy" in str(path)

@@ -149,6 +149,39 @@ def test_a_rule_that_comes_true_in_the_last_round_is_no_news(lab):
     assert summary.note == ""
 
 
+STABLE = {"stability": 0.6, "stability_window": 2, "stability_samples": 50}
+
+
+@pytest.mark.parametrize("strategy", ["margin", "random"])
+@pytest.mark.parametrize("stages", [{}, {"train": "linear-probe"}])
+def test_stable_predictions_stop_a_continued_trial_where_they_stop_a_whole_one(lab, strategy, stages):
+    run = {"stop": STABLE, "stages": stages, "strategy": [strategy], "rounds": 8}
+    _, whole = lab(out="whole", **run)
+    assert whole.note.startswith(
+        f"stopped after {len(whole.records) - 1} of 8 rounds: the predictions are stable"
+    )
+    agreements = [record["stability"] for record in whole.records]
+    assert agreements[0] is None
+    assert all(-1 <= value <= 1 for value in agreements[1:])
+    for number in range(len(whole.records) - 1):
+        with pytest.raises(KeyboardInterrupt):
+            lab(Watch(number), out=f"from-{number}", **run)
+        _, continued = lab(out=f"from-{number}", **run)
+        assert stable(continued.records) == stable(whole.records)
+        assert continued.note == whole.note
+
+
+def test_without_the_rule_nothing_is_predicted(lab, monkeypatch):
+    _, with_rule = lab(out="with", stop={"stability": 1.0})
+    monkeypatch.delattr("alframe.learner.ActiveLearner.predict")
+    trial, without = lab(stop={"stability_window": 7})
+    assert "stability" not in without.records[-1]
+    for record in with_rule.records:
+        del record["stability"]
+    assert stable(without.records) == stable(with_rule.records)
+    assert lab()[0].folder == trial.folder
+
+
 def test_an_initial_set_above_the_pool(lab):
     _, summary = lab(initial_size=1000)
     assert [record["labelled"] for record in summary.records] == [120]
@@ -205,8 +238,35 @@ def test_events_are_sent_and_a_failing_one_harms_nothing(lab, make_plugin):
     watch = Watch()
     lab(watch)
     assert heard == ["margin", 0, 1, 2, 3, 4]
-    assert len(watch.notes) == 4
-    assert "plugin 'failing' (local) failed in alframe_round_finished: ZeroDivisionError" in watch.notes[0]
+    (note,) = watch.notes
+    assert note == (
+        "plugin 'failing' (local) failed in alframe_round_finished and hears no more of this run: "
+        "ZeroDivisionError: division by zero"
+    )
+
+
+def test_who_is_asked_for_hears_also_of_what_was_finished_before(lab, make_plugin):
+    heard = []
+
+    def ears(name, **info):
+        return make_plugin(
+            alframe_info=lambda: PluginInfo(summary="", **info),
+            alframe_run_started=lambda run: heard.append((name, "started")),
+            alframe_round_finished=lambda run, record: heard.append((name, record["round"])),
+            alframe_run_finished=lambda run, summary: heard.append((name, len(summary.records))),
+        )
+
+    lab.registry.register(ears("observer"), "observer")
+    lab.registry.register(ears("writer", on_request=True), "writer")
+    trial, _ = lab(rounds=1)
+    assert {name for name, _ in heard} == {"observer"}
+    heard.clear()
+    assert lab(rounds=1, log=["writer"])[0].folder == trial.folder
+    assert heard == [("writer", "started"), ("writer", 2)]
+    heard.clear()
+    lab(rounds=1, log=["writer"], out="other")
+    assert [what for name, what in heard if name == "writer"] == ["started", 0, 1, 2]
+    assert [what for name, what in heard if name == "observer"] == ["started", 0, 1, 2]
 
 
 def test_changed_data_are_noticed(lab, toy):

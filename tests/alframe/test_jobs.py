@@ -4,11 +4,14 @@ import os
 import pytest
 
 from alframe import TrialError
-from alframe.experiment import RunSummary, load_data, trials
+from alframe.experiment import trials
 from alframe.jobs import _device, run_in_turn, run_side_by_side
 from alframe.registry import installed
 from alframe.runs import TrialFolder
 from alframe.settings import resolve
+from alframe.sweep import LoadedData, resolve_sweep
+from alframe.sweep import plan as plan_of
+from alframe.trials import RunSummary
 
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 
@@ -62,9 +65,9 @@ def stable(outcomes):
 
 
 def test_side_by_side_is_as_in_turn(plan):
-    settings, planned = plan("in-turn")
+    _, planned = plan("in-turn")
     alone = Watch()
-    wanted = stable(run_in_turn(planned, load_data(settings), installed(), alone))
+    wanted = stable(run_in_turn(planned, LoadedData(), installed(), alone))
     watch = Watch()
     _, planned = plan("side-by-side")
     found = stable(run_side_by_side(planned, watch, 2))
@@ -137,3 +140,35 @@ def test_gpus_take_turns(monkeypatch):
     assert _device("cpu", 1) == "cpu"
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     assert _device("auto", 5) == "auto"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_trials_of_all_settings_share_the_workers(tmp_path, jobs):
+    run = {"strategy": ["margin", "random"], "seeds": [1], "initial_size": 20, "query_size": [5, 10]}
+    run |= {"rounds": 1, "device": "cpu", "out": str(tmp_path)}
+    planned = plan_of(resolve_sweep(installed(), {"run": run, "train": {"epochs": 2}}))
+    if jobs > 1:
+        outcomes = dict(run_side_by_side(planned, Watch(), jobs))
+    else:
+        outcomes = dict(run_in_turn(planned, LoadedData(), installed(), Watch()))
+    assert set(outcomes) == set(planned)
+    for trial, summary in outcomes.items():
+        assert summary.records[-1]["labelled"] == 20 + trial.settings.run.query_size
+        assert TrialFolder(trial.folder).progress() == (2, True)
+
+
+def test_an_event_plugin_that_fails_in_every_worker_is_told_of_once(tmp_path):
+    run = {"strategy": ["random"], "seeds": [1, 2, 3, 4], "initial_size": 20, "rounds": 1, "log": ["csv"]}
+    settings = resolve(
+        installed(), {"run": run | {"device": "cpu", "out": str(tmp_path)}, "train": {"epochs": 1}}
+    )
+    planned = trials(settings)
+    for trial in planned:  # a folder where the table should be
+        (trial.folder / "rounds.csv" / "x").mkdir(parents=True)
+    watch = Watch()
+    watch.notes = []
+    watch.note = watch.notes.append
+    outcomes = list(run_side_by_side(planned, watch, 2))
+    assert all(len(summary.records) == 2 for _, summary in outcomes)
+    assert len(watch.notes) == 1
+    assert "plugin 'csv' (alframe 0.1.0) failed in alframe_run_started and hears no more" in watch.notes[0]

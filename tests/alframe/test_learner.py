@@ -33,6 +33,15 @@ def test_fit_ask_tell_evaluate(toy):
     assert learner.evaluate().accuracy > 0.8
 
 
+def test_predictions_are_the_largest_logits_in_the_order_asked_for(toy):
+    learner = make(toy.hide_labels())
+    loop(learner, toy.targets)
+    positions = torch.tensor([7, 3, 119, 0])
+    with torch.no_grad():
+        wanted = learner.model(toy.inputs[positions]).argmax(dim=1)
+    assert torch.equal(learner.predict(positions), wanted)
+
+
 def test_what_is_labelled_already_is_the_labelled_set(toy):
     learner = make(toy.hide_labels(keep=torch.arange(10, 30)))
     assert learner.labelled.tolist() == list(range(10, 30))

@@ -274,7 +274,7 @@ def test_events_reach_every_plugin_whatever_the_others_do(bare_registry, make_pl
     heard = []
     bare_registry.register(make_plugin(alframe_run_started=lambda run: 1 / 0), "failing")
     bare_registry.register(make_plugin(alframe_run_started=lambda run: heard.append(run)), "hearing")
-    failures = list(bare_registry.send("run_started", run="r"))
+    failures = list(bare_registry.send("run_started", lambda plugin: True, run="r"))
     assert heard == ["r"]
     assert [(p.name, type(e)) for p, e in failures] == [("failing", ZeroDivisionError)]
 

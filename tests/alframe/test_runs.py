@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -200,6 +201,114 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, where):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't be written to: .*--out"):
         require_writable(tmp_path / where)
+
+
+class TestNoRoom:
+    """A full disk, at each place where something is written."""
+
+    MESSAGE = "can't be written to: No space left on device; what was written stays, and the same command"
+
+    @pytest.fixture
+    def fill(self, monkeypatch):
+        """Fills the disk: files can be made, but what is written into those of a name fails."""
+
+        def fill(name, number=errno.ENOSPC):
+            def fsync(descriptor):
+                if name in os.readlink(f"/proc/self/fd/{descriptor}"):
+                    raise OSError(number, os.strerror(number))
+
+            monkeypatch.setattr(os, "fsync", fsync)
+
+        return fill
+
+    @pytest.mark.parametrize("name", ["config.toml", "environment.json"])
+    def test_for_the_description(self, tmp_path, fill, name):
+        fill(name)
+        folder = TrialFolder(tmp_path / "trial")
+        with pytest.raises(TrialError, match=self.MESSAGE):
+            folder.describe({}, {})
+        assert not list(folder.path.glob("*.tmp"))
+
+    @pytest.mark.parametrize("name", ["checkpoint.pt", "rounds.jsonl"])
+    def test_for_a_round(self, folder, fill, monkeypatch, name):
+        folder.save(RECORDS[:1], LEARNER, "", finished=False)
+        fill(name)
+        with pytest.raises(TrialError, match=self.MESSAGE):
+            folder.save(RECORDS, LEARNER, "", finished=True)
+        assert not list(folder.path.glob("*.tmp"))
+        lines = (folder.path / "rounds.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == RECORDS[:1]
+        kept = RECORDS[:1] if name == "checkpoint.pt" else RECORDS
+        assert folder.progress() == (len(kept), kept == RECORDS)
+        monkeypatch.undo()
+        assert folder.load()["records"] == kept
+        folder.save(RECORDS, LEARNER, "", finished=True)
+        assert folder.load()["records"] == RECORDS
+
+    def test_for_mending_the_records(self, folder, fill):
+        folder.save(RECORDS, LEARNER, "", finished=True)
+        (folder.path / "rounds.jsonl").unlink()
+        fill("rounds.jsonl", errno.EDQUOT)
+        with pytest.raises(
+            TrialError, match="can't be written to: Disk quota exceeded; what was written stays"
+        ):
+            folder.load()
+        assert folder.progress() == (2, True)
+
+    def test_for_a_folder(self, tmp_path, monkeypatch):
+        def mkdir(*args, **kwargs):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("pathlib.Path.mkdir", mkdir)
+        with pytest.raises(TrialError, match=self.MESSAGE), TrialFolder(tmp_path / "a" / "b").held():
+            pass
+
+    def test_for_the_holders_name(self, folder, monkeypatch):
+        def write_text(*args, **kwargs):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("pathlib.Path.write_text", write_text)
+        with folder.held():
+            told = pytest.raises(TrialError, match="is in use by another process")
+            with told, TrialFolder(folder.path).held():
+                pass
+
+    def test_is_known_before_anything_runs(self, tmp_path, monkeypatch):
+        def write_bytes(*args, **kwargs):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("pathlib.Path.write_bytes", write_bytes)
+        with pytest.raises(UsageError, match="No space left on device; choose another with --out"):
+            require_writable(tmp_path)
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOTDIR])
+def test_a_wrong_folder_is_a_wrong_command(folder, monkeypatch, number):
+    def fsync(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(UsageError, match=f"can't be written to: {os.strerror(number)}$"):
+        folder.describe({}, {})
+    with pytest.raises(TrialError, match=f"can't be written to: {os.strerror(number)}$"):
+        folder.save(RECORDS, LEARNER, "", finished=False)
+
+
+def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
+    def unlink(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(UsageError, match="can't be removed: Read-only file system"):
+        folder.clear()
+
+
+def test_asking_for_the_progress_writes_nothing(folder):
+    folder.save(RECORDS, LEARNER, "", finished=True)
+    (folder.path / "rounds.jsonl").write_text("damaged")
+    assert folder.progress() == (2, True)
+    assert (folder.path / "rounds.jsonl").read_text() == "damaged"
 
 
 def test_a_writable_folder_is_made_and_left_empty(tmp_path):

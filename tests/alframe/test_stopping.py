@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from alframe.stopping import StopOptions
+from alframe.stopping import StopOptions, agreement
 
 
 def rounds(*accuracies):
@@ -36,7 +37,60 @@ def test_patience_counts_from_the_first_best_round():
     assert stops_after(options, 0.1, 0.2, 0.3) is None
 
 
-@pytest.mark.parametrize("values", [{"labels": 0}, {"patience": 0}, {"accuracy": 0.0}, {"accuracy": 1.1}])
+def after_agreements(options, *agreements):
+    records = [
+        record | {"stability": value}
+        for record, value in zip(rounds(*[0.5] * (len(agreements) + 1)), [None, *agreements], strict=True)
+    ]
+    return [options.reason(records[:n]) for n in range(1, len(records) + 1)]
+
+
+def test_stability_waits_for_its_window():
+    found = after_agreements(StopOptions(stability=0.99), 1.0, 1.0, 0.96, 1.0, 0.97, 1.0)
+    assert found == [*[""] * 6, "the predictions are stable: mean kappa 0.9900 over 3 rounds"]
+    found = after_agreements(StopOptions(stability=0.9, stability_window=1), 0.89, 0.9)
+    assert found == ["", "", "the predictions are stable: mean kappa 0.9000 over 1 rounds"]
+
+
+def test_agreement_is_kappa():
+    generator = torch.Generator().manual_seed(0)
+    for classes in (2, 3, 10):
+        a, b = torch.randint(classes, (2, 500), generator=generator)
+        b = torch.where(torch.rand(500, generator=generator) < 0.7, a, b)
+        observed = (a == b).double().mean()
+        chance = (a.bincount(minlength=classes) * b.bincount(minlength=classes)).sum() / 500**2
+        assert agreement(a, b) == pytest.approx(float((observed - chance) / (1 - chance)), abs=1e-6)
+
+
+def test_agreement_of_one_class_is_whole():
+    ones = torch.ones(5, dtype=torch.int64)
+    assert agreement(ones, ones.clone()) == 1.0
+    assert agreement(ones, torch.zeros_like(ones)) == 0.0
+
+
+def test_a_rule_that_is_not_set_is_not_there():
+    assert StopOptions(stability_window=5).rules() == {}
+    assert StopOptions(stability=0.99, labels=7).rules() == {
+        "labels": 7,
+        "stability": 0.99,
+        "stability_window": 3,
+        "stability_samples": 2000,
+    }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"labels": 0},
+        {"patience": 0},
+        {"accuracy": 0.0},
+        {"accuracy": 1.1},
+        {"stability": 0.0},
+        {"stability": 1.1},
+        {"stability_window": 0},
+        {"stability_samples": 0},
+    ],
+)
 def test_rules_that_cannot_be(values):
     with pytest.raises(ValueError, match="must"):
         StopOptions(**values)

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from alframe.experiment import RunSummary
+from alframe.trials import RunSummary
 from alframe_cli import display
 
 TRIAL = SimpleNamespace(
-    strategy="alfamix+cap=[0.1]", seed=3, settings=SimpleNamespace(run=SimpleNamespace(rounds=1))
+    name="alfamix+cap=[0.1] seed 3", settings=SimpleNamespace(run=SimpleNamespace(rounds=1))
 )
 RECORDS = [
     {

@@ -73,7 +73,8 @@ def test_the_module_runs_as_the_program():
     [
         (["rnu"], "error: unknown command 'rnu'. Did you mean 'run'"),
         (["run", "--rouns", "3"], "No such option"),
-        (["run", "--rounds", "many"], "'many' is not a valid integer"),
+        (["run", "--rounds", "many"], "option run.rounds: expected int, got 'many'"),
+        (["run", "--jobs", "many"], "'many' is not a valid integer"),
         (["show"], "Missing argument"),
     ],
 )
@@ -98,3 +99,19 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(alframe, monkeypatch):
 def test_verbose_prints_the_traceback(alframe):
     assert "Traceback" not in alframe("run", "--strategy", "x").err
     assert "Traceback" in alframe("run", "--strategy", "x", "-v").err
+
+
+def test_results_that_cannot_be_written_are_one_line(alframe, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("alframe_cli.listing.print_table", full)
+    outcome = alframe("list-models")
+    assert (outcome.code, outcome.err) == (1, "error: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_the_examples_of_the_help_are_a_line_each(alframe, command):
+    lines = [line.strip() for line in alframe(command, "--help").out.splitlines()]
+    examples = [line for line in lines if line.startswith(f"alframe {command} ")]
+    assert len(examples) == 4

@@ -307,3 +307,95 @@ def test_an_imbalance_is_applied_and_recorded(alframe, quick, tmp_path):
     assert config["data"]["imbalance"] == 0.1
     assert 500 < found["trials"][0]["rounds"][-1]["labelled"] < 800  # the pool is exhausted early
     assert "imbalance must lie" in alframe("run", *flags, "-o", "data.imbalance=2").err
+
+
+def test_a_sweep_runs_every_setting(alframe, quick, tmp_path):
+    flags = ["--strategy", "margin,random", *quick, "--query-size", "10,20", "--seeds", "1"]
+    planned = alframe("run", *flags, "--dry-run")
+    assert planned.out.count("new") == 4
+    outcome = alframe("run", *flags)
+    assert outcome.code == 0
+    assert len(list(tmp_path.glob("runs/digits/mlp-20+2x*/*/seed-1/rounds.jsonl"))) == 4
+    for text in (
+        "query_size=10, one seed",
+        "query_size=20, one seed",
+        "across settings: alframe compare runs/",
+    ):
+        assert text in outcome.out
+    assert "query_size=20: random seed 1  round 2/2  60 labels" in outcome.err
+    assert alframe("run", *flags, "--dry-run").out.count("finished") == 4
+    again = alframe("run", *flags, "--jobs", "2", "--json")
+    assert "round" not in again.err
+    one, other = json.loads(again.out)["settings"]
+    assert [one["varied"], other["varied"]] == [{"run.query_size": "10"}, {"run.query_size": "20"}]
+    alone = json.loads(alframe("run", *flags, "--query-size", "20", "--json").out)
+    assert alone["curves"] == other["curves"]
+    assert alframe("compare", "runs").code == 0
+
+
+def test_a_sweep_in_a_file_is_that_of_the_flags(alframe, quick, tmp_path):
+    flags = ["--strategy", "margin", *quick]
+    wanted = alframe("run", *flags, "--query-size", "10,20", "--dataset", "digits,mnist", "--dry-run")
+    (tmp_path / "sweep.toml").write_text('[run]\nquery_size = [10, 20]\n[data]\nname = ["digits", "mnist"]\n')
+    del flags[flags.index("--query-size") : flags.index("--query-size") + 2]
+    found = alframe("run", *flags, "--config", "sweep.toml", "--dry-run")
+    assert found.out == wanted.out
+    assert found.out.count("new") == 8
+    printed = alframe("run", *flags, "--config", "sweep.toml", "--print-config")
+    (tmp_path / "printed.toml").write_text(printed.out)
+    assert alframe("run", "--config", "printed.toml", "--dry-run").out == wanted.out
+    assert alframe("run", "--config", "printed.toml", "--print-config").out == printed.out
+
+
+def test_a_setting_that_cannot_run_is_named_before_anything_runs(alframe, quick, tmp_path):
+    outcome = alframe("run", "--strategy", "margin", *quick, "--model", "mlp,lenet")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: lenet: lenet takes images")
+    assert outcome.err.count("\n") == 1
+    assert not list(tmp_path.glob("runs/**/checkpoint.pt"))
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_setting_that_fails_stops_no_other(alframe, quick, tmp_path, jobs):
+    flags = ["--strategy", "random", *quick, "--query-size", "10,20", "--seeds", "1"]
+    folder = json.loads(alframe("run", *flags, "--dry-run", "--json").out)[0]["folder"]
+    (tmp_path / folder).parent.parent.mkdir(parents=True)
+    (tmp_path / folder).parent.write_text("a file where the trial's folder should be")
+    outcome = alframe("run", *flags, "--jobs", jobs, "--json")
+    assert outcome.code == 1
+    assert f"error: query_size=10: random seed 1: folder {folder} can't be written to" in outcome.err
+    first, second = json.loads(outcome.out)["settings"]
+    assert [len(first["failed"]), len(second["trials"])] == [1, 1]
+
+
+def test_several_presets_are_several_settings(alframe):
+    flags = ["--preset", "mnist-mlp,mnist-lenet", "--strategy", "random", "--seeds", "1"]
+    rows = json.loads(alframe("run", *flags, "--dry-run", "--json").out)
+    assert [row["setting"] for row in rows] == ["mnist-mlp", "mnist-lenet"]
+    outcome = alframe("run", *flags, "--print-config")
+    assert outcome.code == 2
+    assert "presets" in outcome.err
+
+
+@pytest.mark.parametrize("more", [[], ["--query-size", "10,20"]])
+def test_a_full_disk_is_one_line_a_trial_and_the_same_command_goes_on(alframe, quick, monkeypatch, more):
+    flags = ["--strategy", "random", *quick, *more, "--seeds", "1,2"]
+    fsync = os.fsync
+
+    def full(descriptor):
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if "seed-2" in path and "rounds.jsonl" in path:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    outcome = alframe("run", *flags)
+    assert outcome.code == 1
+    errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == (2 if more else 1)
+    assert all("seed-2 can't be written to: No space left on device; what" in line for line in errors)
+    assert "20" in outcome.out
+    monkeypatch.setattr(os, "fsync", fsync)
+    again = alframe("run", *flags)
+    assert again.code == 0
+    assert "seed 2: continues after 1 of 3 trainings" in again.err

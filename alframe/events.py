@@ -1,0 +1,80 @@
+"""Events: who hears of them, and what becomes of a plugin that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from alframe.errors import UsageError, unknown_name
+from alframe.registry import Plugin, Registry
+
+if TYPE_CHECKING:
+    from alframe.trials import TrialRun
+
+
+class Audience:
+    """The plugins that hear of a run's events. One that fails is told of once, and hears no more of the run.
+
+    Args:
+        registry: the plugins.
+        report: told the key of one that failed, and what to tell people.
+
+    Attributes:
+        dropped: keys of those that failed.
+    """
+
+    def __init__(self, registry: Registry, report: Callable[[str, str], None]) -> None:
+        self._registry = registry
+        self._report = report
+        self.dropped: set[str] = set()
+
+    def send(self, event: str, run: TrialRun, *, again: bool = False, **arguments: Any) -> None:
+        """Sends an event to all plugins but those that are to be asked for and were not.
+
+        Args:
+            event: ``run_started``, ``round_finished`` or ``run_finished``.
+            run: the trial.
+            again: whether the trial was finished before; then only those hear that were to be asked for and
+                were, so that what they write is complete.
+            arguments: the hook's others.
+        """
+        asked_for = {self._registry.plugin(name).key for name in run.settings.run.log}
+
+        def hears(plugin: Plugin) -> bool:
+            if plugin.key in self.dropped:
+                return False
+            return plugin.key in asked_for if plugin.info.on_request else not again
+
+        for plugin, error in self._registry.send(event, hears, run=run, **arguments):
+            self.dropped.add(plugin.key)
+            self._report(
+                plugin.key,
+                f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event} and hears no more of "
+                f"this run: {_reason(error)}",
+            )
+
+
+def listeners(registry: Registry) -> list[str]:
+    """Names of the usable plugins with an event hook, sorted."""
+    return sorted(plugin.name for plugin in registry.plugins if plugin.hears_events and not plugin.problem)
+
+
+def require_listeners(registry: Registry, names: tuple[str, ...]) -> None:
+    """Checks what ``--log`` names.
+
+    Raises:
+        UsageError: an unknown plugin, or one without an event hook.
+        PluginError: a broken one.
+    """
+    able = listeners(registry)
+    for name in names:
+        if not registry.named(name):
+            raise unknown_name("plugin for --log", name, able, "See `alframe show run`.")
+        if not registry.plugin(name).hears_events:
+            have = f"{', '.join(able)} have one" if able else "no installed plugin has one"
+            raise UsageError(f"--log {name}: {name!r} has no event hook; {have}")
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UsageError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,237 @@
+"""Sweeps: where one value is expected, a list makes a setting of each of its values; lists are crossed."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.data import Dataset
+from alframe.errors import UsageError
+from alframe.experiment import load_data, suited, trials
+from alframe.registry import Registry
+from alframe.sections import SECTIONS
+from alframe.settings import Sections, Settings, merge, resolve
+from alframe.trials import TrialRun
+
+NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
+NO_AXES = {"run": ("jobs", "device", "out"), "data": ("name", "dir", "download"), "model": ("name",)}
+NAMED_AT_MOST = 5  # settings in a message
+Axis = tuple[str, str, list[Any]]  # section, key, values
+
+
+class LoadedData:
+    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._dataset: Dataset | None = None
+
+    def of(self, settings: Settings) -> Dataset:
+        """The setting's data set, loaded where it is not the one at hand.
+
+        Raises:
+            UsageError: as `load_data`.
+        """
+        if self._dataset is None or self._key != settings.data_key:
+            self._dataset = None
+            self._dataset = load_data(settings)
+            self._key = settings.data_key
+        return self._dataset
+
+
+def resolve_sweep(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> list[Settings]:
+    """Validates a configuration whose values may be lists.
+
+    A list, or text with commas where a number, a truth value or one of given words is expected, makes a
+    setting of each value. An option that takes a list, as ``train.augment``, has one value.
+
+    Returns:
+        A setting for each combination, those of one data set one after the other.
+
+    Raises:
+        UsageError: as `resolve`, or a list that is empty or names a value twice.
+        PluginError: as `resolve`.
+    """
+    found = []
+    for named, names in _crossed(sections, _axes(sections, NAMES)):
+        for one, others in _crossed(named, _axes(named, _hints(registry, named))):
+            found.append(dataclasses.replace(resolve(registry, one), varied={**names, **others}))
+    return found
+
+
+def resolve_presets(
+    registry: Registry, presets: Sequence[str], given: Mapping[str, Mapping[str, Any]]
+) -> list[Settings]:
+    """As `resolve_sweep`, of each preset in turn with ``given`` laid over it; without presets of ``given``.
+
+    Raises:
+        UsageError: as `resolve_sweep`, or an unknown preset.
+    """
+    found = []
+    for preset in presets or [""]:
+        below = registry.resource("preset", preset).value.settings if preset else {}
+        named = {"preset": preset} if len(presets) > 1 else {}
+        for one in resolve_sweep(registry, merge(below, given)):
+            found.append(dataclasses.replace(one, varied={**named, **one.varied}))
+    return found
+
+
+def as_sections(settings: Sequence[Settings], given: Mapping[str, Mapping[str, Any]]) -> Sections:
+    """The configuration of a sweep, complete but for defaults that differ from setting to setting.
+
+    Args:
+        settings: what `resolve_sweep` made.
+        given: of what.
+    """
+    everything = [one.sections() for one in settings]
+    keys = dict.fromkeys((name, key) for one in everything for name, part in one.items() for key in part)
+    sections: Sections = {}
+    for name, key in keys:
+        values: list[Any] = []
+        for one in everything:
+            if key in one.get(name, {}) and one[name][key] not in values:
+                values.append(one[name][key])
+        shared = len(values) == 1 and all(key in one.get(name, {}) for one in everything)
+        if shared or key in given.get(name, {}):
+            sections.setdefault(name, {})[key] = values[0] if len(values) == 1 else values
+    return sections
+
+
+def plan(settings: Sequence[Settings]) -> list[TrialRun]:
+    """The trials of all settings; what several have in common is run once."""
+    return _unique(trial for one in settings for trial in trials(one))
+
+
+def suited_plan(
+    settings: Sequence[Settings], data: LoadedData, registry: Registry
+) -> tuple[list[TrialRun], dict[tuple[str, str], list[Settings]]]:
+    """The same of those that can run, so that what can't is known before anything is trained.
+
+    Each data set is loaded once for this, the first one last: ``data`` then holds what is needed first.
+
+    Args:
+        settings: what `resolve_sweep` made.
+        data: where the data sets are loaded.
+        registry: where networks are looked up.
+
+    Returns:
+        The trials, and each strategy that is left out with the reason: in which settings.
+
+    Raises:
+        UsageError: data that can't be loaded, a network that does not suit them, or a strategy asked for by
+            name that does not suit either; the message names the settings.
+    """
+    planned: list[list[TrialRun]] = []
+    left_out: dict[tuple[str, str], list[Settings]] = {}
+    failures: dict[str, list[Settings]] = {}
+    for one in reversed(settings):
+        try:
+            able, reasons = suited(trials(one), data.of(one), registry)
+        except UsageError as error:
+            failures.setdefault(str(error), []).insert(0, one)
+            continue
+        planned.insert(0, able)
+        for reason in reasons.items():
+            left_out.setdefault(reason, []).insert(0, one)
+    if failures:
+        lines = [f"{where(of, settings)}{message}" for message, of in reversed(failures.items())]
+        head = "nothing is run, as some settings can't:\n  " if len(lines) > 1 else ""
+        raise UsageError(head + "\n  ".join(lines))
+    return _unique(itertools.chain(*planned)), left_out
+
+
+def _unique(planned: Iterable[TrialRun]) -> list[TrialRun]:
+    """Each trial once: where only a strategy's option varies, other strategies' trials are the same."""
+    found: dict[Path, TrialRun] = {}
+    for trial in planned:
+        found.setdefault(trial.folder, trial)
+    return list(found.values())
+
+
+def where(some: Sequence[Settings], of: Sequence[Settings]) -> str:
+    """Says which settings a message is about, and a colon; "" where it is about all."""
+    if len(some) == len(of):
+        return ""
+    shared = dict(set.intersection(*({*one.varied.items()} for one in some)))
+    if sum(shared.items() <= one.varied.items() for one in of) == len(some):
+        some = [dataclasses.replace(some[0], varied={k: v for k, v in some[0].varied.items() if k in shared})]
+    names = [one.label for one in some[:NAMED_AT_MOST]]
+    return "; ".join([*names, *(["..."] if len(some) > NAMED_AT_MOST else [])]) + ": "
+
+
+def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
+    """The declared type of every option that can vary, by section and key."""
+    types: dict[str, list[type]] = {name: [section] for name, section in SECTIONS.items()}
+    dataset = registry.located("data set", _name(sections, "data"))[0]
+    model = registry.located("model", _name(sections, "model"))[0]
+    types["data"].append(dataset.value.options)
+    types["model"].append(model.value.options)
+    for name in sections.keys() - types.keys():
+        if registry.named(name):
+            types[name] = [registry.plugin(name).info.options]
+    return {
+        name: {
+            key: hint
+            for declared in both
+            for key, hint in typing.get_type_hints(declared).items()
+            if key not in NO_AXES.get(name, ())
+        }
+        for name, both in types.items()
+    }
+
+
+def _name(sections: Sections, section: str) -> str:
+    default = {field.name: field.default for field in dataclasses.fields(SECTIONS[section])}["name"]
+    return str(sections.get(section, {}).get("name", default))
+
+
+def _axes(sections: Mapping[str, Mapping[str, Any]], hints: Mapping[str, Mapping[str, Any]]) -> list[Axis]:
+    """What is to vary, in the order of declaration."""
+    axes = []
+    for name, section in hints.items():
+        for key, hint in section.items():
+            values = _values(sections.get(name, {}).get(key), hint)
+            if values is None:
+                continue
+            if not values:
+                raise UsageError(f"{name}.{key} is empty")
+            texts = [_text(value) for value in values]
+            if len(set(texts)) < len(texts):
+                raise UsageError(f"{name}.{key} names one twice: {', '.join(texts)}")
+            axes.append((name, key, values))
+    return axes
+
+
+def _values(value: Any, hint: Any) -> list[Any] | None:
+    """The values of a list, or None where there is one value."""
+    parts = typing.get_args(hint) or (hint,)
+    if typing.get_origin(hint) is tuple or any(typing.get_origin(part) is tuple for part in parts):
+        return None
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, str) and "," in value and str not in parts:  # a path may have a comma
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return None
+
+
+def _crossed(
+    sections: Mapping[str, Mapping[str, Any]], axes: Sequence[Axis]
+) -> Iterator[tuple[Sections, dict[str, str]]]:
+    """Every combination, and of it what tells settings apart; a strategy's folder tells its options."""
+    for values in itertools.product(*(values for _, _, values in axes)):
+        one = {name: dict(section) for name, section in sections.items()}
+        varied = {}
+        for (name, key, choices), value in zip(axes, values, strict=True):
+            one[name][key] = value
+            in_folder = name in SECTIONS and (name != "stages" or key == "train")
+            if len(choices) > 1 and in_folder:
+                varied[f"{name}.{key}"] = _text(value)
+        yield one, varied
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,81 @@
+"""What is run: trials, how they end, and who is told."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Protocol
+
+from alframe.pipeline import Pipeline
+from alframe.runs import Record
+from alframe.settings import Settings, safe_name
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrialRun:
+    """One strategy with one seed on one setting.
+
+    Attributes:
+        settings: the run it belongs to.
+        pipeline: the strategy.
+        seed: the trial's seed.
+    """
+
+    settings: Settings
+    pipeline: Pipeline
+    seed: int
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name, with whatever differs from its defaults."""
+        return self.pipeline.label
+
+    @property
+    def name(self) -> str:
+        """For people: setting where there are several, strategy, seed."""
+        setting = f"{self.settings.label}: " if self.settings.label else ""
+        return f"{setting}{self.strategy} seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
+        settings = self.settings
+        return (
+            Path(settings.run.out)
+            / settings.dataset_folder
+            / settings.setting_folder
+            / safe_name(self.strategy)
+            / f"seed-{self.seed}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSummary:
+    """A finished trial.
+
+    Attributes:
+        records: one dictionary a round, as in ``rounds.jsonl``.
+        note: why the trial ended early, or "".
+    """
+
+    records: list[Record]
+    note: str = ""
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        """A trial starts, or continues after ``rounds_done`` records."""
+
+    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
+        """Work inside a round: epochs of training, steps of a strategy."""
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        """A round's record is on disk."""
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """A trial is done, be it since an earlier run."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is no error."""

@@ -1,0 +1,63 @@
+"""What ``run`` says before it starts: the trials, what exists of them, and who is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+from alframe.errors import TrialError
+from alframe.registry import Registry
+from alframe.runs import TrialFolder
+from alframe.settings import Settings
+from alframe.sweep import where
+from alframe.trials import TrialRun
+from alframe_cli.output import print_json, print_table
+
+
+def print_plan(planned: Sequence[TrialRun], as_json: bool) -> None:
+    """Prints a row a trial; its setting where there are several."""
+    rows = [
+        {
+            "setting": trial.settings.label,
+            "strategy": trial.strategy,
+            "seed": trial.seed,
+            "state": _state(trial),
+            "folder": str(trial.folder),
+        }
+        for trial in planned
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["strategy", "seed", "state", "folder"]
+    if any(row["setting"] for row in rows):
+        columns.insert(0, "setting")
+    print_table(columns, [[str(row[column]) for column in columns] for row in rows])
+
+
+def print_left_out(
+    left_out: Mapping[tuple[str, str], Sequence[Settings]], settings: Sequence[Settings], registry: Registry
+) -> None:
+    """Notes which strategies ``all`` does not mean, and why.
+
+    Args:
+        left_out: strategy and reason, and the settings in which it is so.
+        settings: all settings.
+        registry: whose broken plugins are named too.
+    """
+    for (name, reason), some in left_out.items():
+        click.echo(f"note: {where(some, settings)}{name} is left out: {reason}", err=True)
+    for name, reason in {name: reason for name, _, reason in registry.problems()}.items():
+        click.echo(f"note: {name} is left out: {reason}", err=True)
+
+
+def _state(trial: TrialRun) -> str:
+    folder = TrialFolder(trial.folder)
+    try:
+        recorded, finished = folder.progress()
+    except TrialError:  # another version of alframe wrote it
+        return "not readable"
+    total = trial.settings.run.rounds + 1
+    state = "finished" if finished else f"{recorded} of {total}" if recorded else "new"
+    return f"damaged, {state}" if folder.notes else state

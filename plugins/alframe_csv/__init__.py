@@ -1,0 +1,32 @@
+"""A table a trial: ``rounds.csv`` beside ``rounds.jsonl``, for spreadsheets and other programs.
+
+It is written anew from the records at each event: a trial that was killed and continued has each round once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alframe import PluginInfo, hookimpl
+
+
+@hookimpl
+def alframe_info() -> PluginInfo:
+    """Describes the plugin."""
+    return PluginInfo(summary="rounds.csv in each trial's folder: a row a round", on_request=True)
+
+
+@hookimpl
+def alframe_run_started(run: Any) -> None:
+    """Brings the table up to date, where the trial goes on."""
+    from alframe_csv.records import write_table
+
+    write_table(run.folder)
+
+
+@hookimpl
+def alframe_round_finished(run: Any) -> None:
+    """Adds the round."""
+    from alframe_csv.records import write_table
+
+    write_table(run.folder)

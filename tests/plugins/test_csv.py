@@ -1,0 +1,83 @@
+import csv
+import json
+
+import pytest
+
+from alframe_cli.main import main
+from alframe_csv.records import flat, read_records, write_table
+
+RECORDS = [
+    {"round": 0, "accuracy": 0.5, "best_epoch": None, "queried": [1, 2], "diagnostics": {"margin": 0.1}},
+    {
+        "round": 1,
+        "accuracy": 0.6,
+        "best_epoch": 4,
+        "queried": [3],
+        "diagnostics": {},
+        "logged": {"a": {"b": 7}},
+    },
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "rounds.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    return tmp_path
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_single_values_by_name():
+    assert flat(RECORDS[0]) == {"round": 0, "accuracy": 0.5, "best_epoch": None, "diagnostics/margin": 0.1}
+    assert flat(RECORDS[1])["logged/a/b"] == 7
+
+
+def test_a_row_a_round_with_every_column(folder):
+    write_table(folder)
+    write_table(folder)
+    first, second = rows(folder / "rounds.csv")
+    assert first == {
+        "round": "0",
+        "accuracy": "0.5",
+        "best_epoch": "",
+        "diagnostics/margin": "0.1",
+        "logged/a/b": "",
+    }
+    assert (second["diagnostics/margin"], second["logged/a/b"]) == ("", "7")
+    assert sorted(path.name for path in folder.iterdir()) == ["rounds.csv", "rounds.jsonl"]
+
+
+def test_no_records_is_no_table(tmp_path):
+    (tmp_path / "rounds.csv").write_text("of a trial that starts anew")
+    assert read_records(tmp_path) == []
+    write_table(tmp_path)
+    assert not (tmp_path / "rounds.csv").exists()
+
+
+def test_a_disk_that_is_full_leaves_the_old_table(folder, monkeypatch):
+    write_table(folder)
+    old = (folder / "rounds.csv").read_bytes()
+
+    def full(writer, rows):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(csv.DictWriter, "writerows", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_table(folder)
+    assert (folder / "rounds.csv").read_bytes() == old
+    assert not list(folder.glob("*.tmp"))
+
+
+def test_log_csv_writes_it_also_after_the_run(tmp_path):
+    command = ["run", "--strategy", "margin", "--seeds", "1", "--initial-size", "20", "--query-size", "20"]
+    command += ["--rounds", "2", "--epochs", "2", "--device", "cpu", "--out", str(tmp_path), "-q"]
+    for arguments, tables in ((command, 0), ([*command, "--log", "csv"], 1)):
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        assert end.value.code == 0
+        found = list(tmp_path.glob("digits/*/margin/seed-1/rounds.csv"))
+        assert len(found) == tables
+    assert [row["labelled"] for row in rows(found[0])] == ["20", "40", "60"]
