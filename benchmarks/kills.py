@@ -1,6 +1,6 @@
 """SIGKILL at random moments of a sweep, continued each time: are the records those of one never killed?
 
-    python benchmarks/kills.py --kills 100 --jobs 2
+    python benchmarks/kills.py --kills 100 --jobs 2 --strategies alfamix,margin --query-sizes 40,50
 
 Every start is of the same command. A fifth of the kills fall into start-up and the first training, the
 others at a random moment after the first line of progress; every second one takes the whole process group at
@@ -25,7 +25,7 @@ from typing import Any
 
 MEASURED = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 SETTING = (
-    *("--initial-size", "50", "--query-size", "50", "--rounds", "12", "--epochs", "80"),
+    *("--initial-size", "50", "--rounds", "12", "--epochs", "80"),
     *("-o", "train.stop_accuracy=none", "--device", "cpu", "--display", "plain"),
 )
 Records = dict[str, list[dict[str, Any]]]
@@ -35,15 +35,17 @@ class Sweep:
     """One command, started again and again.
 
     Args:
-        strategies: names.
+        strategies: names, separated by commas.
+        query_sizes: a setting each.
         seeds: how many.
         jobs: trials side by side.
     """
 
-    def __init__(self, strategies: str, seeds: int, jobs: int) -> None:
+    def __init__(self, strategies: str, query_sizes: str, seeds: int, jobs: int) -> None:
         command = (sys.executable, "-m", "alframe_cli", "run", "--strategy", strategies)
-        self.command = (*command, "--seeds", f"1-{seeds}", "--jobs", str(jobs), *SETTING)
-        self.trials = len(strategies.split(",")) * seeds
+        command = (*command, "--query-size", query_sizes, "--seeds", f"1-{seeds}")
+        self.command = (*command, "--jobs", str(jobs), *SETTING)
+        self.trials = len(strategies.split(",")) * len(query_sizes.split(",")) * seeds
         self.starting = 0.0  # seconds to the first line
         self.working = float("inf")  # seconds from there to the end, the least that was seen
 
@@ -94,7 +96,7 @@ def read(out: Path) -> Records:
     found = {}
     for path in sorted(out.glob("*/*/*/seed-*/rounds.jsonl")):
         records = [json.loads(line) for line in path.read_text().splitlines()]
-        found[f"{path.parents[1].name}/{path.parent.name}"] = [
+        found[str(path.parent.relative_to(out))] = [
             {key: value for key, value in record.items() if key not in MEASURED} for record in records
         ]
     return found
@@ -106,8 +108,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--strategies", default="alfamix")
+    parser.add_argument("--query-sizes", default="50")
     options = parser.parse_args()
-    sweep = Sweep(options.strategies, options.seeds, options.jobs)
+    sweep = Sweep(options.strategies, options.query_sizes, options.seeds, options.jobs)
     draw = random.Random(0)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
