@@ -42,9 +42,8 @@ class Sweep:
     """
 
     def __init__(self, strategies: str, query_sizes: str, seeds: int, jobs: int) -> None:
-        command = (sys.executable, "-m", "alframe_cli", "run", "--strategy", strategies)
-        command = (*command, "--query-size", query_sizes, "--seeds", f"1-{seeds}")
-        self.command = (*command, "--jobs", str(jobs), *SETTING)
+        trials = ("--strategy", strategies, "--query-size", query_sizes, "--seeds", f"1-{seeds}")
+        self.command = (sys.executable, "-m", "alframe_cli", "run", *trials, "--jobs", str(jobs), *SETTING)
         self.trials = len(strategies.split(",")) * len(query_sizes.split(",")) * seeds
         self.starting = 0.0  # seconds to the first line
         self.working = float("inf")  # seconds from there to the end, the least that was seen

@@ -153,6 +153,14 @@ def test_options_nobody_uses_are_noted(alframe, quick):
     assert "note: options of 'alfamix' are given, but no strategy here uses it" in outcome.err
 
 
+def test_a_presets_options_nobody_uses_are_not(alframe, quick):
+    options = ["--preset", "mnist-mlp", "--dataset", "digits", "--strategy", "random", *quick]
+    outcome = alframe("run", *options, "-o", "alfamix.cap=0.1")
+    assert outcome.code == 0
+    assert "options of 'alfamix'" in outcome.err
+    assert "coregcn" not in outcome.err
+
+
 def test_a_budget_above_the_pool_ends_early(alframe, quick):
     outcome = alframe("run", "--strategy", "random", *quick, "--query-size", "5000")
     assert outcome.code == 0
