@@ -42,6 +42,12 @@ from alframe_cli.params import NameList
     metavar="X",
     help="The |t| that counts in the matrix.  [default: Student's t at 5 %]",
 )
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write learning curves, seconds, penalty matrix and mean ranks as PDF, SVG and PNG.",
+)
 @click.option("--holm", is_flag=True, help="Correct for many comparisons by Holm's procedure.")
 def compare(
     folder: Path,
@@ -49,6 +55,7 @@ def compare(
     strategies: list[str] | None,
     reference: list[str] | None,
     form: str,
+    figures: Path | None,
     ddof: str,
     critical: float | None,
     holm: bool,
@@ -64,6 +71,7 @@ def compare(
     alframe compare runs/digits --strategies alfamix,badge,random --reference random
     alframe compare runs --ddof 0 --critical 2.776     # the published program's matrix
     alframe compare runs --format csv > curves.csv
+    alframe compare runs --figures figures
     """
     from alframe import comparison
     from alframe.registry import installed
@@ -79,6 +87,13 @@ def compare(
     comparison.require_strategies(tree, reference)
     settings = comparison.choose(tree, strategies) if strategies else tree.settings
     found = comparison.compare(settings, reference or comparison.REFERENCES, criterion)
+    notes: list[str] = []
+    written: list[str] = []
+    if figures:
+        from alframe_cli.figure_files import write_figures
+
+        files, notes = write_figures(found, figures)
+        written.append(f"figures: {figures} ({len(files)} files)")
     print_as: dict[str, Any] = {
         "table": comparison_tables.print_comparison,
         "markdown": comparison_tables.print_markdown,
@@ -94,5 +109,7 @@ def compare(
         for note in one.notes:
             where = f"{one.setting.dataset}/{one.setting.name}: " if many else ""
             click.echo(f"note: {where}{note}", err=True)
-    for note in [*found.notes, *(found.ranks.notes if found.ranks else ())]:
+    for note in [*found.notes, *(found.ranks.notes if found.ranks else ()), *notes]:
         click.echo(f"note: {note}", err=True)
+    for line in written:
+        click.echo(line, err=True)
