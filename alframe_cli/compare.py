@@ -48,6 +48,12 @@ from alframe_cli.params import NameList
     metavar="FOLDER",
     help="Write learning curves, seconds, penalty matrix and mean ranks as PDF, SVG and PNG.",
 )
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write one page for the browser: curves, tables, verdicts, configuration, environment.",
+)
 @click.option("--holm", is_flag=True, help="Correct for many comparisons by Holm's procedure.")
 def compare(
     folder: Path,
@@ -56,6 +62,7 @@ def compare(
     reference: list[str] | None,
     form: str,
     figures: Path | None,
+    html: Path | None,
     ddof: str,
     critical: float | None,
     holm: bool,
@@ -71,7 +78,7 @@ def compare(
     alframe compare runs/digits --strategies alfamix,badge,random --reference random
     alframe compare runs --ddof 0 --critical 2.776     # the published program's matrix
     alframe compare runs --format csv > curves.csv
-    alframe compare runs --figures figures
+    alframe compare runs --figures figures --html comparison.html
     """
     from alframe import comparison
     from alframe.registry import installed
@@ -94,6 +101,11 @@ def compare(
 
         files, notes = write_figures(found, figures)
         written.append(f"figures: {figures} ({len(files)} files)")
+    if html:
+        from alframe_cli.page import write_page
+
+        write_page(found, tree, criterion, html)
+        written.append(f"page: {html}")
     print_as: dict[str, Any] = {
         "table": comparison_tables.print_comparison,
         "markdown": comparison_tables.print_markdown,
