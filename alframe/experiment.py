@@ -182,7 +182,8 @@ def _run_held(
         listener.note(note)
     records: list[Record] = saved["records"] if saved else []
     listener.trial_started(trial, len(records))
-    if saved and saved["finished"]:
+    keeps = settings.run.keep_features and not folder.has_features
+    if saved and saved["finished"] and not keeps:
         summary = RunSummary(records, saved["note"])
         listener.trial_finished(trial, summary)
         return summary
@@ -197,14 +198,34 @@ def _run_held(
         feature_folder=Path(settings.run.out) / FEATURES,
     )
     learner.progress = functools.partial(listener.progress, trial)
-    fingerprint = _fingerprint(dataset)
     if saved:
-        if saved["learner"]["data"] != fingerprint:
+        if saved["learner"]["data"] != _fingerprint(dataset):
             raise TrialError(
                 f"{folder.path}: the data have changed since this trial began; --force starts it anew"
             )
         learner.load_state_dict(saved["learner"])
-    folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
+    if saved and saved["finished"]:
+        summary = RunSummary(records, saved["note"])
+    else:
+        summary = _go_on(trial, folder, learner, records, dataset, registry, listener)
+    if keeps:  # of a trial that is finished already, too
+        folder.keep_features(learner.features())
+    listener.trial_finished(trial, summary)
+    return summary
+
+
+def _go_on(
+    trial: TrialRun,
+    folder: TrialFolder,
+    learner: ActiveLearner,
+    records: list[Record],
+    dataset: Dataset,
+    registry: Registry,
+    listener: Listener,
+) -> RunSummary:
+    """Runs the rounds that are left; adds to ``records``."""
+    fingerprint = _fingerprint(dataset)
+    folder.describe(trial.settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
     _send(registry, listener, "run_started", run=trial)
     note = ""
     for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
@@ -214,7 +235,6 @@ def _run_held(
         _send(registry, listener, "round_finished", run=trial, record=record)
     summary = RunSummary(records, note)
     _send(registry, listener, "run_finished", run=trial, summary=summary)
-    listener.trial_finished(trial, summary)
     return summary
 
 

@@ -26,6 +26,9 @@ class RunOptions:
     jobs: int = option(1, "trials run side by side, each in a process")
     device: str = option("auto", "auto, cpu, cuda, cuda:1, ...")
     out: str = option("runs", "folder that the runs are written to")
+    keep_features: bool = option(
+        False, "whether the last network's features of all samples are kept, for compare --embedding"
+    )
 
     def __post_init__(self) -> None:
         """Refuses budgets that are none."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alframe_cli.params import NameList
+
+if TYPE_CHECKING:
+    from alframe.comparison import Comparison
 
 
 @click.command()
@@ -49,6 +52,11 @@ from alframe_cli.params import NameList
     help="Write learning curves, seconds, penalty matrix and mean ranks as PDF, SVG and PNG.",
 )
 @click.option(
+    "--embedding",
+    type=click.Choice(["tsne", "pca"]),
+    help="Draw the pool with the queried samples by round, where runs kept features, into --figures.",
+)
+@click.option(
     "--html",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -62,12 +70,13 @@ def compare(
     reference: list[str] | None,
     form: str,
     figures: Path | None,
+    embedding: str | None,
     html: Path | None,
     ddof: str,
     critical: float | None,
     holm: bool,
 ) -> None:
-    r"""Compare the strategies of finished or interrupted runs.
+    """Compare the strategies of finished or interrupted runs.
 
     DIR is what `alframe run` wrote, or what the ALFA-Mix authors' program wrote. Prints accuracy by
     labelled-set size, area under the budget curve, cost of a query, labels saved, pairwise penalty matrix,
@@ -79,13 +88,17 @@ def compare(
     alframe compare runs --ddof 0 --critical 2.776     # the published program's matrix
     alframe compare runs --format csv > curves.csv
     alframe compare runs --figures figures --html comparison.html
-    """
+    alframe compare runs --figures figures --embedding tsne
+    """  # noqa: D301 - click wants the character itself
     from alframe import comparison
+    from alframe.errors import UsageError
     from alframe.registry import installed
     from alframe.results_tree import read_tree
     from alframe.significance import Criterion
     from alframe_cli import comparison_data, comparison_tables
 
+    if embedding and not figures:
+        raise UsageError("--embedding draws figures: name a folder for them with --figures")
     criterion = Criterion(int(ddof), critical, holm)
     aliases = {alias: plugin.name for plugin in installed().strategies for alias in plugin.info.aliases}
     tree = read_tree(folder, level, aliases)
@@ -97,9 +110,7 @@ def compare(
     notes: list[str] = []
     written: list[str] = []
     if figures:
-        from alframe_cli.figure_files import write_figures
-
-        files, notes = write_figures(found, figures)
+        files, notes = _draw(found, figures, embedding)
         written.append(f"figures: {figures} ({len(files)} files)")
     if html:
         from alframe_cli.page import write_page
@@ -125,3 +136,18 @@ def compare(
         click.echo(f"note: {note}", err=True)
     for line in written:
         click.echo(line, err=True)
+
+
+def _draw(found: Comparison, folder: Path, embedding: str | None) -> tuple[list[Path], list[str]]:
+    """Writes the figures; gives the files, and notes on what could not be drawn."""
+    from alframe_cli.embedding_figure import require_features, write_embeddings
+    from alframe_cli.figure_files import write_figures
+
+    settings = [one.setting for one in found.settings]
+    if embedding:
+        require_features(settings)
+    files, notes = write_figures(found, folder)
+    if embedding:
+        more, remarks = write_embeddings(settings, folder, embedding, lambda text: click.echo(text, err=True))
+        files, notes = files + more, notes + remarks
+    return files, notes

@@ -81,17 +81,21 @@ def draw_curves(
     axes = figure.add_subplot(xlabel="labelled samples", ylabel="accuracy on the test part")
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+    sizes = {point.labelled for curve in curves.values() for point in curve}
+    if len(sizes) == 1:  # any locator would put the same number at several places
+        axes.set_xticks(list(sizes))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     for name, curve in curves.items():
-        sizes, means = [point.labelled for point in curve], [point.mean for point in curve]
+        at, means = [point.labelled for point in curve], [point.mean for point in curve]
         low = [point.mean - (point.std or 0) for point in curve]
         high = [point.mean + (point.std or 0) for point in curve]
         colour = COLOURS[looks[name].colour]
         axes.fill_between(
-            sizes, low, high, color=colour, alpha=0.06 if colour == "#000000" else 0.12, linewidth=0
+            at, low, high, color=colour, alpha=0.06 if colour == "#000000" else 0.12, linewidth=0
         )
-        axes.plot(sizes, low, sizes, high, color=colour, alpha=0.35, linewidth=0.5)
-        axes.plot(sizes, means, label=name, **line_of(looks[name]))
+        axes.plot(at, low, at, high, color=colour, alpha=0.35, linewidth=0.5)
+        axes.plot(at, means, label=name, **line_of(looks[name]))
     seeds = {point.seeds for curve in curves.values() for point in curve}
     if max(seeds) > 1:
         many = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{max(seeds)}"

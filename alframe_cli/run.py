@@ -95,7 +95,7 @@ def run(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    r"""Run strategies on a data set and compare their learning curves.
+    """Run strategies on a data set and compare their learning curves.
 
     The same command continues what was interrupted, and prints the results of what is finished.
 
@@ -103,7 +103,7 @@ def run(
     alframe run --strategy alfamix
     alframe run --strategy alfamix,margin,random --seeds 1-10 --rounds 5
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
-    """
+    """  # noqa: D301 - click wants the character itself
     from alframe.experiment import load_data, suited, trials
     from alframe.registry import installed
     from alframe.runs import require_writable

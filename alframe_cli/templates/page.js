@@ -2,7 +2,7 @@
 // Draws the learning curves. Everything that comes from the runs is set as text or as a number, never as HTML.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const MARGIN = { top: 10, right: 26, bottom: 44, left: 58 };
+  const MARGIN = { top: 10, right: 26, bottom: 44, left: 66 };
   const star = (points, inner) => Array.from({ length: 2 * points }, (_, k) => {
     const radius = k % 2 ? inner : 1.25;
     const angle = Math.PI * (k / points - 0.5);

@@ -98,3 +98,12 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(alframe, monkeypatch):
 def test_verbose_prints_the_traceback(alframe):
     assert "Traceback" not in alframe("run", "--strategy", "x").err
     assert "Traceback" in alframe("run", "--strategy", "x", "-v").err
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_each_example_of_the_help_has_its_line(alframe, command):
+    lines = [line.strip() for line in alframe(command, "--help").out.splitlines()]
+    examples = [line for line in lines if line.startswith(f"alframe {command}")]
+    assert len(examples) > 2
+    assert all(line.count("alframe") == 1 for line in examples)
+    assert not [line for line in lines if "\\b" in line or "\b" in line]

@@ -53,7 +53,7 @@ def test_a_critical_difference_beyond_the_axis_is_said():
 def test_names_lie_inside_the_figure():
     names = [f"a-rather-long-strategy-name-{k:02}" for k in range(14)]
     figure = draw(names, [1.0 + k for k in range(14)], 4.0)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     width = figure.get_window_extent().width
     for text in figure.axes[0].texts:
         box = text.get_window_extent()
