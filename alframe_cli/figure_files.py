@@ -79,6 +79,8 @@ def save_figure(stem: Path, draw: Draw) -> tuple[list[Path], list[str]]:
         warnings.simplefilter("always")
         figure = Figure(layout="constrained")
         draw(figure)
+        figure.draw_without_rendering()  # lays it out
+        figure.set_layout_engine("none")  # once for all three
         try:
             stem.parent.mkdir(parents=True, exist_ok=True)
             for file, metadata in zip(files, FORMATS.values(), strict=True):
