@@ -133,12 +133,14 @@ def _run_held(
         listener.note(note)
     records: list[Record] = saved["records"] if saved else []
     listener.trial_started(trial, len(records))
-    if saved and saved["finished"]:
-        summary = RunSummary(records, saved["note"])
+    keeps = settings.run.keep_features and not folder.has_features
+    done = RunSummary(records, saved["note"]) if saved and saved["finished"] else None
+    if done:
         audience.send("run_started", trial, again=True)
-        audience.send("run_finished", trial, again=True, summary=summary)
-        listener.trial_finished(trial, summary)
-        return summary
+        audience.send("run_finished", trial, again=True, summary=done)
+    if done and not keeps:
+        listener.trial_finished(trial, done)
+        return done
     learner = ActiveLearner(
         dataset.hide_labels(),
         _build_model(settings, registry, dataset, trial.seed),
@@ -150,14 +152,31 @@ def _run_held(
         feature_folder=Path(settings.run.out) / FEATURES,
     )
     learner.progress = functools.partial(listener.progress, trial)
-    fingerprint = _fingerprint(dataset)
     if saved:
-        if saved["learner"]["data"] != fingerprint:
+        if saved["learner"]["data"] != _fingerprint(dataset):
             raise TrialError(
                 f"{folder.path}: the data have changed since this trial began; --force starts it anew"
             )
         learner.load_state_dict(saved["learner"])
-    folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
+    summary = done or _go_on(trial, folder, learner, records, dataset, audience, listener)
+    if keeps:  # of a trial that is finished already, too
+        folder.keep_features(learner.features())
+    listener.trial_finished(trial, summary)
+    return summary
+
+
+def _go_on(
+    trial: TrialRun,
+    folder: TrialFolder,
+    learner: ActiveLearner,
+    records: list[Record],
+    dataset: Dataset,
+    audience: Audience,
+    listener: Listener,
+) -> RunSummary:
+    """Runs the rounds that are left; adds to ``records``."""
+    fingerprint = _fingerprint(dataset)
+    folder.describe(trial.settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
     audience.send("run_started", trial)
     note = ""
     for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
@@ -167,7 +186,6 @@ def _run_held(
         audience.send("round_finished", trial, record=record)
     summary = RunSummary(records, note)
     audience.send("run_finished", trial, summary=summary)
-    listener.trial_finished(trial, summary)
     return summary
 
 

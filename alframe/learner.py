@@ -263,6 +263,10 @@ class ActiveLearner:
         features = rows.features()
         return describe_picks(features, rows.logits(features), labels.to(self.device))
 
+    def features(self) -> Tensor:
+        """Features of all ``M`` samples, labelled or not, by the network as it is: ``M x D``."""
+        return self._rows(torch.arange(len(self._samples))).features()
+
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on as if never interrupted."""
         return {

@@ -25,11 +25,24 @@ class Setting:
         dataset: name of the data set's folder.
         name: name of the setting's folder.
         strategies: the trials by strategy, then by seed, both sorted.
+        path: the setting's folder, where there is one.
     """
 
     dataset: str
     name: str
     strategies: Mapping[str, Mapping[int, Trial]]
+    path: Path | None = None
+
+    def files(self, name: str) -> dict[tuple[str, int], Path]:
+        """The files of a name in the folders of trials that alframe wrote, by strategy and seed."""
+        if self.path is None:
+            return {}
+        files = {
+            (strategy, seed): self.path / strategy / f"seed-{seed}" / name
+            for strategy, trials in self.strategies.items()
+            for seed in trials
+        }
+        return {key: file for key, file in files.items() if file.is_file()}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,4 +155,4 @@ def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> S
         name: dict(sorted(strategies[name].items())) for name in sorted(strategies) if strategies[name]
     }
     real = path.resolve()
-    return Setting(real.parent.name, real.name, by_name)
+    return Setting(real.parent.name, real.name, by_name, path)

@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import filelock
+import numpy as np
 import tomli_w
 import torch
+from torch import Tensor
 
 from alframe.errors import AlframeError, TrialError, UsageError
+from alframe.trial_files import FEATURES
 
 FORMAT = 2
 LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
@@ -123,6 +126,26 @@ class TrialFolder:
                 self._checkpoint.replace(self._previous)
             _replace(self._checkpoint, lambda file: (file.write(head), file.write(content)))
             _replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
+        except OSError as error:
+            raise TrialError(str(_unwritable(self.path, error))) from error
+
+    @property
+    def has_features(self) -> bool:
+        """Whether `keep_features` wrote the trial's features."""
+        return (self.path / FEATURES).exists()
+
+    def keep_features(self, features: Tensor) -> None:
+        """Writes ``features.npy``.
+
+        Args:
+            features: those of all samples by the last round's network, ``M x D``.
+
+        Raises:
+            TrialError: it can't be written.
+        """
+        array = features.float().cpu().numpy()
+        try:
+            _replace(self.path / FEATURES, lambda file: np.save(file, array))
         except OSError as error:
             raise TrialError(str(_unwritable(self.path, error))) from error
 

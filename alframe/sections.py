@@ -27,6 +27,9 @@ class RunOptions:
     device: str = option("auto", "auto, cpu, cuda, cuda:1, ...")
     out: str = option("runs", "folder that the runs are written to")
     log: tuple[str, ...] = option((), "plugins that write down what happens, csv and tensorboard among them")
+    keep_features: bool = option(
+        False, "whether the last network's features of all samples are kept, for compare --embedding"
+    )
 
     def __post_init__(self) -> None:
         """Refuses budgets that are none."""

@@ -18,7 +18,11 @@ from alframe.settings import Sections, Settings, merge, resolve
 from alframe.trials import TrialRun
 
 NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
-NO_AXES = {"run": ("jobs", "device", "out"), "data": ("name", "dir", "download"), "model": ("name",)}
+NO_AXES = {
+    "run": ("jobs", "device", "out", "keep_features"),
+    "data": ("name", "dir", "download"),
+    "model": ("name",),
+}
 NAMED_AT_MOST = 5  # settings in a message
 Axis = tuple[str, str, list[Any]]  # section, key, values
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
+FEATURES = "features.npy"  # of a trial that kept them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alframe_cli.params import NameList
+
+if TYPE_CHECKING:
+    from alframe.comparison import Comparison
 
 
 @click.command()
@@ -42,6 +45,23 @@ from alframe_cli.params import NameList
     metavar="X",
     help="The |t| that counts in the matrix.  [default: Student's t at 5 %]",
 )
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write learning curves, seconds, penalty matrix and mean ranks as PDF, SVG and PNG.",
+)
+@click.option(
+    "--embedding",
+    type=click.Choice(["tsne", "pca"]),
+    help="Draw the pool with the queried samples by round, where runs kept features, into --figures.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write one page for the browser: curves, tables, verdicts, configuration, environment.",
+)
 @click.option("--holm", is_flag=True, help="Correct for many comparisons by Holm's procedure.")
 def compare(
     folder: Path,
@@ -49,6 +69,9 @@ def compare(
     strategies: list[str] | None,
     reference: list[str] | None,
     form: str,
+    figures: Path | None,
+    embedding: str | None,
+    html: Path | None,
     ddof: str,
     critical: float | None,
     holm: bool,
@@ -64,13 +87,18 @@ def compare(
     alframe compare runs/digits --strategies alfamix,badge,random --reference random
     alframe compare runs --ddof 0 --critical 2.776     # the published program's matrix
     alframe compare runs --format csv > curves.csv
-    """  # noqa: D301 - the mark that keeps lines apart must be the character itself
+    alframe compare runs --figures figures --html comparison.html
+    alframe compare runs --figures figures --embedding tsne
+    """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     from alframe import comparison
+    from alframe.errors import UsageError
     from alframe.registry import installed
     from alframe.results_tree import read_tree
     from alframe.significance import Criterion
     from alframe_cli import comparison_data, comparison_tables
 
+    if embedding and not figures:
+        raise UsageError("--embedding draws figures: name a folder for them with --figures")
     criterion = Criterion(int(ddof), critical, holm)
     aliases = {alias: plugin.name for plugin in installed().strategies for alias in plugin.info.aliases}
     tree = read_tree(folder, level, aliases)
@@ -79,6 +107,16 @@ def compare(
     comparison.require_strategies(tree, reference)
     settings = comparison.choose(tree, strategies) if strategies else tree.settings
     found = comparison.compare(settings, reference or comparison.REFERENCES, criterion)
+    notes: list[str] = []
+    written: list[str] = []
+    if figures:
+        files, notes = _draw(found, figures, embedding)
+        written.append(f"figures: {figures} ({len(files)} files)")
+    if html:
+        from alframe_cli.page import write_page
+
+        write_page(found, tree, criterion, html)
+        written.append(f"page: {html}")
     print_as: dict[str, Any] = {
         "table": comparison_tables.print_comparison,
         "markdown": comparison_tables.print_markdown,
@@ -94,5 +132,22 @@ def compare(
         for note in one.notes:
             where = f"{one.setting.dataset}/{one.setting.name}: " if many else ""
             click.echo(f"note: {where}{note}", err=True)
-    for note in [*found.notes, *(found.ranks.notes if found.ranks else ())]:
+    for note in [*found.notes, *(found.ranks.notes if found.ranks else ()), *notes]:
         click.echo(f"note: {note}", err=True)
+    for line in written:
+        click.echo(line, err=True)
+
+
+def _draw(found: Comparison, folder: Path, embedding: str | None) -> tuple[list[Path], list[str]]:
+    """Writes the figures; gives the files, and notes on what could not be drawn."""
+    from alframe_cli.embedding_figure import require_features, write_embeddings
+    from alframe_cli.figure_files import write_figures
+
+    settings = [one.setting for one in found.settings]
+    if embedding:
+        require_features(settings)
+    files, notes = write_figures(found, folder)
+    if embedding:
+        more, remarks = write_embeddings(settings, folder, embedding, lambda text: click.echo(text, err=True))
+        files, notes = files + more, notes + remarks
+    return files, notes

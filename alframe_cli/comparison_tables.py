@@ -45,19 +45,21 @@ class Sheet:
 def print_comparison(found: Comparison) -> None:
     """Prints everything but the single trials."""
     for one in found.settings:
-        _print(_accuracy(one))
-        _print(_summary(one))
-        _print(_matrix(one))
+        _print(accuracy_sheet(one))
+        _print(summary_sheet(one))
+        _print(matrix_sheet(one))
         for verdict in one.verdicts:
             click.echo(verdict.words)
         click.echo()
     if found.total:
-        _print(_penalties(found.total, f"Sum of the matrices of {_settings(found.total.settings)}"))
+        _print(total_sheet(found.total))
     if found.ranks:
-        _print_ranks(found.ranks)
-    for (strategy, reference), counts in found.tally.items():
-        of = ", ".join(f"{outcome} in {count}" for outcome, count in counts.items())
-        click.echo(f"{strategy} against {reference}, of {_settings(sum(counts.values()))}: {of}")
+        _print(rank_sheet(found.ranks))
+        for line in rank_lines(found.ranks):
+            click.echo(line)
+        click.echo()
+    for line in tally_lines(found):
+        click.echo(line)
 
 
 def print_markdown(found: Comparison) -> None:
@@ -110,10 +112,10 @@ def as_latex(sheet: Sheet) -> str:
 
 def _sheets(found: Comparison) -> Iterable[Sheet]:
     for one in found.settings:
-        yield _accuracy(one)
-        yield _matrix(one)
+        yield accuracy_sheet(one)
+        yield matrix_sheet(one)
     if found.total:
-        yield _penalties(found.total, f"Sum of the matrices of {_settings(found.total.settings)}")
+        yield total_sheet(found.total)
 
 
 def _where(one: SettingComparison) -> str:
@@ -145,15 +147,16 @@ def _accuracy_title(one: SettingComparison) -> str:
     return f"Accuracy on {_where(one)}, mean ± standard deviation over {most} seeds{brackets}"
 
 
-def _accuracy(one: SettingComparison) -> Sheet:
+def accuracy_sheet(one: SettingComparison) -> Sheet:
+    """Accuracy by labelled-set size, a column a strategy."""
     cells = _cells(one)
     sizes = sorted({size for column in cells.values() for size in column})
     rows = [(f"{size:,}", *(column.get(size, MISSING) for column in cells.values())) for size in sizes]
     return Sheet(_accuracy_title(one), ("labels", *cells), rows)
 
 
-def _summary(one: SettingComparison) -> Sheet:
-    """Area, cost and labels saved, the best area first."""
+def summary_sheet(one: SettingComparison) -> Sheet:
+    """Area, cost and labels saved; a row a strategy, the best area first."""
     references = list(dict.fromkeys(saving.reference for saving in one.savings))
     saved = {
         (saving.strategy, saving.reference): "not reached" if saving.saved is None else f"{saving.saved:,.0f}"
@@ -187,11 +190,13 @@ def _seconds(mean: float, std: float | None) -> str:
     return f"{mean:,.{decimals}f}" + ("" if std is None else f" ± {std:,.{decimals}f}")
 
 
-def _matrix(one: SettingComparison) -> Sheet:
-    return _penalties(one.penalties, f"Penalty matrix of {_where(one)}")
+def matrix_sheet(one: SettingComparison) -> Sheet:
+    """The penalty matrix of a setting."""
+    return penalty_sheet(one.penalties, f"Penalty matrix of {_where(one)}")
 
 
-def _penalties(matrix: PenaltyMatrix, title: str) -> Sheet:
+def penalty_sheet(matrix: PenaltyMatrix, title: str) -> Sheet:
+    """A penalty matrix, the penalties as its last row."""
     rows = [
         (name, *(_share(value) for value in row))
         for name, row in zip(matrix.strategies, matrix.wins.tolist(), strict=True)
@@ -209,15 +214,34 @@ def _share(value: float) -> str:
     return MISSING if math.isnan(value) else f"{value:.2f}"
 
 
-def _print_ranks(ranks: Ranks) -> None:
+def rank_sheet(ranks: Ranks) -> Sheet:
+    """Mean ranks, the best first."""
     friedman = "" if ranks.friedman_p is None else f"; Friedman's test: p = {ranks.friedman_p:.3g}"
     title = f"Mean ranks by area over {ranks.settings} settings{friedman}"
     rows = [(name, f"{mean:.2f}") for name, mean in zip(ranks.strategies, ranks.mean_ranks, strict=True)]
-    _print(Sheet(title, ("strategy", "mean rank"), rows))
-    click.echo(f"critical difference of mean ranks (Nemenyi, 5 %): {ranks.critical_difference:.2f}")
-    for pair in ranks.pairs:
-        click.echo(f"{pair.first} and {pair.second}: p = {pair.p:.3g} (Wilcoxon, Holm)")
-    click.echo()
+    return Sheet(title, ("strategy", "mean rank"), rows)
+
+
+def rank_lines(ranks: Ranks) -> list[str]:
+    """The tests of the ranks in words."""
+    return [
+        f"critical difference of mean ranks (Nemenyi, 5 %): {ranks.critical_difference:.2f}",
+        *(f"{pair.first} and {pair.second}: p = {pair.p:.3g} (Wilcoxon, Holm)" for pair in ranks.pairs),
+    ]
+
+
+def tally_lines(found: Comparison) -> list[str]:
+    """In how many settings each verdict falls, a line a strategy and reference."""
+    return [
+        f"{strategy} against {reference}, of {_settings(sum(counts.values()))}: "
+        + ", ".join(f"{outcome} in {count}" for outcome, count in counts.items())
+        for (strategy, reference), counts in found.tally.items()
+    ]
+
+
+def total_sheet(total: PenaltyMatrix) -> Sheet:
+    """The sum of the settings' penalty matrices."""
+    return penalty_sheet(total, f"Sum of the matrices of {_settings(total.settings)}")
 
 
 def _print(sheet: Sheet) -> None:

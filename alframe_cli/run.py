@@ -107,7 +107,7 @@ def run(
     alframe run --strategy alfamix,margin,random --seeds 1-10 --rounds 5
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
-    """  # noqa: D301 - the mark that keeps lines apart must be the character itself
+    """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     from alframe.registry import installed
     from alframe.runs import require_writable
     from alframe.settings import merge, read_toml

@@ -122,6 +122,7 @@ def main() -> None:
             if sweep.kill(out, draw, group=kills % 2 == 0):
                 kills, of_folder = kills + 1, of_folder + 1
                 mid_write += any(out.rglob("*.tmp"))
+                print(f"{kills} of {options.kills} kills, {same} of {ended} identical", file=sys.stderr)
                 continue
             ended, same = ended + of_folder, same + of_folder * (read(out) == expected)
             out, of_folder = base / f"killed-{kills}", 0

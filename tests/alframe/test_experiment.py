@@ -1,6 +1,7 @@
 import json
 import tomllib
 
+import numpy as np
 import pytest
 import torch
 
@@ -313,6 +314,42 @@ def test_features_of_a_frozen_body_are_kept_beside_the_runs(lab, tmp_path):
     times = [path.stat().st_mtime_ns for path in kept]
     lab(strategy=["random"], stages={"train": "linear-probe"})
     assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs" / ".features").iterdir())] == times
+
+
+def test_features_are_kept_where_that_is_asked_for(lab, toy):
+    trial, summary = lab()
+    assert not (trial.folder / "features.npy").exists()
+    other, again = lab(out="other", keep_features=True)
+    assert stable(summary.records) == stable(again.records)
+    kept = np.load(other.folder / "features.npy")
+    assert len(kept) == len(toy.targets)
+    assert max(index for record in again.records for index in record["queried"]) < len(kept)
+
+
+@pytest.mark.parametrize("stop", [None, {"labels": 20}])
+def test_a_finished_trial_gets_its_features_later_without_being_run_again(lab, stop):
+    lab(stop=stop)
+    watch = Watch()
+    trial, summary = lab(watch, stop=stop, keep_features=True)
+    rounds = 2 if stop else 4
+    assert watch.events == [("started", rounds), ("finished", rounds)]
+    assert bool(summary.note) == bool(stop)
+    late = (trial.folder / "features.npy").read_bytes()
+    at_once, _ = lab(out="other", stop=stop, keep_features=True)
+    assert (at_once.folder / "features.npy").read_bytes() == late
+
+
+def test_a_trial_that_was_killed_before_its_features_were_written(lab, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alframe.runs.TrialFolder.keep_features", killed)
+        with pytest.raises(KeyboardInterrupt):
+            lab(keep_features=True)
+    trial, summary = lab(keep_features=True)
+    assert len(summary.records) == 4
+    assert (trial.folder / "features.npy").exists()
 
 
 def test_the_network_hears_its_location_and_whether_it_may_fetch(toy, make_plugin, tmp_path):

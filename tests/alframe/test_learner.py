@@ -42,6 +42,15 @@ def test_predictions_are_the_largest_logits_in_the_order_asked_for(toy):
     assert torch.equal(learner.predict(positions), wanted)
 
 
+def test_features_of_all_samples(toy):
+    learner = make(toy.hide_labels(keep=torch.arange(20)))
+    learner.fit()
+    features = learner.features()
+    with torch.no_grad():
+        assert torch.allclose(features, learner.model.features(toy.inputs), atol=1e-6)
+    assert len(features) == 120
+
+
 def test_what_is_labelled_already_is_the_labelled_set(toy):
     learner = make(toy.hide_labels(keep=torch.arange(10, 30)))
     assert learner.labelled.tolist() == list(range(10, 30))

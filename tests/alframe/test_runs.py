@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -188,6 +189,23 @@ def test_a_checkpoint_of_another_format(folder, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
         folder.load()
+
+
+def test_features_are_kept_whole_or_not_at_all(folder, monkeypatch):
+    def full_disk(file):
+        raise OSError(28, "No space left on device")
+
+    features = torch.arange(6, dtype=torch.bfloat16).reshape(3, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        with pytest.raises(TrialError, match="trial can't be written to: No space left on device"):
+            folder.keep_features(features)
+    assert not folder.has_features
+    folder.keep_features(features)
+    assert folder.has_features
+    kept = np.load(folder.path / "features.npy", allow_pickle=False)
+    assert kept.dtype == np.float32
+    assert kept.tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_clear(folder):

@@ -125,6 +125,11 @@ def test_the_digest_of_a_network_without_a_location_stays(registry):
     assert resolve(registry, {}).setting_folder == "mlp-100+10x100-94cc1558"
 
 
+def test_what_changes_no_result_is_no_part_of_the_digest(registry):
+    run = {"jobs": 2, "device": "cpu", "out": "elsewhere", "keep_features": True, "seeds": [9]}
+    assert resolve(registry, {"run": run}).setting_folder == resolve(registry, {}).setting_folder
+
+
 def test_growing_queries(registry):
     run = resolve(registry, {"run": {"query_size": 10, "query_growth": 1.5}}).run
     assert [run.size_of_query(number) for number in (1, 2, 3)] == [10, 15, 22]

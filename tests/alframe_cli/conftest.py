@@ -65,6 +65,7 @@ def write_run(tmp_path):
                 "query_seconds": 1.5 * k,
                 "query_peak_memory": 3 * 2**20,
                 "train_seconds": 2.0,
+                "queried": [2 * k, 2 * k + 1],
             }
             for k, accuracy in enumerate(accuracies)
         ]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alframe_cli.main import COMMANDS
@@ -125,7 +126,8 @@ def test_the_readmes_commands(alframe, write_run, command):
     for setting in ("s1", "s2"):
         for strategy in ("random", "margin", "alfamix", "badge"):
             for seed in (1, 2, 3):
-                write_run("digits", setting, strategy, seed, [0.5, 0.6])
+                rounds = write_run("digits", setting, strategy, seed, [0.5, 0.6])
+    np.save(rounds.with_name("features.npy"), np.random.default_rng(0).normal(size=(12, 3)))
     outcome = alframe(*shlex.split(command, comments=True)[1:])
     assert outcome.code == 0
     assert "alfamix" in outcome.out

@@ -1,0 +1,85 @@
+import sys
+
+NAMES = ("learning-curves", "penalty-matrix", "query-seconds")
+MAGIC = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
+
+
+def written(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*") if path.is_file()
+    }
+
+
+def test_every_figure_in_every_format(alframe, runs, tmp_path):
+    outcome = alframe("compare", "runs", "--strategies", "random,a_b", "--figures", "new/figures")
+    files = written(tmp_path / "new" / "figures")
+    stems = [f"digits/{setting}/{name}" for setting in ("s1", "s2") for name in NAMES]
+    stems += ["penalty-matrix", "critical-difference"]
+    assert set(files) == {f"{stem}.{ending}" for stem in stems for ending in MAGIC}
+    assert all(content.startswith(MAGIC[name[-3:]]) for name, content in files.items())
+    assert outcome.err.splitlines()[-1] == "figures: new/figures (24 files)"
+    assert "a_b beats random" in outcome.out
+
+
+def test_the_same_runs_give_the_same_bytes(alframe, runs, tmp_path):
+    for folder in ("one", "two"):
+        alframe("compare", "runs/digits/s2", "--figures", folder)
+    assert written(tmp_path / "one") == written(tmp_path / "two") != {}
+
+
+def test_one_strategy_with_one_seed(alframe, write_run, tmp_path):
+    write_run("d", "s", "random", 1, [0.5])
+    outcome = alframe("compare", "runs", "--figures", "figures")
+    assert outcome.code == 0
+    assert {name for name in written(tmp_path / "figures") if name.endswith("png")} == {
+        "d/s/learning-curves.png"
+    }
+    assert "note: d/s: no figure of seconds, as none are recorded" in outcome.err
+
+
+def test_names_with_the_signs_of_formulas_and_letters_the_font_lacks(alframe, write_run, tmp_path):
+    for name in ("a$b$_c^", "策略"):
+        write_run("d", "$s", name, 1, [0.5, 0.6])
+    outcome = alframe("compare", "runs", "--figures", "figures")
+    assert outcome.code == 0
+    assert "note: learning-curves: Glyph" in outcome.err
+    assert len(written(tmp_path / "figures")) == 9
+
+
+def test_a_folder_that_can_not_be(alframe, runs, tmp_path):
+    (tmp_path / "file").touch()
+    outcome = alframe("compare", "runs", "--figures", "file")
+    assert (outcome.code, outcome.out) == (2, "")
+    [line] = outcome.err.splitlines()
+    assert line.startswith("error: figures can't be written to file")
+    assert line.endswith("choose another folder with --figures")
+
+
+def test_a_file_that_can_not_be_replaced(alframe, runs, tmp_path):
+    (tmp_path / "figures/digits/s1/learning-curves.svg").mkdir(parents=True)
+    outcome = alframe("compare", "runs", "--figures", "figures")
+    assert outcome.code == 2
+    assert "figures can't be written to figures/digits/s1/learning-curves.svg: Is a directory" in outcome.err
+
+
+def test_without_matplotlib(alframe, runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = alframe("compare", "runs", "--figures", "figures")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        "error: figures need the package matplotlib; alframe's extra brings it: "
+        "pip install 'alframe[figures]'\n"
+    )
+    assert alframe("compare", "runs").code == 0
+
+
+def test_pyplot_is_left_alone(alframe, runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    assert alframe("compare", "runs/digits/s2", "--figures", "figures").code == 0
+
+
+def test_the_names_are_in_the_file(alframe, runs, tmp_path):
+    alframe("compare", "runs/digits/s2", "--figures", "figures")
+    content = written(tmp_path / "figures")["digits/s2/learning-curves.svg"].decode()
+    assert "<!-- a_b -->" in content
+    assert "<!-- digits, s2 -->" in content
