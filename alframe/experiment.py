@@ -20,7 +20,7 @@ from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.models import Classifier, resolve_device
 from alframe.pipeline import Pipeline
-from alframe.registry import Registry
+from alframe.registry import Plugin, Registry
 from alframe.runs import Record, TrialFolder
 from alframe.settings import Settings, safe_name, with_location
 
@@ -181,6 +181,13 @@ def _run_held(
     for note in folder.notes:
         listener.note(note)
     records: list[Record] = saved["records"] if saved else []
+    before = folder.environment() if saved else {}
+    changed = environment.changed_code(before, _serving(trial))
+    for plugin in changed:
+        listener.note(
+            f"the code of plugin {plugin.name!r} ({plugin.provider}) is not that of the rounds in "
+            f"{folder.path.parent.parent}; --force runs them anew"
+        )
     listener.trial_started(trial, len(records))
     if saved and saved["finished"]:
         summary = RunSummary(records, saved["note"])
@@ -204,7 +211,10 @@ def _run_held(
                 f"{folder.path}: the data have changed since this trial began; --force starts it anew"
             )
         learner.load_state_dict(saved["learner"])
-    folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
+    facts = environment.describe(learner.device, _serving(trial))
+    if earlier := before.get("earlier", []) + _earlier(changed, before, len(records)):
+        facts["earlier"] = earlier
+    folder.describe(settings.sections((trial.pipeline,), (trial.seed,)), facts)
     _send(registry, listener, "run_started", run=trial)
     note = ""
     for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
@@ -305,10 +315,18 @@ def _build_model(settings: Settings, registry: Registry, dataset: Dataset, seed:
     )
 
 
-def _environment(trial: TrialRun, learner: ActiveLearner) -> dict[str, Any]:
-    settings = trial.settings
-    serving = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
-    return environment.describe(learner.device, [*serving, settings.dataset.plugin, settings.model.plugin])
+def _serving(trial: TrialRun) -> list[Plugin]:
+    """The plugins that a trial depends on; files all, as one may listen or wrap and serve no stage."""
+    settings, registry = trial.settings, trial.pipeline.registry
+    stages = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
+    files = [plugin for plugin in registry.plugins if plugin.path and not plugin.problem]
+    return [*stages, settings.dataset.plugin, settings.model.plugin, *files]
+
+
+def _earlier(changed: list[Plugin], before: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
+    """The code of the first ``rounds`` rounds, where it has changed since."""
+    old = {plugin.key: before["plugins"][plugin.key] for plugin in changed}
+    return [{"rounds": rounds, "plugins": old}] if old else []
 
 
 def _fingerprint(dataset: Dataset) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from alframe.errors import PluginError
 from alframe.options import NoOptions, option
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 API_VERSION = 1
 NEEDS = ("dropout", "network")
+
+
+class NewerApiError(PluginError):
+    """A plugin was written for a newer alframe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +38,10 @@ class PluginInfo:
             whole network and inputs that a gradient can change, as images are.
         trains: what its train stage changes: the whole ``"network"``, or the ``"head"`` alone, and then the
             features of all samples are computed once and kept.
-        api: the `API_VERSION` that the plugin was written for.
+        api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
+
+    Raises:
+        PluginError: ``api`` is above this alframe's.
     """
 
     summary: str
@@ -43,7 +51,13 @@ class PluginInfo:
     aliases: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     trains: Literal["network", "head"] = "network"
-    api: int = API_VERSION
+    api: int = 1
+
+    def __new__(cls, *args: Any, **fields: Any) -> PluginInfo:
+        """Refuses a newer ``api`` before a field that this version does not know can be complained of."""
+        if (api := fields.get("api", 1)) > API_VERSION:
+            raise NewerApiError(f"needs plugin API {api}, this alframe has {API_VERSION}: upgrade alframe")
+        return super().__new__(cls)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,7 +36,7 @@ def run_side_by_side(
     """Runs trials of one setting in several processes; yields each one's summary, or why it failed.
 
     Args:
-        planned: the trials, of installed plugins.
+        planned: the trials, of plugins that are installed or files.
         listener: the display.
         jobs: how many processes; each has its share of the processor's threads, and GPUs take turns.
         force: whether trials start anew.
@@ -77,7 +78,8 @@ class _Worker:
         threads = max(1, (os.cpu_count() or 1) // jobs)
         sections = example.settings.sections()
         sections["run"]["device"] = _device(example.settings.run.device, number)
-        arguments = (theirs, sections, threads, force)
+        files = example.pipeline.registry.files
+        arguments = (theirs, sections, files, threads, force)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
@@ -143,7 +145,7 @@ class _Reporter:
         self._send(("note", text))
 
 
-def _work(connection: Connection, sections: Sections, threads: int, force: bool) -> None:
+def _work(connection: Connection, sections: Sections, files: list[Path], threads: int, force: bool) -> None:
     """What a worker does: one trial after another, until the parent closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -156,6 +158,8 @@ def _work(connection: Connection, sections: Sections, threads: int, force: bool)
             key = connection.recv()
             try:
                 if not known:
+                    for file in files:
+                        registry.register_file(file)
                     settings = resolve(registry, sections)
                     known = {(trial.strategy, trial.seed): trial for trial in trials(settings)}
                     dataset = load_data(settings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from alframe_cli.params import NameList
+from alframe_cli.params import NameList, plugin_files
 
 
 @click.command()
@@ -43,6 +43,7 @@ from alframe_cli.params import NameList
     help="The |t| that counts in the matrix.  [default: Student's t at 5 %]",
 )
 @click.option("--holm", is_flag=True, help="Correct for many comparisons by Holm's procedure.")
+@plugin_files
 def compare(
     folder: Path,
     level: str | None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from alframe_cli.params import NameList, Override, SeedList
+from alframe_cli.params import NameList, Override, SeedList, plugin_files
 
 FLAGS = {  # the key of the configuration that each flag stands for
     "strategy": "run.strategy",
@@ -34,6 +34,12 @@ FLAGS = {  # the key of the configuration that each flag stands for
     "device": "run.device",
     "out": "run.out",
 }
+
+
+def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if ctx.obj is not None:  # what `main` reads when an error arrives there
+        ctx.obj["verbose"] = value
+    return value
 
 
 @click.command(epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.")
@@ -66,6 +72,7 @@ FLAGS = {  # the key of the configuration that each flag stands for
     multiple=True,
     help="Any other option, as train.weight_decay=5e-4; see show.",
 )
+@plugin_files
 @click.option("--preset", metavar="NAME", help="A ready-made setting, see list-presets.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file.")
 @click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
@@ -79,10 +86,15 @@ FLAGS = {  # the key of the configuration that each flag stands for
     "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Print tracebacks of errors.")
-@click.pass_context
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    is_eager=True,  # before a plugin's file is imported
+    callback=_set_verbose,
+    help="Print tracebacks of errors.",
+)
 def run(
-    ctx: click.Context,
     overrides: tuple[tuple[str, str, str], ...],
     preset: str | None,
     config: Path | None,
@@ -109,7 +121,6 @@ def run(
     from alframe.runs import require_writable
     from alframe.settings import merge, read_toml, resolve
 
-    ctx.obj["verbose"] = verbose
     registry = installed()
     settings = resolve(
         registry,
