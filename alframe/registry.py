@@ -318,16 +318,16 @@ class Registry:
     def problems(self) -> list[tuple[str, str, str]]:
         """Name, provider and reason of all that can't be used."""
         rows = [(p.name, p.provider, p.problem) for p in self.plugins if p.problem]
-        for what in RESOURCES:
-            rows += [
-                (error.plugin.name, error.plugin.provider, str(error)) for error in self._collect(what)[1]
-            ]
-        return rows
+        return rows + [(e.plugin.name, e.plugin.provider, str(e)) for e in self.failed_offers()]
 
-    def _collect(self, what: str) -> tuple[list[Offer[Any]], list[_OfferError]]:
+    def failed_offers(self) -> list[OfferError]:
+        """The plugins that failed when asked what they offer, each as an error with ``plugin``."""
+        return [error for what in RESOURCES for error in self._collect(what)[1]]
+
+    def _collect(self, what: str) -> tuple[list[Offer[Any]], list[OfferError]]:
         hook, wanted, _ = RESOURCES[what]
         offers: list[Offer[Any]] = []
-        failures: list[_OfferError] = []
+        failures: list[OfferError] = []
         for plugin in self.plugins:
             if hook not in plugin.hooks:
                 continue
@@ -337,7 +337,7 @@ class Registry:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                failure = _OfferError(f"plugin {plugin.name!r}, hook {hook}: {reason(error)}", plugin)
+                failure = OfferError(f"plugin {plugin.name!r}, hook {hook}: {reason(error)}", plugin)
                 failure.__cause__ = error
                 failures.append(failure)
         return offers, failures
@@ -374,7 +374,7 @@ def installed() -> Registry:
     return registry
 
 
-class _OfferError(PluginError):
+class OfferError(PluginError):
     """A plugin that failed when asked what it offers."""
 
     def __init__(self, message: str, plugin: Plugin) -> None:

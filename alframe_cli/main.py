@@ -25,6 +25,7 @@ COMMANDS = {
         "alframe_cli.show:show",
         "Show a strategy, data set, network, preset or section with its options.",
     ),
+    "doctor": ("alframe_cli.doctor:doctor", "Say what is wrong with the installation, and what to do."),
 }
 INTERRUPTED = 130
 
