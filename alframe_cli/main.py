@@ -25,6 +25,7 @@ COMMANDS = {
         "alframe_cli.show:show",
         "Show a strategy, data set, network, preset or section with its options.",
     ),
+    "new-plugin": ("alframe_cli.new_plugin:new_plugin", "Make a package for a plugin of your own."),
     "doctor": ("alframe_cli.doctor:doctor", "Say what is wrong with the installation, and what to do."),
 }
 INTERRUPTED = 130
