@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 
-from alframe import defaults, hookspecs, plugin_files
+from alframe import defaults, discovery, hookspecs, plugin_files
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.hookspecs import PROJECT, STAGES
 from alframe.importing import Import, attempt
@@ -124,10 +124,11 @@ class Registry:
         self._pm = _new_manager()
         self.plugins: list[Plugin] = []
         self.register(defaults, "default", OWN_DISTRIBUTION)
-        found = metadata.entry_points(group=GROUP) if entry_points is None else entry_points
+        found, damaged = discovery.entry_points(GROUP) if entry_points is None else (entry_points, [])
+        self.plugins += [Plugin(name, name, problem=problem) for name, problem in damaged]
         seen = set()
         for entry in found:
-            distribution, version = _source(entry)
+            distribution, version = discovery.source(entry)
             if (distribution, entry.name, entry.value) not in seen:  # an editable install may be listed twice
                 seen.add((distribution, entry.name, entry.value))
                 self._load(entry, distribution, version)
@@ -207,6 +208,9 @@ class Registry:
             raise PluginError(f"the name {row.name!r} means every strategy")
         if inspect.isclass(module):
             raise PluginError(f"{module.__name__} is a class; wanted a module, or an object of the class")
+        for other in self.plugins:
+            if other.module is module:
+                raise PluginError(f"is the same module as the plugin {other.key}")
         info = _info(module)  # before the hooks: of a newer alframe's plugin some may be unknown here
         rehearsal = _new_manager()  # a failed registration leaves traces, so it fails elsewhere first
         rehearsal.register(module)
@@ -386,10 +390,6 @@ def _new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     return manager
-
-
-def _source(entry: metadata.EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("local", "")
 
 
 def _is_disabled(name: str, distribution: str) -> bool:

@@ -169,8 +169,14 @@ def strategy_as_data(plugin: Plugin) -> dict[str, Any]:
 
 def problems_as_data(registry: Registry) -> list[dict[str, str]]:
     """What can't be used, for ``--json``."""
+    states = {(plugin.name, plugin.provider): plugin.state for plugin in registry.plugins if plugin.problem}
     return [
-        {"name": name, "provider": provider, "problem": problem}
+        {
+            "name": name,
+            "provider": provider,
+            "state": states.get((name, provider), "broken"),  # or it failed when asked what it offers
+            "problem": problem,
+        }
         for name, provider, problem in registry.problems()
     ]
 

@@ -429,3 +429,8 @@ def test_files_of_the_environment_are_there_too_and_a_broken_one_harms_nobody(wr
     registry = installed()
     assert registry.plugin("good").path == good
     assert [name for name, _, _ in registry.problems()] == ["broken", "missing"]
+
+
+def test_one_module_is_one_plugin(bare_registry, good):
+    assert bare_registry.register(good, "one", "a").state == "ready"
+    assert bare_registry.register(good, "two", "b").problem == "is the same module as the plugin a/one"
