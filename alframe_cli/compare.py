@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from alframe_cli import completion
 from alframe_cli.params import NameList, plugin_files
 
 
@@ -17,9 +18,17 @@ from alframe_cli.params import NameList, plugin_files
     type=click.Choice(["overall", "dataset", "setting"]),
     help="What DIR is: all runs, those of a data set, or of a setting.  [default: found out]",
 )
-@click.option("--strategies", type=NameList(), help="Compare these alone.  [default: all]")
 @click.option(
-    "--reference", type=NameList(), help="Whom to hold the others against.  [default: random,margin]"
+    "--strategies",
+    shell_complete=completion.strategies_alone,
+    type=NameList(),
+    help="Compare these alone.  [default: all]",
+)
+@click.option(
+    "--reference",
+    shell_complete=completion.strategies_alone,
+    type=NameList(),
+    help="Whom to hold the others against.  [default: random,margin]",
 )
 @click.option(
     "--format",

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from alframe_cli import completion
 from alframe_cli.params import NameList, Override, SeedList, plugin_files
 
 FLAGS = {  # the key of the configuration that each flag stands for
@@ -44,14 +45,27 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 
 @click.command(epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.")
 @click.option(
-    "--strategy", type=NameList(), help="Strategies, see list-strategies, or all.  [default: alfamix]"
+    "--strategy",
+    shell_complete=completion.strategy_list,
+    type=NameList(),
+    help="Strategies, see list-strategies, or all.  [default: alfamix]",
 )
-@click.option("--dataset", metavar="NAME", help="Data set, see list-datasets.  [default: digits]")
+@click.option(
+    "--dataset",
+    shell_complete=completion.data_set,
+    metavar="NAME",
+    help="Data set, see list-datasets.  [default: digits]",
+)
 @click.option(
     "--data-dir", metavar="DIR", envvar="ALFRAME_DATA_DIR", help="Folder of data sets.  [default: data]"
 )
 @click.option("--download", is_flag=True, default=None, help="Fetch what is missing in --data-dir.")
-@click.option("--model", metavar="NAME", help="Network, see list-models.  [default: mlp]")
+@click.option(
+    "--model",
+    shell_complete=completion.model,
+    metavar="NAME",
+    help="Network, see list-models.  [default: mlp]",
+)
 @click.option("--seeds", type=SeedList(), help="One trial a strategy and seed.  [default: 1-5]")
 @click.option("--initial-size", type=int, metavar="N", help="Samples labelled at the start.  [default: 100]")
 @click.option("--initial", metavar="random|balanced", help="How those are drawn.  [default: random]")
@@ -61,19 +75,45 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 @click.option("--epochs", type=int, metavar="N", help="Most epochs a round.  [default: 200]")
 @click.option("--batch-size", type=int, metavar="N", help="Samples a gradient step.  [default: 64]")
 @click.option("--learning-rate", type=float, metavar="X", help="Learning rate.  [default: 0.001]")
-@click.option("--embed", metavar="NAME", help="Plugin that embeds, in the strategy's place.")
-@click.option("--score", metavar="NAME", help="Plugin that scores, in the strategy's place.")
-@click.option("--select", metavar="NAME", help="Plugin that selects, in the strategy's place.")
-@click.option("--train", metavar="NAME", help="Plugin that trains, in the strategy's place.")
+@click.option(
+    "--embed",
+    shell_complete=completion.provider("embed"),
+    metavar="NAME",
+    help="Plugin that embeds, in the strategy's place.",
+)
+@click.option(
+    "--score",
+    shell_complete=completion.provider("score"),
+    metavar="NAME",
+    help="Plugin that scores, in the strategy's place.",
+)
+@click.option(
+    "--select",
+    shell_complete=completion.provider("select"),
+    metavar="NAME",
+    help="Plugin that selects, in the strategy's place.",
+)
+@click.option(
+    "--train",
+    shell_complete=completion.provider("train"),
+    metavar="NAME",
+    help="Plugin that trains, in the strategy's place.",
+)
 @click.option(
     "-o",
     "overrides",
+    shell_complete=completion.option_name,
     type=Override(),
     multiple=True,
     help="Any other option, as train.weight_decay=5e-4; see show.",
 )
 @plugin_files
-@click.option("--preset", metavar="NAME", help="A ready-made setting, see list-presets.")
+@click.option(
+    "--preset",
+    shell_complete=completion.preset,
+    metavar="NAME",
+    help="A ready-made setting, see list-presets.",
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file.")
 @click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
 @click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop.")
