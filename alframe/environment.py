@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,9 +35,7 @@ def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {"torch": torch.__version__} | {name: _version(name) for name in packages},
         "code": _code(sys.modules["alframe"]),
-        "plugins": {
-            plugin.key: {"version": plugin.version, "code": _code(plugin.module)} for plugin in plugins
-        },
+        "plugins": {plugin.key: _plugin(plugin) for plugin in plugins},
         "git": _git_commit(),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if on_cuda else platform.processor(),
@@ -46,6 +44,26 @@ def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "command": sys.argv,
     }
+
+
+def changed_code(recorded: Mapping[str, Any], plugins: Iterable[Plugin]) -> list[Plugin]:
+    """The plugins whose code is not what an ``environment.json`` says.
+
+    Args:
+        recorded: its content; a plugin that it does not name has not changed.
+        plugins: who serves now.
+    """
+    before = recorded.get("plugins", {})
+    return [
+        plugin
+        for plugin in dict.fromkeys(plugins)
+        if plugin.key in before and before[plugin.key].get("code") != _code(plugin.module)
+    ]
+
+
+def _plugin(plugin: Plugin) -> dict[str, Any]:
+    facts = {"version": plugin.version, "code": _code(plugin.module)}
+    return facts | ({"file": str(plugin.path)} if plugin.path else {})
 
 
 @functools.cache

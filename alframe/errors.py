@@ -55,3 +55,9 @@ def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> 
     else:
         advice = "There is none."
     return UsageError(f"unknown {what} {name!r}. {advice} {hint}".strip())
+
+
+def reason(error: BaseException) -> str:
+    """An exception in one line: our own by its message alone, others by type and message."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, AlframeError) and text else f"{type(error).__name__}: {text}"

@@ -20,7 +20,7 @@ from alframe.events import Audience
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.models import Classifier, resolve_device
-from alframe.registry import Registry
+from alframe.registry import Plugin, Registry
 from alframe.runs import Record, TrialFolder
 from alframe.settings import Settings, with_location
 from alframe.stopping import agreement
@@ -132,6 +132,11 @@ def _run_held(
     for note in folder.notes:
         listener.note(note)
     records: list[Record] = saved["records"] if saved else []
+    for plugin in environment.changed_code(folder.environment() if saved else {}, _serving(trial)):
+        listener.note(
+            f"the code of plugin {plugin.name!r} ({plugin.provider}) is not that of the rounds in "
+            f"{folder.path.parent.parent}; --force runs them anew"
+        )
     listener.trial_started(trial, len(records))
     keeps = settings.run.keep_features and not folder.has_features
     done = RunSummary(records, saved["note"]) if saved and saved["finished"] else None
@@ -176,7 +181,13 @@ def _go_on(
 ) -> RunSummary:
     """Runs the rounds that are left; adds to ``records``."""
     fingerprint = _fingerprint(dataset)
-    folder.describe(trial.settings.sections((trial.pipeline,), (trial.seed,)), _environment(trial, learner))
+    serving = _serving(trial)
+    before = folder.environment() if records else {}
+    facts = environment.describe(learner.device, serving)
+    changed = environment.changed_code(before, serving)
+    if earlier := before.get("earlier", []) + _earlier(changed, before, len(records)):
+        facts["earlier"] = earlier
+    folder.describe(trial.settings.sections((trial.pipeline,), (trial.seed,)), facts)
     audience.send("run_started", trial)
     note = ""
     for record, note, finished in _rounds(trial, learner, dataset.targets.cpu(), records):
@@ -291,10 +302,18 @@ def _build_model(settings: Settings, registry: Registry, dataset: Dataset, seed:
     )
 
 
-def _environment(trial: TrialRun, learner: ActiveLearner) -> dict[str, Any]:
-    settings = trial.settings
-    serving = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
-    return environment.describe(learner.device, [*serving, settings.dataset.plugin, settings.model.plugin])
+def _serving(trial: TrialRun) -> list[Plugin]:
+    """The plugins that a trial depends on; files all, as one may listen or wrap and serve no stage."""
+    settings, registry = trial.settings, trial.pipeline.registry
+    stages = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
+    files = [plugin for plugin in registry.plugins if plugin.path and not plugin.problem]
+    return [*stages, settings.dataset.plugin, settings.model.plugin, *files]
+
+
+def _earlier(changed: list[Plugin], before: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
+    """The code of the first ``rounds`` rounds, where it has changed since."""
+    old = {plugin.key: before["plugins"][plugin.key] for plugin in changed}
+    return [{"rounds": rounds, "plugins": old}] if old else []
 
 
 def _fingerprint(dataset: Dataset) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from alframe.errors import PluginError
 from alframe.options import NoOptions, option
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 API_VERSION = 1
 NEEDS = ("dropout", "network")
+
+
+class NewerApiError(PluginError):
+    """A plugin was written for a newer alframe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +40,10 @@ class PluginInfo:
             features of all samples are computed once and kept.
         on_request: whether its event hooks are called only where ``--log NAME`` asks for it, as suits one
             that writes files. Then it also hears that a trial was finished by an earlier run.
-        api: the `API_VERSION` that the plugin was written for.
+        api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
+
+    Raises:
+        PluginError: ``api`` is above this alframe's.
     """
 
     summary: str
@@ -46,7 +54,13 @@ class PluginInfo:
     needs: tuple[str, ...] = ()
     trains: Literal["network", "head"] = "network"
     on_request: bool = False
-    api: int = API_VERSION
+    api: int = 1
+
+    def __new__(cls, *args: Any, **fields: Any) -> PluginInfo:
+        """Refuses a newer ``api`` before a field that this version does not know can be complained of."""
+        if (api := fields.get("api", 1)) > API_VERSION:
+            raise NewerApiError(f"needs plugin API {api}, this alframe has {API_VERSION}: upgrade alframe")
+        return super().__new__(cls)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,7 +39,8 @@ def run_side_by_side(
     """Runs trials in several processes; yields each one's summary, or why it failed.
 
     Args:
-        planned: the trials, of installed plugins; those of one data set one after the other.
+        planned: the trials, of plugins that are installed or files; those of one data set one after the
+            other.
         listener: the display.
         jobs: how many processes; each has its share of the processor's threads, and GPUs take turns.
         force: whether trials start anew.
@@ -84,7 +86,7 @@ class _Worker:
         sections = [one.sections() for one in settings]
         for one in sections:
             one["run"]["device"] = _device(one["run"]["device"], number)
-        arguments = (theirs, sections, threads, force)
+        arguments = (theirs, sections, settings[0].pipelines[0].registry.files, threads, force)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
@@ -166,7 +168,9 @@ class _Reporter:
         self._send(("dropped", (plugin, text)))
 
 
-def _work(connection: Connection, sections: Sequence[Sections], threads: int, force: bool) -> None:
+def _work(
+    connection: Connection, sections: Sequence[Sections], files: list[Path], threads: int, force: bool
+) -> None:
     """What a worker does: one trial after another, until the parent closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -181,6 +185,8 @@ def _work(connection: Connection, sections: Sequence[Sections], threads: int, fo
             key, dropped = connection.recv()
             audience.dropped |= dropped
             try:
+                while files:
+                    registry.register_file(files.pop(0))
                 if key not in known:
                     found = trials(resolve(registry, sections[key[0]]))
                     known |= {(key[0], trial.strategy, trial.seed): trial for trial in found}

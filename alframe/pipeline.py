@@ -97,7 +97,7 @@ class Pipeline:
         stages: Mapping[str, str] | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self._registry = registry
+        self.registry = registry
         self.strategy = registry.plugin(strategy, "strategy")
         names = (self.strategy.name, self.strategy.key)
         self.asked_for = strategy if strategy in names else self.strategy.name  # one folder for all aliases
@@ -115,10 +115,10 @@ class Pipeline:
     def _resolve(self, stage: str) -> Plugin | None:
         asked = self._asked.get(stage)
         if asked is not None:
-            able = self._registry.serving(stage)
-            if not self._registry.named(asked):
+            able = self.registry.serving(stage)
+            if not self.registry.named(asked):
                 raise unknown_name(f"plugin for --{stage}", asked, able, "See `alframe show stages`.")
-            provider = self._follow(stage, self._registry.plugin(asked), ())
+            provider = self._follow(stage, self.registry.plugin(asked), ())
             if provider is None:
                 raise UsageError(
                     f"--{stage} {asked}: {asked!r} has no {stage} stage; {', '.join(able)} have one"
@@ -126,7 +126,7 @@ class Pipeline:
             return provider
         provider = self._follow(stage, self.strategy, ())
         if provider is None and stage != "score":
-            provider = self._registry.plugin("alframe/default")
+            provider = self.registry.plugin("alframe/default")
         return provider
 
     def _follow(self, stage: str, plugin: Plugin, path: tuple[str, ...]) -> Plugin | None:
@@ -140,7 +140,7 @@ class Pipeline:
             raise PluginError(
                 f"plugins borrow the {stage} stage in a circle: {' -> '.join((*path, plugin.name))}"
             )
-        provider = self._follow(stage, self._registry.plugin(lender), (*path, plugin.name))
+        provider = self._follow(stage, self.registry.plugin(lender), (*path, plugin.name))
         if provider is None:
             raise PluginError(f"plugin {plugin.name!r} uses the {stage} stage of {lender!r}, which has none")
         return provider
@@ -247,7 +247,7 @@ class Pipeline:
         """Calls a stage's provider and checks its answer, both in the provider's name."""
         plugin = self.providers[stage]
         with _blame(plugin, stage):
-            answer = self._registry.call_stage(
+            answer = self.registry.call_stage(
                 stage,
                 plugin,
                 options=self.options[plugin.name],

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import functools
+import inspect
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pluggy
 
-from alframe import defaults, hookspecs
-from alframe.errors import AlframeError, PluginError, UsageError, unknown_name
+from alframe import defaults, discovery, hookspecs, plugin_files
+from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.hookspecs import EVENTS, PROJECT, STAGES
-from alframe.info import API_VERSION, NEEDS, DatasetInfo, ModelInfo, PluginInfo, PresetInfo
+from alframe.importing import Import, attempt
+from alframe.info import NEEDS, DatasetInfo, ModelInfo, NewerApiError, PluginInfo, PresetInfo
 from alframe.options import check_declaration
 from alframe.sections import SECTIONS
 
@@ -47,6 +48,9 @@ class Plugin:
         hooks: names of the hooks it provides, wrappers left out.
         problem: why it can't be used; "" when it can.
         cause: the exception behind the problem.
+        path: the file it is, when it is no installed package.
+        seconds: how long its import took.
+        remarks: what its import did that it should not; it can be used all the same.
     """
 
     name: str
@@ -57,6 +61,9 @@ class Plugin:
     hooks: frozenset[str] = frozenset()
     problem: str = ""
     cause: BaseException | None = None
+    path: Path | None = None
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -65,8 +72,17 @@ class Plugin:
 
     @property
     def provider(self) -> str:
-        """Distribution and version, for people."""
-        return f"{self.distribution} {self.version}".strip()
+        """Distribution and version, or the file, for people."""
+        return str(self.path) if self.path else f"{self.distribution} {self.version}".strip()
+
+    @property
+    def state(self) -> str:
+        """``"ready"``, ``"disabled"``, ``"needs a newer alframe"`` or ``"broken"``."""
+        if self.problem.startswith("disabled"):
+            return "disabled"
+        if isinstance(self.cause, NewerApiError):
+            return "needs a newer alframe"
+        return "broken" if self.problem else "ready"
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -113,10 +129,11 @@ class Registry:
         self._pm = _new_manager()
         self.plugins: list[Plugin] = []
         self.register(defaults, "default", OWN_DISTRIBUTION)
-        found = metadata.entry_points(group=GROUP) if entry_points is None else entry_points
+        found, damaged = discovery.entry_points(GROUP) if entry_points is None else (entry_points, [])
+        self.plugins += [Plugin(name, name, problem=problem) for name, problem in damaged]
         seen = set()
         for entry in found:
-            distribution, version = _source(entry)
+            distribution, version = discovery.source(entry)
             if (distribution, entry.name, entry.value) not in seen:  # an editable install may be listed twice
                 seen.add((distribution, entry.name, entry.value))
                 self._load(entry, distribution, version)
@@ -127,11 +144,43 @@ class Registry:
         Returns:
             The plugin's row; a broken one has its ``problem`` set and takes no part.
         """
-        try:
-            plugin = self._accept(module, name, distribution, version)
-        except Exception as error:
-            plugin = Plugin(name, distribution, version, problem=_reason(error), cause=error)
-        self.plugins.append(plugin)
+        return self._add(Import(module, None, 0.0, ()), Plugin(name, distribution, version))
+
+    def register_file(self, path: Path) -> Plugin:
+        """Adds a plugin that is a file, or a folder with ``__init__.py``; once, be it asked for twice.
+
+        Returns:
+            The plugin's row; a broken one has its ``problem`` set and takes no part.
+
+        Raises:
+            UsageError: there is no such file, or no name comes of its name.
+        """
+        path = path.absolute()
+        known = [plugin for plugin in self.plugins if plugin.path == path]
+        if known:
+            return known[0]
+        row = Plugin(plugin_files.name_of(path), "local", path=path)
+        found = attempt(functools.partial(plugin_files.load, path))
+        if isinstance(found.error, UsageError):
+            raise found.error
+        return self._add(found, row)
+
+    def require_file(self, path: Path) -> Plugin:
+        """Adds a plugin that is a file and that somebody asked for by it.
+
+        Raises:
+            UsageError: there is no such file, or its name is another plugin's.
+            PluginError: it can't be used.
+        """
+        plugin = self.register_file(path)
+        for other in self.plugins:
+            if other.name == plugin.name and other is not plugin and other.state != "disabled":
+                raise UsageError(
+                    f"plugin {path}: there is a plugin {plugin.name!r} already ({other.provider}); rename "
+                    f"the file, or leave the other out with {DISABLE_VARIABLE}={other.key}"
+                )
+        if plugin.problem:
+            raise PluginError(f"plugin {path}: {plugin.problem}") from plugin.cause
         return plugin
 
     def _load(self, entry: metadata.EntryPoint, distribution: str, version: str) -> None:
@@ -140,34 +189,46 @@ class Registry:
                 Plugin(entry.name, distribution, version, problem=f"disabled by {DISABLE_VARIABLE}")
             )
             return
-        try:
-            with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
-                module = entry.load()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too: a plugin that exits must not take alframe along
-            problem = f"could not be imported: {_reason(error)}"
-            self.plugins.append(Plugin(entry.name, distribution, version, problem=problem, cause=error))
-            return
-        self.register(module, entry.name, distribution, version)
+        self._add(attempt(entry.load), Plugin(entry.name, distribution, version))
 
-    def _accept(self, module: Any, name: str, distribution: str, version: str) -> Plugin:
-        if name in SECTIONS:
-            raise PluginError(f"the name {name!r} is taken by a section of the configuration file")
-        if name == ALL:
-            raise PluginError(f"the name {name!r} means every strategy")
+    def _add(self, found: Import, row: Plugin) -> Plugin:
+        """Completes a plugin's row by its module, or by what is wrong with that, and keeps it."""
+        row = dataclasses.replace(row, seconds=found.seconds, remarks=found.remarks)
+        if found.error:
+            row = dataclasses.replace(row, problem=found.problem, cause=found.error)
+        else:
+            try:
+                row = self._accept(found.module, row)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                row = dataclasses.replace(row, problem=reason(error), cause=error)
+        self.plugins.append(row)
+        return row
+
+    def _accept(self, module: Any, row: Plugin) -> Plugin:
+        if row.name in SECTIONS:
+            raise PluginError(f"the name {row.name!r} is taken by a section of the configuration file")
+        if row.name == ALL:
+            raise PluginError(f"the name {row.name!r} means every strategy")
+        if inspect.isclass(module):
+            raise PluginError(f"{module.__name__} is a class; wanted a module, or an object of the class")
+        for other in self.plugins:
+            if other.module is module:
+                raise PluginError(f"is the same module as the plugin {other.key}")
+        info = _info(module)  # before the hooks: of a newer alframe's plugin some may be unknown here
         rehearsal = _new_manager()  # a failed registration leaves traces, so it fails elsewhere first
         rehearsal.register(module)
         rehearsal.check_pending()
-        info = _info(module)
-        self._pm.register(module, name=f"{distribution}/{name}")
+        _require_hooks(module, rehearsal)
+        self._pm.register(module, name=row.key)
         hooks = frozenset(
             caller.name
             for caller in self._pm.get_hookcallers(module) or ()
             for implementation in caller.get_hookimpls()
             if implementation.plugin is module and not (implementation.wrapper or implementation.hookwrapper)
         )
-        return Plugin(name, distribution, version, module, info, hooks)
+        return dataclasses.replace(row, module=module, info=info, hooks=hooks)
 
     # -- look-up ---------------------------------------------------------------------------------
 
@@ -185,7 +246,7 @@ class Registry:
     @property
     def strategy_names(self) -> list[str]:
         """A name for each usable strategy that means no other: ``distribution/name`` where two share one."""
-        taken = collections.Counter(plugin.name for plugin in self.plugins)
+        taken = collections.Counter(plugin.name for plugin in self.plugins if plugin.state != "disabled")
         return [p.name if taken[p.name] == 1 else p.key for p in self.strategies]
 
     def plugin(self, name: str, what: str = "plugin") -> Plugin:
@@ -199,11 +260,12 @@ class Registry:
         if not named:
             known = self.strategies if what == "strategy" else self.plugins
             names = [known_as for plugin in known for known_as in (plugin.name, *plugin.info.aliases)]
-            raise unknown_name(what, name, names, "See `alframe list-strategies`.")
+            raise unknown_name(what, name, names, "See `alframe list-strategies`; --plugin loads a file's.")
+        named = [plugin for plugin in named if plugin.state != "disabled"] or named
         if len(named) > 1:
             raise _conflict(what, name, [(plugin.key, plugin.provider) for plugin in named])
         plugin = named[0]
-        if plugin.problem.startswith("disabled"):
+        if plugin.state == "disabled":
             raise UsageError(f"{what} {name!r} is {plugin.problem}")
         if plugin.problem:
             raise PluginError(f"plugin {name!r} ({plugin.provider}): {plugin.problem}") from plugin.cause
@@ -253,27 +315,38 @@ class Registry:
             raise UsageError(f"{what} {offer.name!r} takes nothing after a colon, got {name!r}")
         return offer, location
 
+    @property
+    def files(self) -> list[Path]:
+        """The plugins that are files, as they were loaded."""
+        return [plugin.path for plugin in self.plugins if plugin.path]
+
+    def remarks(self) -> list[tuple[Plugin, str]]:
+        """What imports did that they should not, of plugins that can be used or not."""
+        return [(plugin, remark) for plugin in self.plugins for remark in plugin.remarks]
+
     def problems(self) -> list[tuple[str, str, str]]:
         """Name, provider and reason of all that can't be used."""
         rows = [(p.name, p.provider, p.problem) for p in self.plugins if p.problem]
-        for what in RESOURCES:
-            rows += [
-                (error.plugin.name, error.plugin.provider, str(error)) for error in self._collect(what)[1]
-            ]
-        return rows
+        return rows + [(e.plugin.name, e.plugin.provider, str(e)) for e in self.failed_offers()]
 
-    def _collect(self, what: str) -> tuple[list[Offer[Any]], list[_OfferError]]:
+    def failed_offers(self) -> list[OfferError]:
+        """The plugins that failed when asked what they offer, each as an error with ``plugin``."""
+        return [error for what in RESOURCES for error in self._collect(what)[1]]
+
+    def _collect(self, what: str) -> tuple[list[Offer[Any]], list[OfferError]]:
         hook, wanted, _ = RESOURCES[what]
         offers: list[Offer[Any]] = []
-        failures: list[_OfferError] = []
+        failures: list[OfferError] = []
         for plugin in self.plugins:
             if hook not in plugin.hooks:
                 continue
             try:
                 found = getattr(plugin.module, hook)()
                 offers += [Offer(name, plugin, _checked(value, wanted)) for name, value in found.items()]
-            except Exception as error:
-                failure = _OfferError(f"plugin {plugin.name!r}, hook {hook}: {_reason(error)}", plugin)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                failure = OfferError(f"plugin {plugin.name!r}, hook {hook}: {reason(error)}", plugin)
                 failure.__cause__ = error
                 failures.append(failure)
         return offers, failures
@@ -301,11 +374,18 @@ class Registry:
 
 @functools.cache
 def installed() -> Registry:
-    """The registry of the installed plugins, discovered once a process."""
-    return Registry()
+    """The registry of the installed plugins and ``ALFRAME_PLUGINS``, discovered once a process."""
+    registry = Registry()
+    for path in plugin_files.from_environment():
+        try:
+            registry.register_file(path)
+        except UsageError as error:
+            row = Plugin(path.stem, "local", path=path.absolute(), problem=str(error), cause=error)
+            registry.plugins.append(row)
+    return registry
 
 
-class _OfferError(PluginError):
+class OfferError(PluginError):
     """A plugin that failed when asked what it offers."""
 
     def __init__(self, message: str, plugin: Plugin) -> None:
@@ -317,10 +397,6 @@ def _new_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     return manager
-
-
-def _source(entry: metadata.EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("local", "")
 
 
 def _is_disabled(name: str, distribution: str) -> bool:
@@ -337,14 +413,23 @@ def _info(module: Any) -> PluginInfo:
     info = hook()
     if not isinstance(info, PluginInfo):
         raise PluginError(f"alframe_info: wanted a PluginInfo, got {info!r}")
-    if info.api > API_VERSION:
-        raise PluginError(f"needs a newer alframe: plugin API {info.api}, this one has {API_VERSION}")
     if unknown := set(info.uses) - set(STAGES):
         raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
     if unknown := set(info.needs) - set(NEEDS):
         raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
     check_declaration(info.options)
     return info
+
+
+def _require_hooks(module: Any, manager: pluggy.PluginManager) -> None:
+    """Raises `PluginError` for a module without hooks, or with one that pluggy would pass over in silence."""
+    marked = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    known = [name for name in vars(hookspecs) if name.startswith("alframe_")]
+    for name in known:
+        if name not in marked and callable(getattr(module, name, None)):
+            raise PluginError(f"{name} is not marked with @alframe.hookimpl")
+    if not marked:
+        raise PluginError("has no hooks: functions as alframe_score, each marked with @alframe.hookimpl")
 
 
 def _checked(value: Any, wanted: type) -> Any:
@@ -358,8 +443,3 @@ def _checked(value: Any, wanted: type) -> Any:
 def _conflict(what: str, name: str, providers: list[tuple[str, str]]) -> UsageError:
     listed = ", ".join(f"{key} (from {provider})" for key, provider in providers)
     return UsageError(f"{len(providers)} plugins offer the {what} {name!r}: {listed}. Ask for one of them.")
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, AlframeError) and text else f"{type(error).__name__}: {text}"

@@ -103,6 +103,14 @@ class TrialFolder:
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
+    def environment(self) -> dict[str, Any]:
+        """What ``environment.json`` says; nothing where it can't be read."""
+        try:
+            content = json.loads((self.path / "environment.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
     def save(self, records: Sequence[Record], learner: Mapping[str, Any], note: str, finished: bool) -> None:
         """Writes the checkpoint and ``rounds.jsonl``.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe_cli.params import NameList
+from alframe_cli import completion
+from alframe_cli.params import NameList, plugin_files
 
 if TYPE_CHECKING:
     from alframe.comparison import Comparison
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
     type=click.Choice(["overall", "dataset", "setting"]),
     help="What DIR is: all runs, those of a data set, or of a setting.  [default: found out]",
 )
-@click.option("--strategies", type=NameList(), help="Compare these alone.  [default: all]")
 @click.option(
-    "--reference", type=NameList(), help="Whom to hold the others against.  [default: random,margin]"
+    "--strategies",
+    shell_complete=completion.strategies_alone,
+    type=NameList(),
+    help="Compare these alone.  [default: all]",
+)
+@click.option(
+    "--reference",
+    shell_complete=completion.strategies_alone,
+    type=NameList(),
+    help="Whom to hold the others against.  [default: random,margin]",
 )
 @click.option(
     "--format",
@@ -63,6 +72,7 @@ if TYPE_CHECKING:
     help="Write one page for the browser: curves, tables, verdicts, configuration, environment.",
 )
 @click.option("--holm", is_flag=True, help="Correct for many comparisons by Holm's procedure.")
+@plugin_files
 def compare(
     folder: Path,
     level: str | None,

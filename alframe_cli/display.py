@@ -43,6 +43,7 @@ class SilentDisplay:
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
+        self._notes: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -70,9 +71,13 @@ class SilentDisplay:
         """Nothing to show: the errors stand at the end."""
 
     def note(self, text: str) -> None:
-        """Shows a remark."""
-        if not self._quiet:
-            click.echo(f"note: {text}", err=True)
+        """Shows a remark, once, be it true of many trials."""
+        if not self._quiet and text not in self._notes:
+            self._notes.add(text)
+            self._write_note(text)
+
+    def _write_note(self, text: str) -> None:
+        click.echo(f"note: {text}", err=True)
 
 
 class PlainDisplay(SilentDisplay):
@@ -162,8 +167,7 @@ class RichDisplay(SilentDisplay):
             self._bars.remove_task(part)
         self._bars.console.print(f"{trial.name}: failed", highlight=False)
 
-    def note(self, text: str) -> None:
-        """Shows a remark above the bars."""
+    def _write_note(self, text: str) -> None:
         self._bars.console.print(f"note: {text}", markup=False, highlight=False)
 
 

@@ -10,15 +10,18 @@ from rich.filesize import decimal
 
 from alframe.registry import Offer, Plugin, Registry, installed
 from alframe_cli.output import print_json, print_table
+from alframe_cli.params import plugin_files
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
+@plugin_files
 @as_json
 def list_strategies(as_json: bool) -> None:
     """List the installed strategies, and the plugins that can't be used with the reason."""
     registry = installed()
+    note_remarks(registry)
     if as_json:
         print_json(
             {
@@ -39,9 +42,11 @@ def list_strategies(as_json: bool) -> None:
 
 def _resource_command(kind: str, plural: str) -> click.Command:
     @click.command(help=f"List the {plural}, with who provides them.")
+    @plugin_files
     @as_json
     def command(as_json: bool) -> None:
         registry = installed()
+        note_remarks(registry)
         offers = registry.offers(kind)
         if as_json:
             found = [_offer_as_row(offer) for offer in offers]
@@ -79,10 +84,12 @@ data_dir = click.option(
 
 @click.command()
 @data_dir
+@plugin_files
 @as_json
 def list_datasets(data_dir: str, as_json: bool) -> None:
     """List the data sets, with what of them is in the folder of data sets."""
     registry = installed()
+    note_remarks(registry)
     offers = registry.offers("data set")
     states = [on_disk(offer.value.files, Path(data_dir)) for offer in offers]
     if as_json:
@@ -162,10 +169,22 @@ def strategy_as_data(plugin: Plugin) -> dict[str, Any]:
 
 def problems_as_data(registry: Registry) -> list[dict[str, str]]:
     """What can't be used, for ``--json``."""
+    states = {(plugin.name, plugin.provider): plugin.state for plugin in registry.plugins if plugin.problem}
     return [
-        {"name": name, "provider": provider, "problem": problem}
+        {
+            "name": name,
+            "provider": provider,
+            "state": states.get((name, provider), "broken"),  # or it failed when asked what it offers
+            "problem": problem,
+        }
         for name, provider, problem in registry.problems()
     ]
+
+
+def note_remarks(registry: Registry) -> None:
+    """Says on standard error what imports of plugins did that they should not."""
+    for plugin, remark in registry.remarks():
+        click.echo(f"note: plugin {plugin.name!r} ({plugin.provider}) {remark}", err=True)
 
 
 def print_problems(registry: Registry) -> None:

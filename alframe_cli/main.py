@@ -11,6 +11,7 @@ import traceback
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from alframe.errors import AlframeError
 
@@ -25,6 +26,9 @@ COMMANDS = {
         "alframe_cli.show:show",
         "Show a strategy, data set, network, preset or section with its options.",
     ),
+    "new-plugin": ("alframe_cli.new_plugin:new_plugin", "Make a package for a plugin of your own."),
+    "doctor": ("alframe_cli.doctor:doctor", "Say what is wrong with the installation, and what to do."),
+    "completion": ("alframe_cli.completion:completion", "Print the script that lets a shell complete."),
 }
 FAILED = 1
 INTERRUPTED = 130
@@ -51,9 +55,18 @@ class LazyGroup(click.Group):
         """Adds what was probably meant to the error for an unknown command."""
         from alframe.errors import unknown_name
 
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise unknown_name("command", args[0], COMMANDS, "See `alframe --help`.")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes commands without importing any, and the group's own flags."""
+        found = [
+            CompletionItem(name, help=summary)
+            for name, (_, summary) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands without importing any."""

@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
+
+
+def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
+    from alframe.errors import AlframeError
+    from alframe.registry import installed
+
+    for path in paths:
+        try:
+            installed().require_file(path)
+        except AlframeError:
+            if not ctx.resilient_parsing:  # completion completes what it can
+                raise
+
+
+plugin_files = click.option(
+    "--plugin",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE.py",
+    callback=_load_plugins,
+    expose_value=False,
+    help="A plugin that is a file, beside the installed ones; repeatable.",
+)
 
 
 class NameList(click.ParamType):

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from alframe_cli.params import NameList, Override, SeedList
+from alframe_cli import completion
+from alframe_cli.params import NameList, Override, SeedList, plugin_files
 
 FLAGS = {  # the key of the configuration that each flag stands for
     "strategy": "run.strategy",
@@ -37,16 +38,35 @@ FLAGS = {  # the key of the configuration that each flag stands for
 }
 
 
+def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if ctx.obj is not None:  # what `main` reads when an error arrives there
+        ctx.obj["verbose"] = value
+    return value
+
+
 @click.command(epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.")
 @click.option(
-    "--strategy", type=NameList(), help="Strategies, see list-strategies, or all.  [default: alfamix]"
+    "--strategy",
+    shell_complete=completion.strategy_list,
+    type=NameList(),
+    help="Strategies, see list-strategies, or all.  [default: alfamix]",
 )
-@click.option("--dataset", type=NameList(), help="Data sets, see list-datasets.  [default: digits]")
+@click.option(
+    "--dataset",
+    shell_complete=completion.data_set_list,
+    type=NameList(),
+    help="Data sets, see list-datasets.  [default: digits]",
+)
 @click.option(
     "--data-dir", metavar="DIR", envvar="ALFRAME_DATA_DIR", help="Folder of data sets.  [default: data]"
 )
 @click.option("--download", is_flag=True, default=None, help="Fetch what is missing in --data-dir.")
-@click.option("--model", type=NameList(), help="Networks, see list-models.  [default: mlp]")
+@click.option(
+    "--model",
+    shell_complete=completion.model_list,
+    type=NameList(),
+    help="Networks, see list-models.  [default: mlp]",
+)
 @click.option("--seeds", type=SeedList(), help="One trial a strategy and seed.  [default: 1-5]")
 @click.option("--initial-size", metavar="N", help="Samples labelled at the start.  [default: 100]")
 @click.option("--initial", metavar="random|balanced", help="How those are drawn.  [default: random]")
@@ -56,18 +76,45 @@ FLAGS = {  # the key of the configuration that each flag stands for
 @click.option("--epochs", metavar="N", help="Most epochs a round.  [default: 200]")
 @click.option("--batch-size", metavar="N", help="Samples a gradient step.  [default: 64]")
 @click.option("--learning-rate", metavar="X", help="Learning rate.  [default: 0.001]")
-@click.option("--embed", type=NameList(), help="Plugin that embeds, in the strategy's place.")
-@click.option("--score", type=NameList(), help="Plugin that scores, in the strategy's place.")
-@click.option("--select", type=NameList(), help="Plugin that selects, in the strategy's place.")
-@click.option("--train", type=NameList(), help="Plugin that trains, in the strategy's place.")
+@click.option(
+    "--embed",
+    shell_complete=completion.provider("embed"),
+    type=NameList(),
+    help="Plugin that embeds, in the strategy's place.",
+)
+@click.option(
+    "--score",
+    shell_complete=completion.provider("score"),
+    type=NameList(),
+    help="Plugin that scores, in the strategy's place.",
+)
+@click.option(
+    "--select",
+    shell_complete=completion.provider("select"),
+    type=NameList(),
+    help="Plugin that selects, in the strategy's place.",
+)
+@click.option(
+    "--train",
+    shell_complete=completion.provider("train"),
+    type=NameList(),
+    help="Plugin that trains, in the strategy's place.",
+)
 @click.option(
     "-o",
     "overrides",
+    shell_complete=completion.option_name,
     type=Override(),
     multiple=True,
     help="Any other option, as train.weight_decay=5e-4; see show.",
 )
-@click.option("--preset", type=NameList(), help="Ready-made settings, see list-presets.")
+@plugin_files
+@click.option(
+    "--preset",
+    shell_complete=completion.preset_list,
+    type=NameList(),
+    help="Ready-made settings, see list-presets.",
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file.")
 @click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
 @click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop.")
@@ -81,10 +128,15 @@ FLAGS = {  # the key of the configuration that each flag stands for
     "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Print tracebacks of errors.")
-@click.pass_context
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    is_eager=True,  # before a plugin's file is imported
+    callback=_set_verbose,
+    help="Print tracebacks of errors.",
+)
 def run(
-    ctx: click.Context,
     overrides: tuple[tuple[str, str, str], ...],
     preset: list[str] | None,
     config: Path | None,
@@ -114,7 +166,6 @@ def run(
     from alframe.sweep import LoadedData, as_sections, plan, resolve_presets, suited_plan
     from alframe_cli.planned import print_left_out, print_plan
 
-    ctx.obj["verbose"] = verbose
     registry = installed()
     given = merge(read_toml(config) if config else {}, _sections(flags, overrides))
     settings = resolve_presets(registry, preset or [], given)

@@ -12,8 +12,10 @@ from alframe.events import listeners
 from alframe.hookspecs import STAGES
 from alframe.registry import RESOURCES, Offer, Plugin, installed
 from alframe.sections import SECTIONS
+from alframe_cli import completion
 from alframe_cli.listing import as_json, data_dir, describe_state, on_disk, strategy_as_data
 from alframe_cli.output import options_as_data, print_json, print_options, print_table
+from alframe_cli.params import plugin_files
 
 DEFAULTS = {
     "train": "supervised",
@@ -29,8 +31,9 @@ OPTION_SECTION = {"data set": "data", "model": "model"}
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.anything)
 @data_dir
+@plugin_files
 @as_json
 def show(name: str, data_dir: str, as_json: bool) -> None:
     """Show NAME: what it is, where it comes from, and its options."""

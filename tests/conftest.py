@@ -88,7 +88,7 @@ def count_calls():
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
-    for name in ("ALFRAME_DISABLE_PLUGINS", "ALFRAME_DATA_DIR"):
+    for name in ("ALFRAME_DISABLE_PLUGINS", "ALFRAME_DATA_DIR", "ALFRAME_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
     installed.cache_clear()
     yield

@@ -1,6 +1,7 @@
 """What the documents say is so: commands, code, names."""
 
 import re
+import textwrap
 import tomllib
 import types
 from pathlib import Path
@@ -15,7 +16,7 @@ from alframe.registry import Registry
 from alframe.settings import resolve
 from alframe.sweep import resolve_sweep
 from alframe_cli.display import SilentDisplay
-from alframe_cli.main import COMMANDS
+from alframe_cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
@@ -91,6 +92,27 @@ def test_every_hook_is_in_the_guide(name):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme(command):
     assert command in README
+
+
+def test_the_readmes_file_is_a_strategy_and_its_command_runs(tmp_path, monkeypatch, capsys):
+    section = README.partition("## A strategy of your own in five minutes")[2]
+    code = section.partition("`gini.py`:")[2].partition("\nand\n")[0]
+    (tmp_path / "gini.py").write_text(textwrap.dedent(code).strip() + "\n")
+    (command,) = re.findall(r"alframe (run --plugin gini.py.*)", section)
+    quick = ["--seeds", "1", "--rounds", "1", "--epochs", "3", "--device", "cpu"]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit_:
+        main([*command.split(), *quick])
+    assert exit_.value.code == 0
+    assert "gini" in capsys.readouterr().out
+
+
+def test_the_readmes_new_plugin_is_where_it_says(tmp_path, monkeypatch):
+    (commands,) = re.findall(r'    alframe (new-plugin .*)\n    pip install -e "(.*)\[test\]"', README)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(commands[0].split())
+    assert (tmp_path / commands[1] / "pyproject.toml").is_file()
 
 
 def test_every_strategy_is_in_the_readmes_table(registry):

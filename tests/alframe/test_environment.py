@@ -61,3 +61,15 @@ def test_the_commit_of_the_users_repository(tmp_path, monkeypatch):
 def test_without_git_there_is_none(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert environment._git_commit() is None
+
+
+def test_code_that_has_changed_is_found(bare_registry, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from alframe import hookimpl\n@hookimpl\ndef alframe_score(pool): ...\n")
+    plugin = bare_registry.register_file(path)
+    recorded = environment.describe(torch.device("cpu"), [plugin])
+    assert recorded["plugins"]["local/mine"]["file"] == str(path)
+    assert environment.changed_code(recorded, [plugin, plugin]) == []
+    recorded["plugins"]["local/mine"]["code"] = "another"
+    assert environment.changed_code(recorded, [plugin, plugin]) == [plugin]
+    assert environment.changed_code({}, [plugin]) == []

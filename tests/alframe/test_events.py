@@ -60,8 +60,8 @@ def test_one_on_request_hears_where_it_is_asked_for(play):
     assert play(again=True) == []
 
 
-def test_who_can_be_asked_for(play):
-    play.registry.register(SimpleNamespace(), "deaf")
+def test_who_can_be_asked_for(play, make_plugin):
+    play.registry.register(make_plugin(alframe_score=lambda pool: pool.features.sum(1)), "deaf")
     assert listeners(play.registry) == ["asked", "exits", "first", "last", "missing"]
     require_listeners(play.registry, ("asked", "local/last"))
     with pytest.raises(UsageError, match="unknown plugin for --log 'askd'. Did you mean 'asked'"):

@@ -2,6 +2,7 @@ import dataclasses
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -108,7 +109,8 @@ def test_a_plugin_that_prints_does_not_print_to_standard_output(good, capsys):
         ({"alframe_scroe": lambda pool: None}, "unknown hook 'alframe_scroe'"),
         ({"alframe_score": lambda pool, colour: None}, "colour"),
         ({"alframe_info": lambda: "me"}, "alframe_info: wanted a PluginInfo, got 'me'"),
-        ({"alframe_info": info(api=API_VERSION + 1)}, "needs a newer alframe"),
+        ({"alframe_info": info(api=API_VERSION + 1)}, "upgrade alframe"),
+        ({"alframe_info": lambda: sys.exit(3)}, "SystemExit"),
         ({"alframe_info": info(uses={"choose": "x"})}, "unknown stages ['choose']"),
         ({"alframe_info": info(options=int)}, "options must be a dataclass"),
         ({"alframe_info": lambda: 1 / 0}, "ZeroDivisionError"),
@@ -336,8 +338,99 @@ def test_all_is_no_name(bare_registry, good):
 
 def test_names_of_all_strategies_mean_one_each(make_plugin):
     entries = [
-        Entry(name, lambda: make_plugin(), distribution)
+        Entry(name, lambda: make_plugin(alframe_info=info()), distribution)
         for name, distribution in (("a", "x"), ("b", "x"), ("a", "y"))
     ]
     registry = Registry(entry_points=entries)
     assert registry.strategy_names == ["x/a", "y/a", "b"]
+
+
+def test_names_do_not_count_those_that_are_disabled(make_plugin, monkeypatch):
+    monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", "x/a")
+    registry = Registry([Entry("a", lambda: make_plugin(alframe_info=info()), d) for d in ("x", "y")])
+    assert registry.strategy_names == ["a"]
+    assert registry.plugin("a").distribution == "y"
+
+
+def test_a_plugin_for_a_newer_alframe_is_called_that_whatever_else_is_new(bare_registry, make_plugin):
+    newer = make_plugin(
+        alframe_info=lambda: PluginInfo(summary="x", api=API_VERSION + 1, licence="MIT"),
+        alframe_explain=lambda pool: None,
+    )
+    plugin = bare_registry.register(newer, "newer", "their-package", "2.0")
+    assert (
+        plugin.problem
+        == f"needs plugin API {API_VERSION + 1}, this alframe has {API_VERSION}: upgrade alframe"
+    )
+    assert plugin.state == "needs a newer alframe"
+    with pytest.raises(PluginError, match=r"plugin 'newer' \(their-package 2.0\): needs plugin API"):
+        bare_registry.plugin("newer")
+    older = make_plugin(alframe_info=info(api=1), alframe_score=lambda pool: None)
+    assert bare_registry.register(older, "older").state == "ready"
+
+
+def test_hooks_that_pluggy_would_pass_over_are_named(bare_registry):
+    class Unmarked:
+        @hookimpl
+        def alframe_info(self):
+            return PluginInfo(summary="x")
+
+        def alframe_score(self, pool):
+            return pool.probs
+
+    class Empty:
+        pass
+
+    assert (
+        bare_registry.register(Unmarked(), "a").problem
+        == "alframe_score is not marked with @alframe.hookimpl"
+    )
+    assert bare_registry.register(Empty(), "b").problem.startswith("has no hooks")
+    assert bare_registry.register(Empty, "c").problem.startswith("Empty is a class")
+
+
+@pytest.fixture
+def write_plugin(tmp_path):
+    def write(name, body=""):
+        path = tmp_path / name
+        path.write_text(f"from alframe import hookimpl\n{body}\n@hookimpl\ndef alframe_score(pool): ...\n")
+        return path
+
+    return write
+
+
+def test_a_file_is_a_plugin_once(bare_registry, write_plugin, monkeypatch):
+    path = write_plugin("my_own.py")
+    plugin = bare_registry.register_file(path)
+    assert (plugin.name, plugin.key, plugin.state) == ("my-own", "local/my-own", "ready")
+    assert plugin.provider == str(path)
+    monkeypatch.chdir(path.parent)
+    assert bare_registry.register_file(Path("my_own.py")) is plugin
+    assert bare_registry.files == [path]
+
+
+def test_a_file_that_was_asked_for_must_be_usable(registry, write_plugin, monkeypatch):
+    with pytest.raises(PluginError, match=r"broken\.py: could not be imported: ZeroDivisionError.*line 2"):
+        registry.require_file(write_plugin("broken.py", "1 / 0"))
+    path = write_plugin("entropy.py")
+    with pytest.raises(
+        UsageError, match=r"'entropy' already \(alframe [0-9.]+\); rename the file, or .*=alframe/entr"
+    ):
+        registry.require_file(path)
+    monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", "alframe/entropy")
+    other = Registry()
+    plugin = other.require_file(path)
+    assert other.plugin("entropy") is plugin
+
+
+def test_files_of_the_environment_are_there_too_and_a_broken_one_harms_nobody(write_plugin, monkeypatch):
+    good, broken = write_plugin("good.py"), write_plugin("broken.py", "1 / 0")
+    monkeypatch.setenv("ALFRAME_PLUGINS", f"{good}:{broken}:{good.parent / 'missing.py'}")
+    registry = installed()
+    assert registry.plugin("good").path == good
+    assert [name for name, _, _ in registry.problems()] == ["broken", "missing"]
+
+
+def test_one_module_is_one_plugin(bare_registry, good):
+    assert bare_registry.register(good, "one", "a").state == "ready"
+    assert bare_registry.register(good, "two", "b").problem == "is the same module as the plugin a/one"

@@ -95,3 +95,11 @@ def test_silent_shows_notes_unless_quiet(capsys):
     assert capsys.readouterr().err == "note: alfamix+cap=[0.1] seed 3: the pool was exhausted\n"
     play(display.SilentDisplay(quiet=True))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [display.SilentDisplay, display.PlainDisplay])
+def test_a_note_is_shown_once(kind, capsys):
+    shown = kind()
+    for text in ("one", "two", "one"):
+        shown.note(text)
+    assert capsys.readouterr().err == "note: one\nnote: two\n"

@@ -1,0 +1,128 @@
+"""``completion``: the script that makes a shell complete, and what is completed. Never imports torch."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+if TYPE_CHECKING:
+    from alframe.registry import Registry
+
+VARIABLE = "_ALFRAME_COMPLETE"  # what click looks for
+Candidates = Iterable[tuple[str, str]]  # each with a line of help
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    r"""Print the script that lets SHELL complete commands, flags, names and options.
+
+    \b
+    eval "$(alframe completion bash)"       # in ~/.bashrc
+    eval "$(alframe completion zsh)"        # in ~/.zshrc
+    alframe completion fish > ~/.config/fish/completions/alframe.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    assert ctx.parent is not None
+    click.echo(kind(ctx.parent.command, {}, "alframe", VARIABLE).source())
+
+
+def completes(candidates: Callable[[Registry, click.Context], Candidates], many: bool = False) -> Completer:
+    """Makes a completer of names.
+
+    Args:
+        candidates: the names that there are, with a line about each.
+        many: whether the flag takes several, separated by commas.
+    """
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from alframe.registry import installed
+
+        before, comma, last = incomplete.rpartition(",") if many else ("", "", incomplete)
+        given = before.split(",")
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # a plugin's words would end in the prompt
+                found = sorted(candidates(installed(), ctx))
+        except Exception:  # no completion; what is wrong is said when the command is run
+            return []
+        return [
+            CompletionItem(f"{before}{comma}{name}", help=help_)
+            for name, help_ in found
+            if name.startswith(last) and name not in given
+        ]
+
+    return complete
+
+
+def _strategies(registry: Registry, ctx: click.Context) -> Candidates:
+    summaries = zip(registry.strategy_names, registry.strategies, strict=True)
+    return [(name, plugin.info.summary) for name, plugin in summaries]
+
+
+def _strategies_and_all(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.registry import ALL
+
+    return [*_strategies(registry, ctx), (ALL, "every strategy that suits the data and the network")]
+
+
+def _resources(kind: str) -> Callable[[Registry, click.Context], Candidates]:
+    def found(registry: Registry, ctx: click.Context) -> Candidates:
+        for offer in registry.offers(kind):
+            colon = ":" if getattr(offer.value, "location", "") else ""
+            yield f"{offer.name}{colon}", offer.value.summary
+
+    return found
+
+
+def _providers(stage: str) -> Callable[[Registry, click.Context], Candidates]:
+    def found(registry: Registry, ctx: click.Context) -> Candidates:
+        return [(name, registry.named(name)[0].info.summary) for name in registry.serving(stage)]
+
+    return found
+
+
+def _everything(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.registry import RESOURCES
+    from alframe.sections import SECTIONS
+
+    names: dict[str, str] = dict.fromkeys(SECTIONS, "section of a configuration")
+    for kind in RESOURCES:
+        names |= {offer.name: offer.value.summary for offer in registry.offers(kind)}
+    return (names | {plugin.name: plugin.info.summary for plugin in registry.plugins}).items()
+
+
+def _options(registry: Registry, ctx: click.Context) -> Candidates:
+    """``section.key=`` of the engine, of the plugins, and of the data set and network on the line."""
+    from alframe.options import describe
+    from alframe.sections import SECTIONS
+
+    types: list[tuple[str, Any]] = list(SECTIONS.items())
+    types += [(plugin.name, plugin.info.options) for plugin in registry.plugins if not plugin.problem]
+    for kind, section, flag in (("data set", "data", "dataset"), ("model", "model", "model")):
+        names = {name.partition(":")[0] for name in ctx.params.get(flag) or [SECTIONS[section]().name]}
+        types += [(section, o.value.options) for o in registry.offers(kind) if o.name in names]
+    for section, options in types:
+        for field in describe(options):
+            yield f"{section}.{field.name}=", field.help
+
+
+strategy_list = completes(_strategies_and_all, many=True)
+strategies_alone = completes(_strategies, many=True)
+data_set_list = completes(_resources("data set"), many=True)
+model_list = completes(_resources("model"), many=True)
+preset_list = completes(_resources("preset"), many=True)
+anything = completes(_everything)
+option_name = completes(_options)
+
+
+def provider(stage: str) -> Completer:
+    """Completes plugins that can serve a stage."""
+    return completes(_providers(stage), many=True)

@@ -1,0 +1,81 @@
+"""``doctor``: what of the installation works, and what to do about the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.filesize import decimal
+
+from alframe_cli.listing import as_json, data_dir, on_disk
+from alframe_cli.params import plugin_files
+
+if TYPE_CHECKING:
+    from alframe.doctor import Finding
+    from alframe.registry import Registry
+
+FAILED = 1
+
+
+@click.command()
+@data_dir
+@click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the runs.")
+@plugin_files
+@as_json
+def doctor(data_dir: str, out: str, as_json: bool) -> int:
+    """Look at the installation, plugins, devices, data and folders, and say what to do about each problem.
+
+    Ends with 0 where nothing is wrong, and with 1 otherwise.
+    """
+    from alframe import doctor
+    from alframe.registry import installed
+    from alframe_cli.output import print_json, print_table
+
+    registry = installed()
+    findings = [
+        *doctor.installation(),
+        *doctor.devices(),
+        *doctor.plugins(registry),
+        *_data(registry, Path(data_dir)),
+        doctor.out_folder(Path(out)),
+    ]
+    problems = [finding for finding in findings if finding.state == "problem"]
+    if as_json:
+        print_json(
+            {"problems": len(problems), "findings": [dataclasses.asdict(finding) for finding in findings]}
+        )
+        return FAILED if problems else 0
+    for area in dict.fromkeys(finding.area for finding in findings):
+        rows = [(f.name, f.state, f.detail) for f in findings if f.area == area]
+        print_table((area, "", "found"), rows)
+    advised = [f for f in findings if f.advice]
+    for finding in advised:
+        click.echo(f"{finding.state}: {finding.name}: {finding.detail}\n    {finding.advice}")
+    click.echo(
+        f"{len(problems)} problem{'s' if len(problems) != 1 else ''}" if problems else "nothing is wrong"
+    )
+    return FAILED if problems else 0
+
+
+def _data(registry: Registry, folder: Path) -> list[Finding]:
+    """The data sets whose files are in the folder of data sets, all or some."""
+    from alframe.doctor import Finding
+
+    if not folder.is_dir():
+        advice = "--data-dir or ALFRAME_DATA_DIR names another; `alframe run --download` makes it"
+        return [Finding("data", str(folder), "note", "there is no such folder", advice)]
+    rows = []
+    for offer in registry.offers("data set"):
+        state, size = on_disk(offer.value.files, folder)
+        if state == "present":
+            rows.append(Finding("data", offer.name, "ok", f"in {folder}, {decimal(size)}"))
+        elif size:
+            advice = (
+                f"`alframe run --dataset {offer.name} --download` fetches the rest, where that is offered"
+            )
+            rows.append(Finding("data", offer.name, "note", f"part of it in {folder}", advice))
+    if not rows:
+        rows.append(Finding("data", str(folder), "note", "no data set that is known is in it"))
+    return rows

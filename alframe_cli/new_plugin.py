@@ -1,0 +1,41 @@
+"""``new-plugin NAME``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+KINDS = ("strategy", "dataset", "model", "trainer", "events")
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--kind", type=click.Choice(KINDS), default="strategy", show_default=True, help="What the plugin is."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=".",
+    help="Where the package's folder is made.  [default: here]",
+)
+def new_plugin(name: str, kind: str, out: Path) -> None:
+    r"""Make a package for a plugin called NAME: it installs, runs and passes its tests as it is.
+
+    \b
+    alframe new-plugin gini
+    alframe new-plugin two-moons --kind dataset --out plugins
+    """
+    from alframe.registry import installed
+    from alframe.scaffold import create
+
+    package = create(name, kind, out, installed())
+    folder = shlex.quote(str(package.folder))
+    editable = shlex.quote(f"{package.folder}[test]")
+    click.echo(f"{package.folder}: {package.description.lower()} that works. Make it yours, and")
+    click.echo(f"    pip install -e {editable}")
+    click.echo(f"    {package.command}")
+    click.echo(f"    pytest {folder}")

@@ -1,0 +1,64 @@
+import os
+import random
+import sys
+
+import pytest
+
+from alframe import importing
+from alframe.importing import attempt
+
+
+def raising(error):
+    def load():
+        raise error
+
+    return load
+
+
+def test_what_is_imported_is_handed_on():
+    found = attempt(lambda: "module")
+    assert (found.module, found.error, found.problem, found.remarks) == ("module", None, "", ())
+
+
+def test_an_error_names_file_and_line():
+    line = raising.__code__.co_firstlineno + 2
+    found = attempt(raising(NameError("foo")))
+    assert found.problem == f"could not be imported: NameError: foo (test_importing.py, line {line})"
+    assert attempt(raising(SyntaxError("bad"))).problem == "could not be imported: SyntaxError: bad"
+
+
+def test_an_exit_is_an_error_and_an_interrupt_is_one():
+    assert isinstance(attempt(raising(SystemExit(3))).error, SystemExit)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(raising(KeyboardInterrupt()))
+
+
+def test_what_is_printed_goes_to_standard_error(capsys):
+    assert attempt(lambda: print("hello")).remarks == ("prints when it is imported",)
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_a_slow_import_is_remarked(monkeypatch):
+    monkeypatch.setattr(importing, "SLOW_SECONDS", -1.0)
+    (remark,) = attempt(lambda: None).remarks
+    assert remark.startswith("takes 0.0 s to import")
+
+
+def test_torch_is_remarked_where_it_was_not_there_before(monkeypatch):
+    def load():
+        sys.modules["torch"] = torch
+
+    torch = sys.modules["torch"]
+    assert attempt(load).remarks == ()
+    monkeypatch.delitem(sys.modules, "torch")
+    assert "imports torch" in attempt(load).remarks[0]
+
+
+def test_working_directory_and_random_state_are_put_back(tmp_path):
+    folder, state = os.getcwd(), random.getstate()
+    found = attempt(lambda: (os.chdir(tmp_path), random.seed(1)))
+    assert (os.getcwd(), random.getstate()) == (folder, state)
+    assert [remark.split(" when")[0] for remark in found.remarks] == [
+        "changed the working directory",
+        "changed Python's random state",
+    ]

@@ -1,0 +1,168 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from alframe import UsageError, scaffold
+from alframe.plugin_files import KINDS as FILE_KINDS
+from alframe_cli.new_plugin import KINDS as CLI_KINDS
+
+LONG = "a-name-of-as-many-as-30-letter"
+HAS_KIT = (Path(scaffold.__file__).parent / "testing").exists() or (
+    Path(scaffold.__file__).parent / "testing.py"
+).exists()
+
+
+def make(registry, tmp_path, name, kind):
+    return scaffold.create(name, kind, tmp_path, registry).folder
+
+
+def test_the_kinds_are_the_same_everywhere():
+    assert set(scaffold.KINDS) == set(CLI_KINDS) == set(FILE_KINDS)
+    folders = {path.name for path in scaffold.TEMPLATES.iterdir() if path.is_dir()}
+    assert folders == {*scaffold.KINDS, "common"}
+
+
+@pytest.mark.parametrize("kind", scaffold.KINDS)
+def test_what_a_package_holds(registry, tmp_path, kind):
+    folder = make(registry, tmp_path, "two-words", kind)
+    module = f"alframe_{kind}_two_words"
+    assert folder.name == f"alframe-{kind}-two-words"
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == {
+        ".github/workflows/test.yml",
+        ".gitignore",
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        f"{module}.py",
+        "tests/test_conformance.py",
+        f"tests/test_{module}.py",
+    }
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["alframe"] == {"two-words": module}
+    assert "${{ matrix.python }}" in (folder / ".github" / "workflows" / "test.yml").read_text()
+    left = [path for path in folder.rglob("*") if path.is_file() and "$name" in path.read_text()]
+    assert left == []
+
+
+@pytest.mark.parametrize("kind", scaffold.KINDS)
+def test_a_package_is_clean_to_ruff_whatever_the_length_of_its_name(registry, tmp_path, kind):
+    assert len(LONG) == scaffold.LONGEST_NAME
+    for name in ("x", LONG):
+        make(registry, tmp_path, name, kind)
+    for check in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--no-cache", str(tmp_path)]
+        outcome = subprocess.run(command, capture_output=True, text=True)
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("kind", scaffold.KINDS)
+def test_the_module_is_a_plugin_as_a_file_too(registry, tmp_path, kind):
+    folder = make(registry, tmp_path, "mine", kind)
+    plugin = registry.require_file(folder / f"alframe_{kind}_mine.py")
+    assert plugin.name == "mine"
+    assert plugin.is_strategy is (kind == "strategy")
+
+
+@pytest.mark.parametrize(
+    "kind", [k if k == "strategy" else pytest.param(k, marks=pytest.mark.slow) for k in scaffold.KINDS]
+)
+def test_a_package_installs_lists_and_passes_its_tests(registry, tmp_path, kind, install):
+    folder = make(registry, tmp_path, "mine", kind)
+    alframe = install(folder)
+    command = "list-strategies" if kind == "strategy" else "doctor"
+    if kind in ("dataset", "model"):
+        command = f"list-{kind}s"
+    if command != "doctor":
+        found = json.loads(alframe("-m", "alframe_cli", command, "--json").stdout)
+        rows = next(value for key, value in found.items() if key != "problems")
+        (row,) = [row for row in rows if row["name"] == "mine"]
+        assert f"alframe-{kind}-mine" in json.dumps(row)
+        assert found["problems"] == []
+    kit = [] if HAS_KIT else ["--ignore=tests/test_conformance.py"]
+    outcome = alframe("-m", "pytest", "-q", "-p", "no:cacheprovider", *kit, cwd=folder)
+    assert outcome.returncode == 0, outcome.stdout
+    assert "passed" in outcome.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", scaffold.KINDS)
+def test_a_package_runs(registry, tmp_path, kind, install):
+    folder = make(registry, tmp_path, "mine", kind)
+    alframe = install(folder)
+    flags = scaffold.KINDS[kind].flags.format(name="mine").split()
+    flags += ["--seeds", "1", "--rounds", "1", "--epochs", "5", "--device", "cpu"]
+    outcome = alframe("-m", "alframe_cli", "run", *flags, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    (trial,) = tmp_path.glob("runs/*/*/*/seed-1")
+    assert (trial / "mine.csv").exists() is (kind == "events")
+    plugins = json.loads((trial / "environment.json").read_text())["plugins"]
+    assert (f"alframe-{kind}-mine/mine" in plugins) is (kind != "events")
+
+
+@pytest.fixture
+def install(tmp_path):
+    """Installs a package into a folder of its own; gives Python with that folder on its path."""
+
+    def install(folder):
+        site = tmp_path / "site"
+        command = ["-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+        subprocess.run([sys.executable, *command, "--target", str(site), str(folder)], check=True)
+        shutil.rmtree(folder / "build", ignore_errors=True)
+
+        def python(*arguments, cwd=tmp_path):
+            environment = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+            return subprocess.run(
+                [sys.executable, *arguments], env=environment, cwd=cwd, capture_output=True, text=True
+            )
+
+        return python
+
+    return install
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Gini", "my_strategy", "2fast", "a--b", "-a", "a-", "ü", "a/b", "a" * 31]
+)
+def test_what_is_no_name(registry, tmp_path, name):
+    with pytest.raises(UsageError, match="no name for a plugin"):
+        make(registry, tmp_path, name, "strategy")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("margin", "strategy", "taken by a plugin of alframe"),
+        ("margin", "dataset", "taken by a plugin of alframe"),
+        ("digits", "dataset", "taken by a plugin of alframe"),
+        ("mlp", "model", "taken by a plugin of alframe"),
+        ("train", "trainer", "taken by alframe itself"),
+        ("all", "strategy", "taken by alframe itself"),
+    ],
+)
+def test_names_that_are_taken(registry, tmp_path, name, kind, message):
+    with pytest.raises(UsageError, match=message):
+        make(registry, tmp_path, name, kind)
+
+
+def test_nothing_is_overwritten(registry, tmp_path):
+    folder = make(registry, tmp_path, "mine", "strategy")
+    module = folder / "alframe_strategy_mine.py"
+    module.write_text("x = 1\n")
+    with pytest.raises(UsageError, match="exists already"):
+        make(registry, tmp_path, "mine", "strategy")
+    assert module.read_text() == "x = 1\n"
+
+
+def test_folders_are_made_and_one_that_cannot_be_is_named(registry, tmp_path):
+    assert make(registry, tmp_path / "a" / "b", "mine", "strategy").is_dir()
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with pytest.raises(UsageError, match="exists already|can't be written to"):
+            make(registry, out, "mine", "strategy")

@@ -1,0 +1,99 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from alframe import PluginInfo
+from alframe.registry import installed
+from alframe_cli.main import COMMANDS, cli
+
+
+def complete(*words):
+    """What a shell would be told for the line ``alframe WORDS``, whose last word is not complete."""
+    shell = ShellComplete(cli, {"obj": {}}, "alframe", "_ALFRAME_COMPLETE")
+    return [item.value for item in shell.get_completions(list(words[:-1]), words[-1])]
+
+
+def test_commands():
+    assert complete("") == list(COMMANDS)
+    assert complete("list-") == ["list-strategies", "list-datasets", "list-models", "list-presets"]
+    assert complete("--ver") == ["--version"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["run", "--strategy", "co"], ["coregcn", "coreset"]),
+        (["run", "--strategy", "al"], ["alfamix", "all"]),
+        (["run", "--strategy", "alfamix,ba"], ["alfamix,badge", "alfamix,bald"]),
+        (["run", "--strategy", "badge,ba"], ["badge,bald"]),
+        (["run", "--dataset", "dig"], ["digits"]),
+        (["run", "--dataset", "npz"], ["npz:"]),
+        (["run", "--model", "resnet18"], ["resnet18", "resnet18-cifar"]),
+        (["run", "--preset", "mnist-m"], ["mnist-mlp"]),
+        (["run", "--train", "mi"], ["mixup"]),
+        (["run", "--select", "alf"], ["alfamix"]),
+        (["run", "-o", "train.opt"], ["train.optimizer="]),
+        (["run", "-o", "alfamix.ca"], ["alfamix.cap="]),
+        (["run", "-o", "data.te"], ["data.test_fraction="]),
+        (["run", "-o", "model.hid"], ["model.hidden="]),
+        (["run", "--model", "resnet18", "-o", "model.ima"], ["model.image_size="]),
+        (["run", "--rou"], ["--rounds"]),
+        (["compare", "runs", "--reference", "rando"], ["random"]),
+        (["compare", "runs", "--strategies", "al"], ["alfamix"]),
+        (["show", "dig"], ["digits"]),
+        (["show", "trai"], ["train"]),
+        (["new-plugin", "x", "--kind", "st"], ["strategy"]),
+        (["completion", "z"], ["zsh"]),
+        (["rnu", "x", "zz"], []),
+    ],
+    ids=" ".join,
+)
+def test_names(words, wanted):
+    assert complete(*words) == wanted
+
+
+def test_a_plugin_that_is_a_file_takes_part(tmp_path):
+    path = tmp_path / "zebra.py"
+    path.write_text("from alframe import hookimpl\n@hookimpl\ndef alframe_score(pool): ...\n")
+    assert complete("run", "--plugin", str(path), "--strategy", "ze") == ["zebra"]
+
+
+def test_what_fails_completes_what_it_can(tmp_path, make_plugin, capsys):
+    assert complete("run", "--plugin", str(tmp_path / "missing.py"), "--strategy", "alf") == ["alfamix"]
+    installed().register(make_plugin(alframe_datasets=lambda: print("hello") or 1 / 0), "failing")
+    installed().register(make_plugin(alframe_info=lambda: PluginInfo("x")), "margin", "other")
+    assert complete("run", "--dataset", "dig") == ["digits"]
+    assert complete("run", "--strategy", "other/m") == ["other/margin"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script(alframe, shell):
+    outcome = alframe("completion", shell)
+    assert outcome.code == 0
+    assert "_ALFRAME_COMPLETE" in outcome.out
+    assert alframe("completion", "cmd").code == 2
+
+
+def test_completing_imports_no_torch():
+    probe = """
+import sys
+from alframe_cli.main import main
+try:
+    main([])
+except SystemExit:
+    pass
+assert "torch" not in sys.modules
+"""
+    line = {
+        "_ALFRAME_COMPLETE": "bash_complete",
+        "COMP_WORDS": "alframe run --strategy alf",
+        "COMP_CWORD": "3",
+    }
+    outcome = subprocess.run(
+        [sys.executable, "-c", probe], env=os.environ | line, capture_output=True, text=True, check=True
+    )
+    assert outcome.stdout == "plain,alfamix\n"
