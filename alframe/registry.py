@@ -218,8 +218,11 @@ class Registry:
                 raise PluginError(f"is the same module as the plugin {other.key}")
         info = _info(module)  # before the hooks: of a newer alframe's plugin some may be unknown here
         rehearsal = _new_manager()  # a failed registration leaves traces, so it fails elsewhere first
-        rehearsal.register(module)
-        rehearsal.check_pending()
+        try:
+            rehearsal.register(module)
+            rehearsal.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(_explain(module) or str(error)) from error
         _require_hooks(module, rehearsal)
         self._pm.register(module, name=row.key)
         hooks = frozenset(
@@ -419,6 +422,24 @@ def _info(module: Any) -> PluginInfo:
         raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
     check_declaration(info.options)
     return info
+
+
+def _explain(module: Any) -> str:
+    """Which hook of a module there is not, or which argument its hook does not have; "" for neither."""
+    known = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("alframe_")}
+    for attribute in dir(module):
+        hook = getattr(module, attribute)
+        if not isinstance(options := getattr(hook, "alframe_impl", None), dict):
+            continue
+        name = options["specname"] or attribute
+        if name not in known and not options["optionalhook"]:
+            return str(unknown_name("hook", name, known))
+        if name in known:
+            arguments = list(inspect.signature(known[name]).parameters)
+            for argument in inspect.signature(hook).parameters:
+                if argument not in arguments:
+                    return f"{name} has no argument {argument!r}; it has {', '.join(arguments) or 'none'}"
+    return ""
 
 
 def _require_hooks(module: Any, manager: pluggy.PluginManager) -> None:

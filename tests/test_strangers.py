@@ -18,7 +18,10 @@ BROKEN = {  # the module's text, and what is said about it
     "exits": ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
     "raises": ("class Odd(BaseException): ...\nraise Odd('!')\n", "Odd: !"),
     "unknown-hook": (GOOD + "@hookimpl\ndef alframe_scroe(pool): ...\n", "unknown hook 'alframe_scroe'"),
-    "unknown-argument": (GOOD + "@hookimpl\ndef alframe_score(colour): ...\n", "{'colour'} are declared"),
+    "unknown-argument": (
+        GOOD + "@hookimpl\ndef alframe_score(colour): ...\n",
+        "alframe_score has no argument 'colour'",
+    ),
     "no-hooks": ("x = 1\n", "has no hooks"),
     "unmarked": (
         GOOD + "def alframe_score(pool): ...\n",

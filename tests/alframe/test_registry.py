@@ -106,8 +106,12 @@ def test_a_plugin_that_prints_does_not_print_to_standard_output(good, capsys):
 @pytest.mark.parametrize(
     ("hooks", "reason"),
     [
-        ({"alframe_scroe": lambda pool: None}, "unknown hook 'alframe_scroe'"),
-        ({"alframe_score": lambda pool, colour: None}, "colour"),
+        ({"alframe_scroe": lambda pool: None}, "unknown hook 'alframe_scroe'. Did you mean 'alframe_score'"),
+        (
+            {"alframe_score": lambda pool, colour: None},
+            "alframe_score has no argument 'colour'; it has pool, labelled, options, ctx",
+        ),
+        ({"alframe_datasets": lambda pool: {}}, "alframe_datasets has no argument 'pool'; it has none"),
         ({"alframe_info": lambda: "me"}, "alframe_info: wanted a PluginInfo, got 'me'"),
         ({"alframe_info": info(api=API_VERSION + 1)}, "upgrade alframe"),
         ({"alframe_info": lambda: sys.exit(3)}, "SystemExit"),
