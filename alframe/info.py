@@ -33,6 +33,7 @@ class PluginInfo:
             whole network and inputs that a gradient can change, as images are.
         trains: what its train stage changes: the whole ``"network"``, or the ``"head"`` alone, and then the
             features of all samples are computed once and kept.
+        expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin was written for.
     """
 
@@ -43,6 +44,7 @@ class PluginInfo:
     aliases: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     trains: Literal["network", "head"] = "network"
+    expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = API_VERSION
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
         "alframe_cli.show:show",
         "Show a strategy, data set, network, preset or section with its options.",
     ),
+    "check": ("alframe_cli.check:check", "Check that a plugin does what plugins promise."),
 }
 INTERRUPTED = 130
 

@@ -10,6 +10,7 @@ import torch
 import alframe
 from alframe import hookspecs
 from alframe.registry import Registry
+from alframe.testing import CHECKS
 from alframe_cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -81,6 +82,11 @@ def test_the_guides_frozen_network_works(tmp_path):
 @pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("alframe_")])
 def test_every_hook_is_in_the_guide(name):
     assert name in GUIDE
+
+
+def test_the_guide_lists_the_checks_of_the_kit():
+    rows = re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (.*) \|$", GUIDE, re.MULTILINE)
+    assert rows == [(check.name, check.demand) for check in CHECKS.values()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
