@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections import Counter
@@ -78,14 +79,19 @@ def _made(checks: list[Check], quiet: bool) -> Iterator[Outcome]:
     """Makes the checks, with a bar on a terminal and a line each elsewhere."""
     from rich.progress import track
 
-    from alframe.testing import outcome_of
-
     if not quiet and sys.stderr.isatty():
         checks_shown = track(checks, "checks", console=console(stderr=True), transient=True)
-        yield from map(outcome_of, checks_shown)
+        yield from map(_outcome_of, checks_shown)
         return
     for number, made in enumerate(checks, start=1):
-        outcome = outcome_of(made)
+        outcome = _outcome_of(made)
         if not quiet:
             click.echo(f"{number}/{len(checks)} {outcome.check}: {outcome.verdict}", err=True)
         yield outcome
+
+
+def _outcome_of(made: Check) -> Outcome:
+    from alframe.testing import outcome_of
+
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for data, whatever a plugin prints
+        return outcome_of(made)

@@ -78,7 +78,7 @@ def describes_itself(subject: Subject) -> None:
         _ = subject.pipeline  # a lender that is missing, or has no such stage, is an error of the engine
 
 
-@check("plugin")
+@check("plugin", after=("describes_itself",))
 def options_have_defaults_and_help(subject: Subject) -> None:
     """Every option has a default that it accepts, and a help; also of data sets and networks."""
     for what, info in _described(subject):

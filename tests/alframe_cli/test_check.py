@@ -95,6 +95,15 @@ def test_what_is_unknown(alframe, arguments, message):
     assert outcome.out == ""
 
 
+def test_what_a_plugin_prints_does_not_spoil_the_json(alframe, mine):
+    def chatty(pool):
+        print("scoring")
+        return sums(pool)
+
+    mine(alframe_score=chatty)
+    assert json.loads(alframe("check", "mine", "--json").out)["plugin"] == "mine"
+
+
 def test_a_broken_plugin_ends_with_3(alframe, mine):
     mine(alframe_scroe=sums)
     outcome = alframe("check", "mine")

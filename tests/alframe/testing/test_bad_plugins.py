@@ -294,6 +294,10 @@ def deaf(run, record):
     raise RuntimeError("disk full")
 
 
+def deaf_to_runs(run):
+    raise RuntimeError("disk full")
+
+
 def polishes(run, record):
     record["accuracy"] = 1.0
 
@@ -329,6 +333,7 @@ def trains(function):
 BAD = [
     ("describes_itself", info(summary="")),
     ("describes_itself", info(uses={"select": "nobody"})),
+    ("describes_itself", {"alframe_datasets": lambda: 1 / 0}),
     ("options_have_defaults_and_help", info(options=Refused)),
     ("answers", scores(forgets_to_return)),
     ("answers_fit", scores(column_of_scores)),
@@ -375,7 +380,9 @@ BAD = [
     ("networks_fit_the_data", model(picky)),
     ("initial_weights_follow_the_seed", model(numpy_weights)),
     ("presets_resolve", preset(train={"epoch": 3})),
+    ("hears_every_event", {"alframe_run_started": deaf_to_runs}),
     ("hears_every_event", {"alframe_round_finished": deaf}),
+    ("hears_every_event", {"alframe_run_finished": deaf_to_runs}),
     ("events_change_nothing", {"alframe_round_finished": polishes}),
 ]
 # One labelled sample leaves the other classes without labels, so what can't bear that fails in both.
