@@ -40,6 +40,7 @@ class PluginInfo:
             features of all samples are computed once and kept.
         on_request: whether its event hooks are called only where ``--log NAME`` asks for it, as suits one
             that writes files. Then it also hears that a trial was finished by an earlier run.
+        expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
 
     Raises:
@@ -54,6 +55,7 @@ class PluginInfo:
     needs: tuple[str, ...] = ()
     trains: Literal["network", "head"] = "network"
     on_request: bool = False
+    expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = 1
 
     def __new__(cls, *args: Any, **fields: Any) -> PluginInfo:

@@ -89,6 +89,10 @@ def _providers(stage: str) -> Callable[[Registry, click.Context], Candidates]:
     return found
 
 
+def _plugins(registry: Registry, ctx: click.Context) -> Candidates:
+    return [(plugin.name, plugin.info.summary) for plugin in registry.plugins]
+
+
 def _everything(registry: Registry, ctx: click.Context) -> Candidates:
     from alframe.registry import RESOURCES
     from alframe.sections import SECTIONS
@@ -119,6 +123,7 @@ strategies_alone = completes(_strategies, many=True)
 data_set_list = completes(_resources("data set"), many=True)
 model_list = completes(_resources("model"), many=True)
 preset_list = completes(_resources("preset"), many=True)
+plugin_name = completes(_plugins)
 anything = completes(_everything)
 option_name = completes(_options)
 

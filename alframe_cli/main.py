@@ -27,6 +27,7 @@ COMMANDS = {
         "Show a strategy, data set, network, preset or section with its options.",
     ),
     "new-plugin": ("alframe_cli.new_plugin:new_plugin", "Make a package for a plugin of your own."),
+    "check": ("alframe_cli.check:check", "Check that a plugin does what plugins promise."),
     "doctor": ("alframe_cli.doctor:doctor", "Say what is wrong with the installation, and what to do."),
     "completion": ("alframe_cli.completion:completion", "Print the script that lets a shell complete."),
 }

@@ -15,6 +15,7 @@ from alframe.experiment import load_data, run_trial, trials
 from alframe.registry import Registry
 from alframe.settings import resolve
 from alframe.sweep import resolve_sweep
+from alframe.testing import CHECKS
 from alframe_cli.display import SilentDisplay
 from alframe_cli.main import COMMANDS, main
 
@@ -87,6 +88,11 @@ def test_the_guides_frozen_network_works(tmp_path):
 @pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("alframe_")])
 def test_every_hook_is_in_the_guide(name):
     assert name in GUIDE
+
+
+def test_the_guide_lists_the_checks_of_the_kit():
+    rows = re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (.*) \|$", GUIDE, re.MULTILINE)
+    assert rows == [(check.name, check.demand) for check in CHECKS.values()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -54,6 +54,9 @@ def alframe_info() -> PluginInfo:
         options=GraphOptions,
         uses={"select": "coreset"},
         aliases=("GCNSampling",),
+        expected_failures={
+            "follows_the_rows": "the graph network's dropout draws its masks in the order of the rows"
+        },
     )
 
 

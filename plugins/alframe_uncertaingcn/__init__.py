@@ -38,6 +38,9 @@ def alframe_info() -> PluginInfo:
         summary="probability of being labelled nearest a margin, by a graph network over the pool",
         reference="Caramalau et al., CVPR 2021, arXiv 2006.10219",
         options=Options,
+        expected_failures={
+            "follows_the_rows": "the graph network's dropout draws its masks in the order of the rows"
+        },
     )
 
 

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import alframe
+from alframe import testing
 
 NAMES = [
     "API_VERSION",
@@ -57,6 +58,11 @@ def test_the_public_names_are_these():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_public_name_is_there(name):
     assert getattr(alframe, name) is not None
+
+
+def test_the_kits_public_names_are_these():
+    names = ["CHECKS", "Check", "CheckFailedError", "CheckSkippedError", "Outcome"]
+    assert testing.__all__ == [*names, "checks_of", "outcome_of", "parametrize_with_checks"]
 
 
 def test_an_unknown_name():

@@ -45,6 +45,8 @@ def test_commands():
         (["compare", "runs", "--strategies", "al"], ["alfamix"]),
         (["show", "dig"], ["digits"]),
         (["show", "trai"], ["train"]),
+        (["check", "alfa"], ["alfamix"]),
+        (["check", "coregcn", "-o", "coregcn.ste"], ["coregcn.steps="]),
         (["new-plugin", "x", "--kind", "st"], ["strategy"]),
         (["completion", "z"], ["zsh"]),
         (["rnu", "x", "zz"], []),

@@ -24,6 +24,7 @@ assert "torch" not in sys.modules, "torch was imported"
         ["--version"],
         ["run", "--help"],
         ["compare", "--help"],
+        ["check", "--help"],
         ["list-strategies"],
         ["list-strategies", "--json"],
         ["list-datasets"],

@@ -1,0 +1,74 @@
+"""Checks at the edges: every answer must be as sound there as anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from alframe.testing.kit import ANSWERS, QUERY, CheckFailedError, check
+from alframe.testing.problems import Problem, blank_rows, identical_rows, without_a_class
+from alframe.testing.subject import Subject
+
+
+@check(*QUERY, after=ANSWERS)
+def budget_of_one(subject: Subject) -> None:
+    """A budget of one sample is spent."""
+    _solve(subject, subject.problem(n=1))
+
+
+@check(*QUERY, after=ANSWERS)
+def budget_of_the_whole_pool(subject: Subject) -> None:
+    """A budget of as many samples as there are is spent."""
+    _solve(subject, subject.problem(n=40, N=40))
+
+
+@check(*QUERY, "train", after=ANSWERS)
+def one_labelled_sample(subject: Subject) -> None:
+    """One labelled sample is enough, to query and to train."""
+    _solve(subject, subject.problem(L=1))
+
+
+@check(*QUERY, "train", after=ANSWERS)
+def a_class_without_labels(subject: Subject) -> None:
+    """A class may have no labelled sample."""
+    _solve(subject, without_a_class(subject.problem()))
+
+
+@check(*QUERY, "train", after=ANSWERS)
+def two_classes(subject: Subject) -> None:
+    """There may be two classes only."""
+    _solve(subject, subject.problem(C=2))
+
+
+@check(*QUERY, "train", after=ANSWERS)
+def same_samples(subject: Subject) -> None:
+    """All samples may be the same."""
+    _solve(subject, identical_rows(subject.problem()))
+
+
+@check(*QUERY, "train", after=ANSWERS)
+def dead_features(subject: Subject) -> None:
+    """All features of a sample may be zero."""
+    _solve(subject, blank_rows(subject.problem()))
+
+
+@check(*QUERY, after=ANSWERS)
+def saturated_probabilities(subject: Subject) -> None:
+    """The network may be so sure that its probabilities are exactly 0 and 1."""
+    _solve(subject, subject.problem(head_scale=2.0**13))
+
+
+@check(*QUERY, after=ANSWERS)
+def constant_probabilities(subject: Subject) -> None:
+    """The network may know nothing: all its probabilities are the same."""
+    _solve(subject, subject.problem(head_scale=0.0))
+
+
+def _solve(subject: Subject, problem: Problem) -> None:
+    """Asks twice, so that what depends on a draw has two chances to fail."""
+    for seed in (0, 1):
+        answer = subject.ask(dataclasses.replace(problem), seed)
+        bad = [name for name, value in (answer.weights or {}).items() if not torch.isfinite(value).all()]
+        if bad:
+            raise CheckFailedError(f"after training there are NaN or infinite weights: {', '.join(bad)}")

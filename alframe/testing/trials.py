@@ -1,0 +1,129 @@
+"""Small trials, run by the engine in a folder that is thrown away."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from alframe.data import Dataset
+from alframe.experiment import RunSummary, TrialRun, load_data, run_trial, trials
+from alframe.registry import Registry
+from alframe.settings import resolve
+from alframe.testing.strangers import DATA, NETWORK
+from alframe.testing.subject import Subject
+
+INITIAL, BUDGET, ROUNDS = 12, 5, 2
+TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
+Record = dict[str, Any]
+
+
+class Interruption(Exception):  # noqa: N818 (not an error: the kit stops a trial so)
+    """The trial is stopped between two rounds."""
+
+
+class Listener:
+    """Hears of a trial, and may stop it.
+
+    Args:
+        stop_after: the round after which the trial is stopped, or None.
+    """
+
+    def __init__(self, stop_after: int | None) -> None:
+        self.notes: list[str] = []
+        self._stop_after = stop_after
+
+    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+        """Nothing to do."""
+
+    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
+        """Nothing to do."""
+
+    def round_finished(self, trial: TrialRun, record: Record) -> None:
+        """Stops the trial where that is wanted."""
+        if record["round"] == self._stop_after:
+            raise Interruption
+
+    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+        """Nothing to do."""
+
+    def note(self, text: str) -> None:
+        """Keeps what the engine remarks."""
+        self.notes.append(text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """How a trial went: its records without times, and the engine's remarks."""
+
+    records: list[Record]
+    notes: list[str]
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for trials, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="alframe-check-") as path:
+        yield Path(path)
+
+
+def run(
+    subject: Subject,
+    out: Path,
+    *,
+    seed: int = 1,
+    stop_after: int | None = None,
+    change: Callable[[Dataset], Dataset] = lambda dataset: dataset,
+    registry: Registry | None = None,
+    strategy: str | None = None,
+) -> Course:
+    """Runs a trial of the plugin, or continues it.
+
+    Args:
+        subject: the plugin.
+        out: folder of runs.
+        seed: the trial's seed.
+        stop_after: round after which it is stopped.
+        change: makes another data set of the kit's.
+        registry: another registry than the subject's.
+        strategy: another strategy than the plugin.
+    """
+    registry = registry or subject.registry
+    network = f"{NETWORK}-dropout" if subject.needs_dropout else NETWORK
+    sections = {
+        "run": {
+            "strategy": [strategy or subject.plugin.key],
+            "seeds": [seed],
+            "initial_size": INITIAL,
+            "query_size": BUDGET,
+            "rounds": ROUNDS,
+            "device": "cpu",
+            "out": str(out),
+        },
+        "data": {"name": DATA},
+        "model": {"name": network},
+        "train": {"epochs": 5, "batch_size": 16, "learning_rate": 0.05, "stop_accuracy": "none"},
+    }
+    settings = resolve(registry, sections | dict(subject.options))  # type: ignore[arg-type]
+    listener = Listener(stop_after)
+    (trial,) = trials(settings)
+    with contextlib.suppress(Interruption):
+        run_trial(trial, change(load_data(settings)), registry, listener)
+    return Course(_records(trial), listener.notes)
+
+
+def _records(trial: TrialRun) -> list[Record]:
+    """What stands on disk: a plugin that changes a record that it is told changes nothing there."""
+    lines = (trial.folder / "rounds.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in lines]
+
+
+def relabelled(dataset: Dataset, known: list[int]) -> Dataset:
+    """The same samples, with another label wherever it is not known."""
+    others = (dataset.targets + 1) % dataset.num_classes
+    others[known] = dataset.targets[known]
+    return dataclasses.replace(dataset, targets=others, inputs=dataset.inputs.clone())

@@ -1,0 +1,31 @@
+"""Every built-in plugin runs the kit that other people's plugins run."""
+
+import json
+import subprocess
+import sys
+
+from alframe.registry import Registry
+from alframe.testing import parametrize_with_checks
+
+# The graph networks train in each query: a few steps show as much.
+OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
+NAMES = [plugin.key for plugin in Registry().plugins]
+# Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.
+BEARTYPE = {"leaves_global_random_state": "beartype draws from Python's random state"}
+
+
+@parametrize_with_checks([name for name in NAMES if name != "alframe/alfamix"], options=OPTIONS)
+def test_conforms(check):
+    check()
+
+
+@parametrize_with_checks(["alfamix"], expected_failures=BEARTYPE)
+def test_alfamix_conforms(check):
+    check()
+
+
+def test_alfamix_leaves_the_global_random_state_where_types_are_not_checked():
+    command = [sys.executable, "-m", "alframe_cli", "check", "alfamix", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    outcomes = {outcome["check"]: outcome["verdict"] for outcome in json.loads(done.stdout)["checks"]}
+    assert outcomes["leaves_global_random_state"] == "passed"
