@@ -1,5 +1,6 @@
 """Settings of the site; ``sphinx-build -W -n docs build/site`` builds it."""
 
+import inspect
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -36,10 +37,10 @@ napoleon_attr_annotations = False
 
 def setup(app: Sphinx) -> None:
     """Connects what follows."""
-    app.connect("autodoc-process-docstring", _keep_first_line, priority=400)
+    app.connect("autodoc-process-docstring", _plain_properties, priority=600)
 
 
-def _keep_first_line(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    # napoleon takes what precedes a colon in the first line of a property's docstring for its type
-    if what in ("property", "attribute"):
-        lines.insert(0, "")
+def _plain_properties(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    # napoleon has taken what precedes a colon in the first line of a property's docstring for its type
+    if what in ("property", "attribute") and obj.__doc__:
+        lines[:] = [*inspect.getdoc(obj).splitlines(), ""]
