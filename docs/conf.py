@@ -24,6 +24,7 @@ html_show_sphinx = False
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 highlight_language = "none"
+smartquotes_action = "D"  # the dashes that Sphinx puts behind parameters; quotes stay as they are written
 
 # In docstrings `Name` is a link where there is such a name; the rest is code.
 default_role = "py:obj"

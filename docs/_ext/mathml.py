@@ -16,7 +16,8 @@ def _inline(self: Any, node: nodes.math) -> None:
 
 
 def _block(self: Any, node: nodes.math_block) -> None:
-    self.body.append(f'<div class="math">{_converted(node, as_block=True)}</div>\n')
+    markup = _converted(node, as_block=True)
+    self.body.append(f'<div class="math" style="margin: 1em 0; overflow-x: auto">{markup}</div>\n')
     raise nodes.SkipNode
 
 

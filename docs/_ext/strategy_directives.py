@@ -89,16 +89,20 @@ def _options(plugin: Plugin) -> list[nodes.Node]:
     fields = describe(plugin.info.options)
     if not fields:
         return [nodes.paragraph("", "It has no options.")]
-    rows = [
-        (
-            nodes.literal("", f"{plugin.name}.{field.name}"),
-            nodes.Text(field.type),
-            nodes.literal("", _written(field.default)),
-            nodes.Text(field.help),
+    items = [
+        nodes.definition_list_item(
+            "",
+            nodes.term(
+                "",
+                "",
+                nodes.literal("", f"{plugin.name}.{field.name}"),
+                nodes.emphasis("", f" {field.type}, by default {_written(field.default)}"),
+            ),
+            nodes.definition("", nodes.paragraph("", field.help)),
         )
         for field in fields
     ]
-    return [_table(("option, after -o", "type", "default", "meaning"), rows)]
+    return [nodes.paragraph("", "Options, after -o:"), nodes.definition_list("", *items)]
 
 
 def _written(default: Any) -> str:

@@ -1,36 +1,60 @@
 """Reading the documents, and installing what their examples make."""
 
-import dataclasses
 import importlib
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from alframe.registry import installed
+from alframe_cli.main import main
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
-FENCE = re.compile(r"^```(\{?[\w-]+\}?)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGES = [path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name != "strategies"]
+STRATEGY_PAGES = [path for path in (ROOT / "docs" / "strategies").glob("*.md") if path.stem != "index"]
+BLOCK = re.compile(r"^( *)```([\w-]*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 NAMED = re.compile(r"^`(\w+)\.py`:\n\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ENTRY_POINTS = re.compile(r"^\[project\.entry-points\.alframe\]\n((?:[\w-]+ = .*\n)+)", re.MULTILINE)
+SMALL = {
+    "seeds": 1,
+    "initial-size": 20,
+    "query-size": 10,
+    "rounds": 1,
+    "epochs": 3,
+    "device": "cpu",
+    "display": "none",
+}
 
 
-def name_of(page):
-    return str(page.relative_to(ROOT))
+def pytest_generate_tests(metafunc):
+    """One test a page, for those that ask for one."""
+    for argument, pages in (("page", PAGES), ("strategy_page", STRATEGY_PAGES)):
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, sorted(pages), ids=lambda path: path.stem)
 
 
-@dataclasses.dataclass(frozen=True)
-class Block:
-    language: str
-    text: str
+@pytest.fixture
+def root():
+    return ROOT
 
 
-def blocks(page):
-    """The fenced blocks of a page, in order."""
-    return [Block(*match) for match in FENCE.findall(page.read_text())]
+@pytest.fixture
+def small():
+    """Flags that make any run one of a second."""
+    return [f"--{name}={value}" for name, value in SMALL.items()]
+
+
+@pytest.fixture
+def blocks():
+    """The fenced blocks of a page in order, each with ``language`` and ``text``; directives left out."""
+
+    def read(page):
+        found = BLOCK.findall(page.read_text())
+        return [SimpleNamespace(language=language, text=text) for _, language, text in found]
+
+    return read
 
 
 @pytest.fixture
@@ -58,14 +82,27 @@ def install(tmp_path, monkeypatch):
 
 @pytest.fixture
 def install_page(install):
-    """Installs the modules of a page: those it names, under the entry points that it gives them."""
+    """Installs the modules whose file a page names, under the entry points that it gives them."""
 
     def put(page):
         text = page.read_text()
         modules = dict(NAMED.findall(text))
-        given = "".join(ENTRY_POINTS.findall(text)).replace('"', "")
         if modules:
-            install(modules, given)
+            install(modules, "".join(ENTRY_POINTS.findall(text)).replace('"', ""))
         return modules
 
     return put
+
+
+@pytest.fixture
+def alframe_command(capsys):
+    """Runs ``alframe ARGUMENTS`` in this process, which has to end with 0; gives standard output."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        assert exit_.value.code == 0, f"alframe {' '.join(arguments)}\n{captured.err}"
+        return captured.out
+
+    return run

@@ -4,6 +4,7 @@ import inspect
 import json
 import logging
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +12,8 @@ import torch
 import alframe
 from alframe import hookspecs
 from alframe.registry import Registry, installed
-from alframe_cli.main import main
-from tests.docs.conftest import DOCS
 
-TEXT = (DOCS / "hooks.md").read_text()
+TEXT = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("alframe_")}
 EXAMPLES = dict(re.findall(r"^## (\w+)\b.*?^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE))
 HEAD = (torch.eye(3), None)
@@ -34,15 +33,12 @@ def add(install):
 
 
 @pytest.fixture
-def finish(tmp_path, monkeypatch):
-    """Runs ``alframe run`` with small settings in an empty folder."""
+def finish(tmp_path, monkeypatch, alframe_command, small):
+    """Runs ``alframe run`` with small settings in an empty folder; gives the trial's."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        small = ["--seeds", "1", "--initial-size", "20", "--query-size", "10", "--rounds", "1", "--epochs", "30"]
-        with pytest.raises(SystemExit) as exit_:
-            main(["run", "--strategy", "random", *small, "--device", "cpu", *arguments])
-        assert exit_.value.code == 0
+        alframe_command("run", "--strategy", "random", *small, *arguments)
         (folder,) = tmp_path.glob("runs/*/*/*/seed-1")
         return folder
 
@@ -75,7 +71,9 @@ def test_info(add):
 def test_train(add, toy):
     add("alframe_train")
     recipe = alframe.Recipe(epochs=10, learning_rate=0.1, momentum=0.5)
-    learner = alframe.ActiveLearner(toy, "mlp", "random", stages={"train": "mine"}, recipe=recipe, device="cpu")
+    learner = alframe.ActiveLearner(
+        toy, "mlp", "random", stages={"train": "mine"}, recipe=recipe, device="cpu"
+    )
     result = learner.fit()
     assert result.epochs == 10
     assert min(result.accuracy, learner.evaluate().accuracy) > 0.9
