@@ -44,4 +44,4 @@ def setup(app: Sphinx) -> None:
 def _plain_properties(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     # napoleon has taken what precedes a colon in the first line of a property's docstring for its type
     if what in ("property", "attribute") and obj.__doc__:
-        lines[:] = [*inspect.getdoc(obj).splitlines(), ""]
+        lines[:] = [*(inspect.getdoc(obj) or "").splitlines(), ""]
