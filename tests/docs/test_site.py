@@ -1,0 +1,96 @@
+"""The site builds without a warning, its links and anchors lead somewhere, and it needs no network."""
+
+import html.parser
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import alframe
+import alframe.ops
+from alframe.options import describe
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+class Page(html.parser.HTMLParser):
+    """What a page of HTML points to, and what can be pointed to in it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.parts, self.tags = set(), [], [], set()
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.add(tag)
+        self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        elif tag in ("script", "link", "img") and (source := given.get("src") or given.get("href")):
+            self.parts.append(source)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("furo", reason="the extra `docs` is not installed")
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-E", "docs", str(out)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return {path.resolve(): Page(path) for path in out.rglob("*.html")}
+
+
+def page_of(site, name):
+    return next(path for path in site if path.match(name))
+
+
+def test_links_and_anchors_lead_somewhere(site):
+    broken = []
+    for path, page in site.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme in ("http", "https"):
+                assert re.fullmatch(r"[\w.-]+\.[a-z]+", parts.netloc), link
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.exists() or (parts.fragment and unquote(parts.fragment) not in site[target].ids):
+                broken.append(f"{path.name}: {link}")
+    assert not broken
+
+
+def test_every_page_is_built_and_can_be_reached(site):
+    built = {path for path in site if path.stem not in ("genindex", "py-modindex", "search")}
+    assert len(built) == len(list((ROOT / "docs").rglob("*.md")))
+    start = min((path for path in site if path.name == "index.html"), key=lambda path: len(path.parts))
+    linked = {(start.parent / urlsplit(link).path).resolve() for link in site[start].links}
+    assert built - linked <= {start}
+
+
+def test_nothing_is_fetched_from_elsewhere(site):
+    """Formulas are MathML, so that they are read without a network."""
+    for page in site.values():
+        assert not [part for part in page.parts if urlsplit(part).netloc]
+    assert "math" in site[page_of(site, "strategies/alfamix.html")].tags
+
+
+def test_options_are_those_of_the_plugin(site, registry):
+    for plugin in registry.strategies:
+        if plugin.distribution != "alframe":
+            continue
+        shown = page_of(site, f"strategies/{plugin.name}.html").read_text()
+        text = html.unescape(re.sub(r"<[^>]+>", "", shown))
+        assert plugin.info.summary[1:] in text
+        for field in describe(plugin.info.options):
+            assert f"{plugin.name}.{field.name}" in text
+            assert field.help in text
+
+
+def test_every_public_name_is_in_the_reference(site):
+    ids = site[page_of(site, "api.html")].ids
+    assert {f"alframe.{name}" for name in alframe.__all__} <= ids
+    assert {f"alframe.ops.{name}" for name in alframe.ops.__all__} <= ids
