@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.areas import Area, Saving, areas, common_grid, labels_saved
+from alframe.curves import CurvePoint, budget_curve, deviation
 from alframe.errors import UsageError
 from alframe.ranks import Ranks, rank
 from alframe.results_tree import ResultsTree, Setting
@@ -18,23 +19,6 @@ from alframe.trial_files import Trial
 from alframe.verdicts import FEW, Verdict, verdicts
 
 REFERENCES = ("random", "margin")
-
-
-@dataclasses.dataclass(frozen=True)
-class CurvePoint:
-    """Accuracy at one labelled-set size.
-
-    Attributes:
-        labelled: number of labelled samples.
-        seeds: number of seeds S that have this size.
-        mean: mean accuracy over them, between 0 and 1.
-        std: standard deviation over them (S-1 degrees of freedom); None with one.
-    """
-
-    labelled: int
-    seeds: int
-    mean: float
-    std: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,22 +149,6 @@ def require_strategies(tree: ResultsTree, names: Sequence[str]) -> None:
             raise UsageError(f"no runs of strategy {name!r} here; there are runs of {', '.join(known)}")
 
 
-def budget_curve(trials: Mapping[int, Trial]) -> list[CurvePoint]:
-    """Averages the trials of a strategy, size by size, over the seeds that have the size.
-
-    Args:
-        trials: by seed.
-    """
-    by_size: dict[int, list[float]] = {}
-    for trial in trials.values():
-        for size, accuracy in zip(trial.labelled.tolist(), trial.accuracy.tolist(), strict=True):
-            by_size.setdefault(size, []).append(accuracy)
-    return [
-        CurvePoint(size, len(values), float(np.mean(values)), _std(values))
-        for size, values in sorted(by_size.items())
-    ]
-
-
 def query_cost(trials: Mapping[int, Trial]) -> QueryCost:
     """What the queries of a strategy cost.
 
@@ -192,7 +160,7 @@ def query_cost(trials: Mapping[int, Trial]) -> QueryCost:
     training = _known([_mean(trial.train_seconds) for trial in trials.values()])
     return QueryCost(
         seconds=float(np.mean(seconds)) if seconds else None,
-        seconds_std=_std(seconds),
+        seconds_std=deviation(seconds),
         peak_memory=max(memory, default=None),
         train_seconds=float(np.mean(training)) if training else None,
     )
@@ -253,7 +221,3 @@ def _known(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
 def _mean(values: NDArray[np.float64]) -> float:
     known = _known(values)
     return float(np.mean(known)) if known else float("nan")
-
-
-def _std(values: Sequence[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None

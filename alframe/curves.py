@@ -1,52 +1,32 @@
-"""Learning curves: accuracy by labelled-set size, over seeds."""
+"""Budget curves, accuracy by labelled-set size, and the order of strategies by the area under them."""
 
 from __future__ import annotations
 
 import dataclasses
-import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
+import numpy as np
 
-from alframe.runs import Record
+from alframe.areas import area_under_curve, common_grid
+from alframe.results_tree import Setting
+from alframe.trial_files import Trial
 
 
 @dataclasses.dataclass(frozen=True)
-class Point:
-    """One labelled-set size on a learning curve.
+class CurvePoint:
+    """Accuracy at one labelled-set size.
 
     Attributes:
         labelled: number of labelled samples.
-        mean: mean accuracy over seeds, between 0 and 1.
-        std: standard deviation over seeds (S-1 degrees of freedom); None with one seed.
-        seeds: number of seeds, S.
+        seeds: number of seeds S that have this size.
+        mean: mean accuracy over them, between 0 and 1.
+        std: standard deviation over them (S-1 degrees of freedom); None with one.
     """
 
     labelled: int
+    seeds: int
     mean: float
     std: float | None
-    seeds: int
-
-
-def learning_curve(trials: Iterable[list[Record]]) -> list[Point]:
-    """Averages the trials of one strategy.
-
-    Args:
-        trials: each trial's records.
-    """
-    by_size: dict[int, list[float]] = {}
-    for records in trials:
-        for record in records:
-            by_size.setdefault(record["labelled"], []).append(record["accuracy"])
-    return [
-        Point(
-            labelled=size,
-            mean=statistics.fmean(values),
-            std=statistics.stdev(values) if len(values) > 1 else None,
-            seeds=len(values),
-        )
-        for size, values in sorted(by_size.items())
-    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +35,12 @@ class Rank:
 
     Attributes:
         strategy: its name.
-        area: area under the learning curve over the labelled-set sizes that all strategies have, divided by
-            the range of sizes: a mean accuracy.
+        area: area under the budget curve over the labelled-set sizes that all strategies have, divided by
+            the range of sizes: a mean accuracy; mean over the seeds that all strategies have.
         last: mean accuracy at the largest of these sizes.
         query_seconds: mean time of all queries of a trial.
         train_seconds: mean time of all trainings of a trial.
+        seeds: number of seeds that all strategies have.
     """
 
     strategy: str
@@ -67,33 +48,52 @@ class Rank:
     last: float
     query_seconds: float
     train_seconds: float
+    seeds: int
 
 
-def ranking(trials: Mapping[str, list[list[Record]]]) -> list[Rank]:
-    """Orders strategies by the area under their learning curves, the largest first.
+def budget_curve(trials: Mapping[int, Trial]) -> list[CurvePoint]:
+    """Averages the trials of a strategy, size by size, over the seeds that have the size.
 
     Args:
-        trials: the records of each trial, by strategy.
+        trials: by seed.
     """
-    curves = {name: {p.labelled: p.mean for p in learning_curve(runs)} for name, runs in trials.items()}
-    common = sorted(set.intersection(*map(set, curves.values()))) if curves else []
-    if not common:
+    by_size: dict[int, list[float]] = {}
+    for trial in trials.values():
+        for size, accuracy in zip(trial.labelled.tolist(), trial.accuracy.tolist(), strict=True):
+            by_size.setdefault(size, []).append(accuracy)
+    return [
+        CurvePoint(size, len(values), float(np.mean(values)), deviation(values))
+        for size, values in sorted(by_size.items())
+    ]
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation (S-1 degrees of freedom) of S numbers; None of one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def ranking(strategies: Mapping[str, Mapping[int, Trial]]) -> list[Rank]:
+    """Orders strategies, the largest area first; empty where they have no size or no seed in common.
+
+    Args:
+        strategies: at least one; the trials of each by seed.
+    """
+    grid = common_grid(Setting("", "", strategies))
+    seeds = sorted(set.intersection(*(set(trials) for trials in grid.accuracies.values())))
+    if not seeds:
         return []
     rows = []
-    for name, curve in curves.items():
-        means = torch.tensor([curve[size] for size in common], dtype=torch.float64)
-        width = common[-1] - common[0]
+    for name, accuracies in grid.accuracies.items():
+        mean = np.mean([accuracies[seed] for seed in seeds], axis=0)
+        trials = [strategies[name][seed] for seed in seeds]
         rows.append(
             Rank(
                 strategy=name,
-                area=float(torch.trapezoid(means, torch.tensor(common)) / width if width else means[0]),
-                last=float(means[-1]),
-                query_seconds=_seconds(trials[name], "query_seconds"),
-                train_seconds=_seconds(trials[name], "train_seconds"),
+                area=area_under_curve(grid.sizes, mean),
+                last=float(mean[-1]),
+                query_seconds=float(np.mean([np.nansum(trial.query_seconds) for trial in trials])),
+                train_seconds=float(np.mean([np.nansum(trial.train_seconds) for trial in trials])),
+                seeds=len(seeds),
             )
         )
     return sorted(rows, key=lambda row: (-row.area, row.strategy))
-
-
-def _seconds(trials: list[list[Record]], key: str) -> float:
-    return statistics.fmean(sum(record[key] for record in records) for records in trials)

@@ -55,6 +55,15 @@ def read_trial(path: Path) -> Trial:
         raise Unusable("damaged or cut off, not a JSON document a line") from error
     if not all(isinstance(record, dict) for record in records):
         raise Unusable("a line is not a round's record")
+    return trial_of(records)
+
+
+def trial_of(records: list[dict[str, Any]]) -> Trial:
+    """The trial of these records.
+
+    Raises:
+        Unusable: there are none, or sizes or accuracies are missing.
+    """
     return _trial(
         [record.get("labelled") for record in records],
         [record.get("accuracy") for record in records],

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from alframe.comparison import Comparison, CurvePoint, SettingComparison
+from alframe.comparison import Comparison, SettingComparison
+from alframe.curves import CurvePoint
 from alframe.ranks import Ranks
 from alframe.significance import PenaltyMatrix
 from alframe_cli.output import print_table, side_by_side

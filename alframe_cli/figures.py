@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alframe.comparison import CurvePoint, QueryCost
+from alframe.comparison import QueryCost
+from alframe.curves import CurvePoint
 from alframe.significance import PenaltyMatrix
 from alframe_cli.palette import COLOURS, DASHES, MARKERS, Look
 

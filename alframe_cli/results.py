@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from alframe.curves import Point, learning_curve, ranking
+from alframe.curves import CurvePoint, budget_curve, ranking
 from alframe.errors import AlframeError
 from alframe.settings import NAMED, Settings
+from alframe.trial_files import Trial, trial_of
 from alframe.trials import RunSummary, TrialRun
 from alframe_cli.output import print_json, print_table, side_by_side
 
@@ -89,11 +90,15 @@ def _print_setting(one: _Setting) -> None:
         )
         title = ""
     if len(curves) > 1:
-        _print_ranking(done)
+        _print_ranking(done, seeds)
     click.echo(f"runs: {one.folder}")
 
 
-def _print_ranking(done: Done) -> None:
+def _print_ranking(done: Done, seeds: int) -> None:
+    ranks = ranking(_trials(done))
+    if not ranks:
+        click.echo("no ranking: the strategies have no seed and labelled-set size in common")
+        return
     columns = ("rank", "strategy", "mean accuracy", "last accuracy", "queries, s", "training, s")
     rows = [
         (
@@ -104,35 +109,38 @@ def _print_ranking(done: Done) -> None:
             f"{row.query_seconds:.2f}",
             f"{row.train_seconds:.2f}",
         )
-        for number, row in enumerate(ranking(_records(done)), start=1)
+        for number, row in enumerate(ranks, start=1)
     ]
     title = "Ranking by the area under the learning curve; seconds a trial"
+    if ranks[0].seeds < seeds:
+        title += f"; over the {ranks[0].seeds} of {seeds} seeds that all strategies have"
     print_table(columns, rows, title=title, right=columns[2:])
 
 
-def _curves(done: Done) -> dict[str, list[Point]]:
-    return {strategy: learning_curve(trials) for strategy, trials in _records(done).items()}
+def _curves(done: Done) -> dict[str, list[CurvePoint]]:
+    return {strategy: budget_curve(trials) for strategy, trials in _trials(done).items()}
 
 
-def _records(done: Done) -> dict[str, list[list[Any]]]:
-    by_strategy: dict[str, list[list[Any]]] = {}
+def _trials(done: Done) -> dict[str, dict[int, Trial]]:
+    by_strategy: dict[str, dict[int, Trial]] = {}
     for trial, summary in done:
-        by_strategy.setdefault(trial.strategy, []).append(summary.records)
+        by_strategy.setdefault(trial.strategy, {})[trial.seed] = trial_of(summary.records)
     return by_strategy
 
 
-def _cell(point: Point) -> str:
+def _cell(point: CurvePoint) -> str:
     spread = "" if point.std is None else f" ± {point.std:.3f}"
     return f"{point.mean:.3f}{spread}"
 
 
 def _as_data(one: _Setting) -> dict[str, Any]:
     curves = _curves(one.done)
+    ranks = ranking(_trials(one.done)) if one.done else []
     return {
         "folder": one.folder,
         "varied": dict(one.settings.varied),
         "curves": {name: [dataclasses.asdict(point) for point in curve] for name, curve in curves.items()},
-        "ranking": [dataclasses.asdict(row) for row in ranking(_records(one.done))],
+        "ranking": [dataclasses.asdict(row) for row in ranks],
         "trials": [
             {
                 "strategy": trial.strategy,

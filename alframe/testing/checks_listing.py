@@ -82,8 +82,8 @@ def has_summaries(subject: Subject) -> None:
     for what, info in _described(subject):
         if not info.summary.strip() or "\n" in info.summary.strip():
             raise CheckFailedError(
-                f"{what} needs a summary of one line, got {info.summary!r}; a plugin's is what its hook "
-                "alframe_info returns: PluginInfo(summary=...)"
+                f"{what} needs a summary of one line, got {info.summary!r}; a plugin's is the first "
+                "line of its docstring, or what alframe_info returns: PluginInfo(summary=...)"
             )
 
 

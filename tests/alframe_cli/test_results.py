@@ -72,11 +72,21 @@ def test_a_ranking_where_there_is_something_to_rank(capsys):
     lines = capsys.readouterr().out.splitlines()
     ranks = [line.split() for line in lines if line.split()[:1] in (["1"], ["2"])]
     assert ranks == [
-        ["1", "better", "0.6000", "0.7000", "3.00", "4.00"],
-        ["2", "worse", "0.5500", "0.6000", "3.00", "4.00"],
+        ["1", "better", "0.6000", "0.7000", "1.50", "4.00"],
+        ["2", "worse", "0.5500", "0.6000", "1.50", "4.00"],
     ]
     print_results([SETTINGS], done[:1], [], as_json=False)
     assert "Ranking" not in capsys.readouterr().out
+
+
+def test_a_ranking_is_over_the_seeds_that_all_have(capsys):
+    done = [trial("a", 1, 0.5), trial("a", 2, 0.9), trial("b", 1, 0.6)]
+    print_results([SETTINGS], done, [], as_json=False)
+    out = capsys.readouterr().out
+    assert "over the 1 of 2 seeds that all strategies have" in out
+    assert [line.split()[1] for line in out.splitlines() if "0.6000" in line] == ["b"]
+    print_results([SETTINGS], [done[1], done[2]], [], as_json=False)
+    assert "no ranking: the strategies have no seed" in capsys.readouterr().out
 
 
 def test_many_strategies_are_printed_a_few_at_a_time(capsys):
