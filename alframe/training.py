@@ -12,6 +12,7 @@ from torch.nn import functional
 from alframe.augmentation import augmentation
 from alframe.blocks import BATCH_SIZE
 from alframe.errors import TrialError
+from alframe.threads import threads_for_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,36 +88,38 @@ def train_supervised(
     mixed = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     accuracy = loss = float("nan")
     epoch = 0
-    for epoch in range(1, recipe.epochs + 1):
-        model.train()
-        order = torch.randperm(len(samples), generator=ctx.generator).to(ctx.device)
-        losses, rights, counts = [], [], []  # on the device, read once an epoch
-        for rows in batches(order, recipe.batch_size):
-            x, y = samples.batch(rows, augment), targets.index_select(0, rows)
-            with mixed:
-                batch_loss, correct = objective(model, x, y, ctx.generator)
-            optimizer.zero_grad(set_to_none=True)
-            batch_loss.backward()
-            optimizer.step()
-            losses.append(batch_loss.detach())
-            rights.append(correct)
-            counts.append(len(y))
-        schedule.step()
-        weights = torch.tensor(counts, dtype=torch.float64) / sum(counts)
-        loss = (torch.stack(losses).cpu().double() @ weights).item()
-        accuracy = torch.stack(rights).sum().item() / sum(counts)
-        if loss != loss:
-            raise TrialError(
-                f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
-                f"(it is {recipe.learning_rate:g})"
-            )
-        ctx.progress(epoch, recipe.epochs)
-        if judge is not None:
-            judge.see(epoch)
-            if recipe.patience is not None and epoch - judge.best_epoch >= recipe.patience:
+    one = samples.batch(torch.zeros(1, dtype=torch.int64, device=ctx.device))
+    with threads_for_training(model, one, recipe.batch_size):
+        for epoch in range(1, recipe.epochs + 1):
+            model.train()
+            order = torch.randperm(len(samples), generator=ctx.generator).to(ctx.device)
+            losses, rights, counts = [], [], []  # on the device, read once an epoch
+            for rows in batches(order, recipe.batch_size):
+                x, y = samples.batch(rows, augment), targets.index_select(0, rows)
+                with mixed:
+                    batch_loss, correct = objective(model, x, y, ctx.generator)
+                optimizer.zero_grad(set_to_none=True)
+                batch_loss.backward()
+                optimizer.step()
+                losses.append(batch_loss.detach())
+                rights.append(correct)
+                counts.append(len(y))
+            schedule.step()
+            weights = torch.tensor(counts, dtype=torch.float64) / sum(counts)
+            loss = (torch.stack(losses).cpu().double() @ weights).item()
+            accuracy = torch.stack(rights).sum().item() / sum(counts)
+            if loss != loss:
+                raise TrialError(
+                    f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
+                    f"(it is {recipe.learning_rate:g})"
+                )
+            ctx.progress(epoch, recipe.epochs)
+            if judge is not None:
+                judge.see(epoch)
+                if recipe.patience is not None and epoch - judge.best_epoch >= recipe.patience:
+                    break
+            if recipe.stop_accuracy is not None and accuracy >= recipe.stop_accuracy:
                 break
-        if recipe.stop_accuracy is not None and accuracy >= recipe.stop_accuracy:
-            break
     model.eval()
     if judge is None:
         return TrainResult(epoch, accuracy, loss)

@@ -46,7 +46,7 @@ class Sweep:
         self.command = (sys.executable, "-m", "alframe_cli", "run", *trials, "--jobs", str(jobs), *SETTING)
         self.trials = len(strategies.split(",")) * len(query_sizes.split(",")) * seeds
         self.starting = 0.0  # seconds to the first line
-        self.working = float("inf")  # seconds from there to the end, the least that was seen
+        self.working = float("inf")  # seconds from there to the end
 
     def start(self, out: Path) -> subprocess.Popen[str]:
         """A process in a group of its own."""
@@ -75,7 +75,6 @@ class Sweep:
         assert process.stderr
         if not early:
             process.stderr.readline()
-        begun = time.monotonic()
         delay = draw.uniform(0, self.starting if early else min(self.working, 30.0) / 3)
         try:
             _, errors = process.communicate(timeout=delay)
@@ -85,8 +84,10 @@ class Sweep:
             return True
         if process.returncode:
             raise SystemExit(errors)
-        self.working = min(self.working, time.monotonic() - begun)  # so that the next ones come in time
-        self.starting = min(self.starting, 2 * self.working) if early else self.starting
+        if early:  # the next ones come sooner, should the machine have become faster
+            self.starting *= 0.8
+        else:
+            self.working *= 0.8
         return False
 
 
@@ -116,7 +117,7 @@ def main() -> None:
         base = Path(folder)
         expected = sweep.whole(base / "whole")
         assert len(expected) == sweep.trials
-        kills = of_folder = mid_write = ended = same = 0
+        kills = of_folder = mid_write = sweeps = ended = same = 0
         out = base / "killed-0"
         while kills < options.kills:
             if sweep.kill(out, draw, group=kills % 2 == 0):
@@ -125,6 +126,7 @@ def main() -> None:
                 print(f"{kills} of {options.kills} kills, {same} of {ended} identical", file=sys.stderr)
                 continue
             ended, same = ended + of_folder, same + of_folder * (read(out) == expected)
+            sweeps += 1
             out, of_folder = base / f"killed-{kills}", 0
         process = sweep.start(out)
         _, errors = process.communicate()
@@ -132,9 +134,10 @@ def main() -> None:
             raise SystemExit(errors)
         ended, same = ended + of_folder, same + of_folder * (read(out) == expected)
         left = len(list(base.rglob("*.tmp")))
-    print("| kills | amid writing a file | continued to the end | identical | files left over | minutes |")
-    print("|---|---|---|---|---|---|")
-    print(f"| {kills} | {mid_write} | {ended} | {same} | {left} | {(time.monotonic() - begun) / 60:.1f} |")
+    minutes = (time.monotonic() - begun) / 60
+    print("| kills | amid writing | sweeps | continued to the end | identical | files left over | minutes |")
+    print("|---|---|---|---|---|---|---|")
+    print(f"| {kills} | {mid_write} | {sweeps + 1} | {ended} | {same} | {left} | {minutes:.1f} |")
     if same < kills or left:
         raise SystemExit(1)
 
