@@ -165,6 +165,27 @@ def test_a_run_works_and_writes_where_it_was_asked_to(alframe):
     assert len(list(outcome.folder.glob("runs/digits/*/*/seed-1/rounds.jsonl"))) == 2
 
 
+def test_the_kit_checks_a_plugin_beside_them(alframe):
+    outcome = alframe("check", "bare", "-q")
+    assert outcome.code == 0, outcome.out
+    assert outcome.out.rstrip().splitlines()[-1].startswith("bare: ")
+
+
+def test_the_kit_finds_what_is_wrong_with_an_offer(alframe):
+    outcome = alframe("check", "offers-exit", "-q")
+    assert outcome.code == 1
+    assert "says_what_it_offers failed" in outcome.out
+    assert "SystemExit: 0" in outcome.out
+
+
+@pytest.mark.parametrize(("name", "code"), [("exits", 3), ("newer", 3), ("twin", 2)])
+def test_the_kit_says_in_one_line_why_it_checks_nothing(alframe, name, code):
+    outcome = alframe("check", name)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert "Traceback" not in outcome.err
+    assert [line for line in outcome.err.splitlines() if line.startswith("error")]
+
+
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [
