@@ -28,6 +28,12 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+def of_guide(word):
+    """The one Python block of the guide that has a word."""
+    (code,) = [block for block in blocks(GUIDE, "python") if word in block]
+    return code
+
+
 def run_block(code, namespace):
     module = types.ModuleType("block")
     module.__dict__.update(namespace)
@@ -37,7 +43,7 @@ def run_block(code, namespace):
 
 
 def test_the_guides_strategy_works(monkeypatch):
-    for code in blocks(GUIDE, "python")[:2]:
+    for code in blocks(GUIDE, "python")[:3]:
         module = run_block(code, {})
         monkeypatch.setitem(__import__("sys").modules, "block", module)
         registry = Registry(entry_points=[])
@@ -52,7 +58,7 @@ def test_the_guides_strategy_works(monkeypatch):
 
 def test_the_guides_selector_works_on_any_geometry():
     registry = Registry()
-    assert registry.register(run_block(blocks(GUIDE, "python")[2], {}), "near").problem == ""
+    assert registry.register(run_block(of_guide("alframe_select"), {}), "near").problem == ""
     x, head = [[3.0, 0.0], [0.1, 0.2], [0.0, 2.0]], ([[1.0, 0.0], [0.0, 1.0]], None)
     for embedder, nearest in (("default", 1), ("badge", 1), ("cdal", 1)):
         stages = {"embed": embedder, "select": "near"}
@@ -62,7 +68,7 @@ def test_the_guides_selector_works_on_any_geometry():
 
 def test_the_guides_data_set_and_network_work():
     registry = Registry()
-    plugin = registry.register(run_block(blocks(GUIDE, "python")[3], {}), "moons")
+    plugin = registry.register(run_block(of_guide("moons"), {}), "moons")
     assert plugin.problem == ""
     moons = alframe.load_dataset("moons", registry=registry)
     learner = alframe.ActiveLearner(moons.hide_labels(), "wide", "margin", registry=registry)
@@ -71,7 +77,7 @@ def test_the_guides_data_set_and_network_work():
 
 def test_the_guides_frozen_network_works(tmp_path):
     registry = Registry()
-    module = run_block(blocks(GUIDE, "python")[4], {})
+    module = run_block(of_guide("tuned"), {})
     assert registry.register(module, "tuned").problem == ""
     images = alframe.Dataset("grey", torch.randn(20, 1, 8, 8), torch.arange(20) % 2, 2)
     path = tmp_path / "w.pt"
@@ -149,8 +155,7 @@ def test_the_readmes_sweep_is_four_settings():
 
 def test_the_guides_event_plugin_hears_where_it_is_asked_for(tmp_path, toy, make_plugin):
     registry = Registry()
-    (code,) = [block for block in blocks(GUIDE, "python") if "on_request" in block]
-    assert registry.register(run_block(code, {}), "result").problem == ""
+    assert registry.register(run_block(of_guide("on_request"), {}), "result").problem == ""
     offer = {"toy": alframe.DatasetInfo("toy", lambda request: toy)}
     registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
     for log, out in (([], "without"), (["result"], "with")):
