@@ -20,8 +20,9 @@ from packaging.version import InvalidVersion, Version
 from rich.filesize import decimal
 
 from alframe.info import API_VERSION
+from alframe.plugin import Plugin
 from alframe.plugin_files import VARIABLE
-from alframe.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, RESOURCES, Plugin, Registry
+from alframe.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, RESOURCES, Registry
 
 LITTLE_SPACE = 10**9  # bytes; checkpoints of a few trials of a large network take more
 PROBE_SECONDS = 120  # importing torch from a network's disk may take a while

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from alframe.registry import Plugin
+from alframe.plugin import Plugin
 
 GIT_SECONDS = 5  # git may be slow on a network's disk; then there is no commit in the record
 

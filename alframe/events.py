@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alframe.errors import UsageError, unknown_name
-from alframe.registry import Plugin, Registry
+from alframe.plugin import Plugin
+from alframe.registry import Registry
 
 if TYPE_CHECKING:
     from alframe.trials import TrialRun

@@ -20,7 +20,8 @@ from alframe.events import Audience
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.models import Classifier, resolve_device
-from alframe.registry import Plugin, Registry
+from alframe.plugin import Plugin
+from alframe.registry import Registry
 from alframe.runs import Record, TrialFolder
 from alframe.settings import Settings, with_location
 from alframe.stopping import agreement

@@ -17,8 +17,9 @@ from alframe.geometry import Geometry
 from alframe.hookspecs import STAGES
 from alframe.models import Classifier
 from alframe.options import build
+from alframe.plugin import Plugin
 from alframe.recipe import Recipe
-from alframe.registry import Plugin, Registry
+from alframe.registry import Registry
 from alframe.training import TrainResult
 from alframe.views import LabelledView, PoolView, Rows
 

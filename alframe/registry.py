@@ -5,22 +5,21 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-import pluggy
-
-from alframe import defaults, discovery, hookspecs, plugin_files
+from alframe import defaults, discovery, plugin_files
 from alframe.errors import PluginError, UsageError, reason, unknown_name
-from alframe.hookspecs import EVENTS, PROJECT, STAGES
+from alframe.hookspecs import PROJECT
 from alframe.importing import Import, attempt
-from alframe.info import NEEDS, DatasetInfo, ModelInfo, NewerApiError, PluginInfo, PresetInfo
+from alframe.info import DatasetInfo, ModelInfo, PresetInfo
 from alframe.options import check_declaration
+from alframe.plugin import Offer, Plugin
 from alframe.sections import SECTIONS
+from alframe.vetting import new_manager, vetted
 
 GROUP = PROJECT
 OWN_DISTRIBUTION = "alframe"
@@ -32,90 +31,6 @@ RESOURCES = {
     "preset": ("alframe_presets", PresetInfo, "See `alframe list-presets`."),
 }
 
-T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Plugin:
-    """One plugin, usable or not.
-
-    Attributes:
-        name: what users type.
-        distribution: the installed package it came from.
-        version: that package's version.
-        module: the object that holds the hooks, or None when it could not be loaded.
-        info: its description of itself.
-        hooks: names of the hooks it provides, wrappers left out.
-        problem: why it can't be used; "" when it can.
-        cause: the exception behind the problem.
-        path: the file it is, when it is no installed package.
-        seconds: how long its import took.
-        remarks: what its import did that it should not; it can be used all the same.
-    """
-
-    name: str
-    distribution: str
-    version: str = ""
-    module: Any = None
-    info: PluginInfo = dataclasses.field(default_factory=lambda: PluginInfo(summary=""))
-    hooks: frozenset[str] = frozenset()
-    problem: str = ""
-    cause: BaseException | None = None
-    path: Path | None = None
-    seconds: float = 0.0
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """``distribution/name``, which names one plugin even where two share a name."""
-        return f"{self.distribution}/{self.name}"
-
-    @property
-    def provider(self) -> str:
-        """Distribution and version, or the file, for people."""
-        return str(self.path) if self.path else f"{self.distribution} {self.version}".strip()
-
-    @property
-    def state(self) -> str:
-        """``"ready"``, ``"disabled"``, ``"needs a newer alframe"`` or ``"broken"``."""
-        if self.problem.startswith("disabled"):
-            return "disabled"
-        if isinstance(self.cause, NewerApiError):
-            return "needs a newer alframe"
-        return "broken" if self.problem else "ready"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """The stages this plugin has code for."""
-        return tuple(stage for stage in STAGES if f"alframe_{stage}" in self.hooks)
-
-    @property
-    def hears_events(self) -> bool:
-        """Whether it has an event hook."""
-        return any(f"alframe_{event}" in self.hooks for event in EVENTS)
-
-    @property
-    def is_strategy(self) -> bool:
-        """Whether it decides what is queried, be it only by leaving everything to the defaults."""
-        if self.module is defaults:
-            return False
-        own = {*self.stages, *self.info.uses}
-        return bool(own - {"train"}) or self.hooks <= {"alframe_info"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Offer(Generic[T]):
-    """A named resource and the plugin that offers it."""
-
-    name: str
-    plugin: Plugin
-    value: T
-
-    @property
-    def key(self) -> str:
-        """``distribution/name``."""
-        return f"{self.plugin.distribution}/{self.name}"
-
 
 class Registry:
     """The plugins of one process.
@@ -126,7 +41,7 @@ class Registry:
     """
 
     def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
-        self._pm = _new_manager()
+        self._pm = new_manager()
         self.plugins: list[Plugin] = []
         self.register(defaults, "default", OWN_DISTRIBUTION)
         found, damaged = discovery.entry_points(GROUP) if entry_points is None else (entry_points, [])
@@ -211,19 +126,10 @@ class Registry:
             raise PluginError(f"the name {row.name!r} is taken by a section of the configuration file")
         if row.name == ALL:
             raise PluginError(f"the name {row.name!r} means every strategy")
-        if inspect.isclass(module):
-            raise PluginError(f"{module.__name__} is a class; wanted a module, or an object of the class")
         for other in self.plugins:
             if other.module is module:
                 raise PluginError(f"is the same module as the plugin {other.key}")
-        info = _info(module)  # before the hooks: of a newer alframe's plugin some may be unknown here
-        rehearsal = _new_manager()  # a failed registration leaves traces, so it fails elsewhere first
-        try:
-            rehearsal.register(module)
-            rehearsal.check_pending()
-        except pluggy.PluginValidationError as error:
-            raise PluginError(_explain(module) or str(error)) from error
-        _require_hooks(module, rehearsal)
+        info = vetted(module)
         self._pm.register(module, name=row.key)
         hooks = frozenset(
             caller.name
@@ -396,61 +302,11 @@ class OfferError(PluginError):
         self.plugin = plugin
 
 
-def _new_manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
-    return manager
-
-
 def _is_disabled(name: str, distribution: str) -> bool:
     disabled = {part.strip() for part in os.environ.get(DISABLE_VARIABLE, "").split(",")}
     return bool({name, f"{distribution}/{name}"} & disabled) or (
         "*" in disabled and distribution != OWN_DISTRIBUTION
     )
-
-
-def _info(module: Any) -> PluginInfo:
-    hook = getattr(module, "alframe_info", None)
-    if hook is None:
-        return PluginInfo(summary=(getattr(module, "__doc__", None) or "").strip().partition("\n")[0])
-    info = hook()
-    if not isinstance(info, PluginInfo):
-        raise PluginError(f"alframe_info: wanted a PluginInfo, got {info!r}")
-    if unknown := set(info.uses) - set(STAGES):
-        raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
-    if unknown := set(info.needs) - set(NEEDS):
-        raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
-    check_declaration(info.options)
-    return info
-
-
-def _explain(module: Any) -> str:
-    """Which hook of a module there is not, or which argument its hook does not have; "" for neither."""
-    known = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("alframe_")}
-    for attribute in dir(module):
-        hook = getattr(module, attribute)
-        if not isinstance(options := getattr(hook, "alframe_impl", None), dict):
-            continue
-        name = options["specname"] or attribute
-        if name not in known and not options["optionalhook"]:
-            return str(unknown_name("hook", name, known))
-        if name in known:
-            arguments = list(inspect.signature(known[name]).parameters)
-            for argument in inspect.signature(hook).parameters:
-                if argument not in arguments:
-                    return f"{name} has no argument {argument!r}; it has {', '.join(arguments) or 'none'}"
-    return ""
-
-
-def _require_hooks(module: Any, manager: pluggy.PluginManager) -> None:
-    """Raises `PluginError` for a module without hooks, or with one that pluggy would pass over in silence."""
-    marked = {caller.name for caller in manager.get_hookcallers(module) or ()}
-    known = [name for name in vars(hookspecs) if name.startswith("alframe_")]
-    for name in known:
-        if name not in marked and callable(getattr(module, name, None)):
-            raise PluginError(f"{name} is not marked with @alframe.hookimpl")
-    if not marked:
-        raise PluginError("has no hooks: functions as alframe_score, each marked with @alframe.hookimpl")
 
 
 def _checked(value: Any, wanted: type) -> Any:

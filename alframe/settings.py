@@ -19,8 +19,9 @@ from alframe.events import require_listeners
 from alframe.info import DatasetInfo, ModelInfo
 from alframe.options import build
 from alframe.pipeline import Pipeline
+from alframe.plugin import Offer
 from alframe.recipe import Recipe
-from alframe.registry import ALL, Offer, Registry
+from alframe.registry import ALL, Registry
 from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
 from alframe.stopping import StopOptions
 

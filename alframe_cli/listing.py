@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.filesize import decimal
 
-from alframe.registry import Offer, Plugin, Registry, installed
+from alframe.plugin import Offer, Plugin
+from alframe.registry import Registry, installed
 from alframe_cli.output import print_json, print_table
 from alframe_cli.params import plugin_files
 

@@ -10,7 +10,8 @@ import click
 from alframe.errors import unknown_name
 from alframe.events import listeners
 from alframe.hookspecs import STAGES
-from alframe.registry import RESOURCES, Offer, Plugin, installed
+from alframe.plugin import Offer, Plugin
+from alframe.registry import RESOURCES, installed
 from alframe.sections import SECTIONS
 from alframe_cli import completion
 from alframe_cli.listing import as_json, data_dir, describe_state, on_disk, strategy_as_data

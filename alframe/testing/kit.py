@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from alframe.errors import unknown_name
 from alframe.options import build
-from alframe.registry import Plugin, Registry
+from alframe.plugin import Plugin
+from alframe.registry import Registry
 from alframe.testing.randomness import random_state
 from alframe.testing.subject import Subject
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from alframe import defaults
 from alframe.geometry import Geometry
 from alframe.pipeline import Pipeline, RoundState, Selection
+from alframe.plugin import Plugin
 from alframe.recipe import Recipe
-from alframe.registry import Plugin, Registry
+from alframe.registry import Registry
 from alframe.testing.problems import Problem, make_problem
 from alframe.testing.strangers import GEOMETRIES, Embedder, Lab, Scorer
 from alframe.testing.witness import Call, Witness

@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 
 from alframe.hookspecs import STAGES
 from alframe.options import describe
-from alframe.registry import OWN_DISTRIBUTION, Plugin, Registry
+from alframe.plugin import Plugin
+from alframe.registry import OWN_DISTRIBUTION, Registry
 
 DEFAULTS = {
     "train": "supervised",

@@ -1,4 +1,3 @@
-import dataclasses
 import subprocess
 import sys
 from importlib import metadata
@@ -7,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from alframe import (
-    API_VERSION,
     DatasetInfo,
     ModelInfo,
     PluginError,
@@ -103,58 +101,9 @@ def test_a_plugin_that_prints_does_not_print_to_standard_output(good, capsys):
     assert "hello" in captured.err
 
 
-@pytest.mark.parametrize(
-    ("hooks", "reason"),
-    [
-        ({"alframe_scroe": lambda pool: None}, "unknown hook 'alframe_scroe'. Did you mean 'alframe_score'"),
-        (
-            {"alframe_score": lambda pool, colour: None},
-            "alframe_score has no argument 'colour'; it has pool, labelled, options, ctx",
-        ),
-        ({"alframe_datasets": lambda pool: {}}, "alframe_datasets has no argument 'pool'; it has none"),
-        ({"alframe_info": lambda: "me"}, "alframe_info: wanted a PluginInfo, got 'me'"),
-        ({"alframe_info": info(api=API_VERSION + 1)}, "upgrade alframe"),
-        ({"alframe_info": lambda: sys.exit(3)}, "SystemExit"),
-        ({"alframe_info": info(uses={"choose": "x"})}, "unknown stages ['choose']"),
-        ({"alframe_info": info(options=int)}, "options must be a dataclass"),
-        ({"alframe_info": lambda: 1 / 0}, "ZeroDivisionError"),
-    ],
-)
-def test_a_plugin_that_breaks_the_specification_takes_no_part(bare_registry, make_plugin, hooks, reason):
-    plugin = make_plugin(**{"alframe_select": lambda pool: None, **hooks})
-    row = bare_registry.register(plugin, "broken")
-    assert reason in row.problem
-    assert bare_registry.strategies == []
-    with pytest.raises(PluginError, match="broken"):
-        bare_registry.plugin("broken")
-
-
-def test_options_without_help_are_refused(bare_registry, make_plugin):
-    @dataclasses.dataclass(frozen=True)
-    class Options:
-        a: int = 1
-
-    row = bare_registry.register(make_plugin(alframe_info=info(options=Options)), "x")
-    assert "has no help" in row.problem
-
-
 @pytest.mark.parametrize("name", ["train", "data", "model", "run", "stages"])
 def test_names_of_sections_are_taken(bare_registry, good, name):
     assert "taken by a section" in bare_registry.register(good, name).problem
-
-
-def test_a_plugin_without_info_is_described_by_its_docstring(bare_registry):
-    class Plugin:
-        """Clever sampling.
-
-        More of it.
-        """
-
-        @hookimpl
-        def alframe_score(self, pool):
-            return pool.probs
-
-    assert bare_registry.register(Plugin(), "clever").info.summary == "Clever sampling."
 
 
 def test_two_plugins_of_one_name_are_not_guessed_between(make_plugin):
@@ -183,23 +132,6 @@ def test_plugins_can_be_disabled(monkeypatch, good, value):
 def test_the_star_disables_third_parties_only(monkeypatch, registry):
     monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", "*")
     assert [p.name for p in Registry().strategies] == [p.name for p in registry.strategies]
-
-
-@pytest.mark.parametrize(
-    ("hooks", "uses", "expected"),
-    [
-        ({}, {}, True),
-        ({"alframe_score": lambda pool: None}, {}, True),
-        ({}, {"select": "x"}, True),
-        ({"alframe_train": lambda model: None}, {}, False),
-        ({"alframe_models": nothing}, {}, False),
-        ({"alframe_models": nothing, "alframe_score": lambda pool: None}, {}, True),
-        ({"alframe_round_finished": lambda run: None}, {}, False),
-    ],
-)
-def test_what_counts_as_a_strategy(bare_registry, make_plugin, hooks, uses, expected):
-    plugin = bare_registry.register(make_plugin(alframe_info=info(uses=uses), **hooks), "x")
-    assert plugin.is_strategy is expected
 
 
 def test_resources_are_collected_and_looked_up(bare_registry, make_plugin):
@@ -330,12 +262,6 @@ def test_an_alias_is_suggested(registry):
         registry.plugin("CorSet", "strategy")
 
 
-def test_needs_must_be_known(bare_registry, make_plugin):
-    hooks = {"alframe_info": lambda: PluginInfo(summary="x", needs=("coffee",))}
-    plugin = bare_registry.register(make_plugin(**hooks), "tired")
-    assert plugin.problem == "needs names ['coffee']; there are dropout, network"
-
-
 def test_all_is_no_name(bare_registry, good):
     assert "means every strategy" in bare_registry.register(good, "all").problem
 
@@ -354,43 +280,6 @@ def test_names_do_not_count_those_that_are_disabled(make_plugin, monkeypatch):
     registry = Registry([Entry("a", lambda: make_plugin(alframe_info=info()), d) for d in ("x", "y")])
     assert registry.strategy_names == ["a"]
     assert registry.plugin("a").distribution == "y"
-
-
-def test_a_plugin_for_a_newer_alframe_is_called_that_whatever_else_is_new(bare_registry, make_plugin):
-    newer = make_plugin(
-        alframe_info=lambda: PluginInfo(summary="x", api=API_VERSION + 1, licence="MIT"),
-        alframe_explain=lambda pool: None,
-    )
-    plugin = bare_registry.register(newer, "newer", "their-package", "2.0")
-    assert (
-        plugin.problem
-        == f"needs plugin API {API_VERSION + 1}, this alframe has {API_VERSION}: upgrade alframe"
-    )
-    assert plugin.state == "needs a newer alframe"
-    with pytest.raises(PluginError, match=r"plugin 'newer' \(their-package 2.0\): needs plugin API"):
-        bare_registry.plugin("newer")
-    older = make_plugin(alframe_info=info(api=1), alframe_score=lambda pool: None)
-    assert bare_registry.register(older, "older").state == "ready"
-
-
-def test_hooks_that_pluggy_would_pass_over_are_named(bare_registry):
-    class Unmarked:
-        @hookimpl
-        def alframe_info(self):
-            return PluginInfo(summary="x")
-
-        def alframe_score(self, pool):
-            return pool.probs
-
-    class Empty:
-        pass
-
-    assert (
-        bare_registry.register(Unmarked(), "a").problem
-        == "alframe_score is not marked with @alframe.hookimpl"
-    )
-    assert bare_registry.register(Empty(), "b").problem.startswith("has no hooks")
-    assert bare_registry.register(Empty, "c").problem.startswith("Empty is a class")
 
 
 @pytest.fixture

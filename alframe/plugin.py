@@ -1,0 +1,95 @@
+"""A plugin as the registry knows it, and what it offers by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from alframe import defaults
+from alframe.hookspecs import EVENTS, STAGES
+from alframe.info import NewerApiError, PluginInfo
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plugin:
+    """One plugin, usable or not.
+
+    Attributes:
+        name: what users type.
+        distribution: the installed package it came from.
+        version: that package's version.
+        module: the object that holds the hooks, or None when it could not be loaded.
+        info: its description of itself.
+        hooks: names of the hooks it provides, wrappers left out.
+        problem: why it can't be used; "" when it can.
+        cause: the exception behind the problem.
+        path: the file it is, when it is no installed package.
+        seconds: how long its import took.
+        remarks: what its import did that it should not; it can be used all the same.
+    """
+
+    name: str
+    distribution: str
+    version: str = ""
+    module: Any = None
+    info: PluginInfo = dataclasses.field(default_factory=lambda: PluginInfo(summary=""))
+    hooks: frozenset[str] = frozenset()
+    problem: str = ""
+    cause: BaseException | None = None
+    path: Path | None = None
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """``distribution/name``, which names one plugin even where two share a name."""
+        return f"{self.distribution}/{self.name}"
+
+    @property
+    def provider(self) -> str:
+        """Distribution and version, or the file, for people."""
+        return str(self.path) if self.path else f"{self.distribution} {self.version}".strip()
+
+    @property
+    def state(self) -> str:
+        """``"ready"``, ``"disabled"``, ``"needs a newer alframe"`` or ``"broken"``."""
+        if self.problem.startswith("disabled"):
+            return "disabled"
+        if isinstance(self.cause, NewerApiError):
+            return "needs a newer alframe"
+        return "broken" if self.problem else "ready"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages this plugin has code for."""
+        return tuple(stage for stage in STAGES if f"alframe_{stage}" in self.hooks)
+
+    @property
+    def hears_events(self) -> bool:
+        """Whether it has an event hook."""
+        return any(f"alframe_{event}" in self.hooks for event in EVENTS)
+
+    @property
+    def is_strategy(self) -> bool:
+        """Whether it decides what is queried, be it only by leaving everything to the defaults."""
+        if self.module is defaults:
+            return False
+        own = {*self.stages, *self.info.uses}
+        return bool(own - {"train"}) or self.hooks <= {"alframe_info"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer(Generic[T]):
+    """A named resource and the plugin that offers it."""
+
+    name: str
+    plugin: Plugin
+    value: T
+
+    @property
+    def key(self) -> str:
+        """``distribution/name``."""
+        return f"{self.plugin.distribution}/{self.name}"

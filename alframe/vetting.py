@@ -1,0 +1,88 @@
+"""What is wrong with a module that wants to be a plugin."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pluggy
+
+from alframe import hookspecs
+from alframe.errors import PluginError, unknown_name
+from alframe.hookspecs import PROJECT, STAGES
+from alframe.info import NEEDS, PluginInfo
+from alframe.options import check_declaration
+
+
+def new_manager() -> pluggy.PluginManager:
+    """A plugin manager that knows the hooks, and no plugin."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def vetted(module: Any) -> PluginInfo:
+    """Makes sure that a module can be registered; its description of itself.
+
+    Args:
+        module: a module, or an object with the hooks on it.
+
+    Raises:
+        PluginError: it can't, and why.
+        Exception: whatever its own ``alframe_info`` raises.
+    """
+    if inspect.isclass(module):
+        raise PluginError(f"{module.__name__} is a class; wanted a module, or an object of the class")
+    info = _info(module)  # before the hooks: of a newer alframe's plugin some may be unknown here
+    rehearsal = new_manager()  # a failed registration leaves traces, so it fails elsewhere first
+    try:
+        rehearsal.register(module)
+        rehearsal.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(_explain(module) or str(error)) from error
+    _require_hooks(module, rehearsal)
+    return info
+
+
+def _info(module: Any) -> PluginInfo:
+    hook = getattr(module, "alframe_info", None)
+    if hook is None:
+        return PluginInfo(summary=(getattr(module, "__doc__", None) or "").strip().partition("\n")[0])
+    info = hook()
+    if not isinstance(info, PluginInfo):
+        raise PluginError(f"alframe_info: wanted a PluginInfo, got {info!r}")
+    if unknown := set(info.uses) - set(STAGES):
+        raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
+    if unknown := set(info.needs) - set(NEEDS):
+        raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
+    check_declaration(info.options)
+    return info
+
+
+def _explain(module: Any) -> str:
+    """Which hook of a module there is not, or which argument its hook does not have; "" for neither."""
+    known = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("alframe_")}
+    for attribute in dir(module):
+        hook = getattr(module, attribute)
+        if not isinstance(options := getattr(hook, "alframe_impl", None), dict):
+            continue
+        name = options["specname"] or attribute
+        if name not in known and not options["optionalhook"]:
+            return str(unknown_name("hook", name, known))
+        if name in known:
+            arguments = list(inspect.signature(known[name]).parameters)
+            for argument in inspect.signature(hook).parameters:
+                if argument not in arguments:
+                    return f"{name} has no argument {argument!r}; it has {', '.join(arguments) or 'none'}"
+    return ""
+
+
+def _require_hooks(module: Any, manager: pluggy.PluginManager) -> None:
+    """Raises `PluginError` for a module without hooks, or with one that pluggy would pass over in silence."""
+    marked = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    known = [name for name in vars(hookspecs) if name.startswith("alframe_")]
+    for name in known:
+        if name not in marked and callable(getattr(module, name, None)):
+            raise PluginError(f"{name} is not marked with @alframe.hookimpl")
+    if not marked:
+        raise PluginError("has no hooks: functions as alframe_score, each marked with @alframe.hookimpl")
