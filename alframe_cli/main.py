@@ -113,8 +113,8 @@ def main(args: list[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
-        click.echo("interrupted; the same command continues where this one stopped", err=True)
+    except click.Abort as stop:
+        click.echo(f"interrupted; {stop}" if stop.args else "interrupted", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:  # standard output is a file on a full disk, say
         if shared["verbose"]:

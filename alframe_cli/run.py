@@ -193,17 +193,20 @@ def run(
     unused = {name for one in settings for name in one.unused_sections()}
     for name in [] if quiet else sorted(unused & given.keys()):  # a preset has options for whoever may run
         click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
-    return _run(
-        registry,
-        settings,
-        planned,
-        data,
-        force=force,
-        as_json=as_json,
-        display=display,
-        quiet=quiet,
-        verbose=verbose,
-    )
+    try:
+        return _run(
+            registry,
+            settings,
+            planned,
+            data,
+            force=force,
+            as_json=as_json,
+            display=display,
+            quiet=quiet,
+            verbose=verbose,
+        )
+    except KeyboardInterrupt as stop:
+        raise click.Abort("the same command continues where this one stopped") from stop
 
 
 def _sections(

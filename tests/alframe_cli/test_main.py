@@ -94,7 +94,17 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(alframe, monkeypatch):
     monkeypatch.setattr("alframe_cli.run._run", interrupt)
     outcome = alframe("run")
     assert outcome.code == 130
-    assert "the same command continues" in outcome.err
+    assert outcome.err.endswith("interrupted; the same command continues where this one stopped\n")
+
+
+def test_an_interrupt_of_what_does_not_go_on_says_no_more(alframe, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alframe_cli.check._made", interrupt)
+    outcome = alframe("check", "margin")
+    assert outcome.code == 130
+    assert outcome.err.endswith("\ninterrupted\n")
 
 
 def test_verbose_prints_the_traceback(alframe):

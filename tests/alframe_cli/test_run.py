@@ -444,7 +444,7 @@ def test_a_strategy_that_is_a_file(alframe, quick, tmp_path, strategy_file):
 
 
 def test_a_file_that_has_changed_since_is_noted_once_and_recorded(alframe, quick, tmp_path, strategy_file):
-    command = ["run", "--plugin", "my_strategy.py", "--strategy", "mine", *quick, "--jobs", "2"]
+    command = ["run", "--plugin", "my_strategy.py", "--strategy", "mine", *quick]
 
     def again(*flags):
         installed.cache_clear()
@@ -453,7 +453,7 @@ def test_a_file_that_has_changed_since_is_noted_once_and_recorded(alframe, quick
     assert again().code == 0
     assert "is not that of" not in again().err
     strategy_file.write_text(STRATEGY.replace("1 - (", "2 - ("))
-    assert again().err.count("the code of plugin 'my-strategy'") == 1
+    assert again("--jobs", "2").err.count("the code of plugin 'my-strategy'") == 1
     (folder,) = tmp_path.glob("runs/digits/*/my-strategy/seed-1")
     (folder / "checkpoint.pt").unlink()  # as after an interruption: the round before is gone on from
     old = json.loads((folder / "environment.json").read_text())["plugins"]["local/my-strategy"]
