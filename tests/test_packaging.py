@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 import venv
 import zipfile
@@ -111,8 +110,7 @@ def test_the_wheel_names_its_entry_points_and_its_licence(built):
 
 def test_the_sdist_has_the_tests_and_makes_the_same_wheel(built, tmp_path):
     wheel, sdist = built
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xzf", str(sdist), "-C", str(tmp_path)], check=True)
     (source,) = tmp_path.iterdir()
     for name in (
         "README.md",
