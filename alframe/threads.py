@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-SMALL_STEP = 250e6  # floating-point operations: about 3 ms of one core
+SHARE = 25e6  # floating-point operations of a step that make one more thread worth it: 0.3 ms of a core
 
 
 @contextlib.contextmanager
 def threads_for_training(model: nn.Module, x: Tensor, batch_size: int) -> Iterator[None]:
-    """Takes one thread for a block of code that trains a small network on the CPU.
+    """Takes no more threads than have enough to do, for a block of code that trains a network on the CPU.
 
-    In so small a step several threads gain a quarter at best, and where other programs are busy they wait for
-    each other twenty times as long as they compute.
+    In a smaller step more threads gain nothing, and where other programs are busy they wait for each other
+    many times as long as they compute.
 
     Args:
         model: the network; in evaluation mode afterwards.
@@ -24,10 +24,10 @@ def threads_for_training(model: nn.Module, x: Tensor, batch_size: int) -> Iterat
         batch_size: samples of a step.
     """
     threads = torch.get_num_threads()
-    if x.device.type != "cpu" or threads == 1 or step_operations(model, x[:1], batch_size) > SMALL_STEP:
+    if x.device.type != "cpu" or threads == 1:
         yield
         return
-    torch.set_num_threads(1)
+    torch.set_num_threads(min(threads, max(1, int(step_operations(model, x[:1], batch_size) / SHARE))))
     try:
         yield
     finally:

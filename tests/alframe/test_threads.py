@@ -3,13 +3,13 @@ import torch
 from torch import nn
 
 from alframe import ActiveLearner, Recipe
-from alframe.threads import SMALL_STEP, step_operations, threads_for_training
+from alframe.threads import SHARE, step_operations, threads_for_training
 
 
 @pytest.fixture
-def two_threads():
+def three_threads():
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(3)
     yield
     torch.set_num_threads(before)
 
@@ -24,22 +24,22 @@ def test_a_convolution_counts_every_position():
     assert step_operations(network, torch.zeros(1, 1, 8, 8), batch_size=1) == 3 * 2 * 2 * 9 * 64
 
 
-def test_one_thread_for_a_small_network_and_all_for_a_large_one(two_threads):
-    side = int(SMALL_STEP**0.5)
-    for network, threads in ((nn.Linear(2, 2), 1), (nn.Linear(side, 1), 1), (nn.Linear(side, 100), 2)):
-        x = torch.zeros(1, network.in_features)
-        with threads_for_training(network, x, batch_size=side // 7):
+def test_a_thread_for_each_share_of_a_step_and_at_most_all(three_threads):
+    """A linear layer of 100 x 100 takes 60,000 operations for each sample of a batch."""
+    network, x, share = nn.Linear(100, 100), torch.zeros(1, 100), SHARE / 60_000
+    for shares, threads in ((0.01, 1), (1.5, 1), (2.5, 2), (3.5, 3), (100, 3)):
+        with threads_for_training(network, x, int(shares * share)):
             assert torch.get_num_threads() == threads
-        assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 3
 
 
-def test_threads_come_back_when_training_fails(two_threads):
+def test_threads_come_back_when_training_fails(three_threads):
     with (
         pytest.raises(ValueError, match="diverged"),
         threads_for_training(nn.Linear(2, 2), torch.zeros(1, 2), 1),
     ):
         raise ValueError("diverged")
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 3
 
 
 def test_looking_at_the_network_draws_nothing_and_moves_no_statistics():
@@ -50,13 +50,13 @@ def test_looking_at_the_network_draws_nothing_and_moves_no_statistics():
     assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
 
 
-def test_the_default_trainer_takes_one(two_threads, toy, monkeypatch):
+def test_the_default_trainer_takes_one_for_a_small_network(three_threads, toy, monkeypatch):
     seen = []
     monkeypatch.setattr(nn.Linear, "forward", watched(nn.Linear.forward, seen))
     learner = ActiveLearner(toy, "mlp", "random", recipe=Recipe(epochs=2))
     learner.fit()
-    assert 1 in seen
-    assert torch.get_num_threads() == 2
+    assert set(seen) == {1}
+    assert torch.get_num_threads() == 3
 
 
 def watched(forward, seen):
