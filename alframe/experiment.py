@@ -84,6 +84,16 @@ def load_data(settings: Settings) -> Dataset:
     return dataset.near(resolve_device(settings.run.device))
 
 
+def has_work_left(trial: TrialRun) -> bool:
+    """Whether `run_trial` has more to do than to read the trial's records."""
+    folder = TrialFolder(trial.folder)
+    try:
+        _, finished = folder.progress()
+    except TrialError:  # another version of alframe wrote it: `run_trial` says so
+        return True
+    return not finished or (trial.settings.run.keep_features and not folder.has_features)
+
+
 def run_trial(
     trial: TrialRun,
     dataset: Dataset,

@@ -82,7 +82,7 @@ class _Worker:
     def __init__(self, settings: Sequence[Settings], number: int, jobs: int, force: bool) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        threads = max(1, (os.cpu_count() or 1) // jobs)
+        threads = max(1, torch.get_num_threads() // jobs)  # heeds OMP_NUM_THREADS and the cores allowed
         sections = [one.sections() for one in settings]
         for one in sections:
             one["run"]["device"] = _device(one["run"]["device"], number)

@@ -235,6 +235,7 @@ def _run(
     verbose: bool,
 ) -> int:
     from alframe.errors import TrialError
+    from alframe.experiment import has_work_left
     from alframe.jobs import run_in_turn, run_side_by_side
     from alframe_cli.display import make_display
     from alframe_cli.results import print_results
@@ -246,7 +247,7 @@ def _run(
     rounds = sum(trial.settings.run.rounds + 1 for trial in planned)
     with contextlib.ExitStack() as stack:
         shown = stack.enter_context(make_display(display, quiet, len(planned), rounds))
-        if jobs > 1:
+        if jobs > 1 and (force or any(map(has_work_left, planned))):
             outcomes = run_side_by_side(planned, shown, jobs, force=force)
         else:
             outcomes = run_in_turn(planned, data, registry, shown, force=force)

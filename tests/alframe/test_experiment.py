@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alframe import Classifier, DatasetInfo, ModelInfo, PluginInfo, TrialError, UsageError
-from alframe.experiment import RunSummary, load_data, run_trial, trials
+from alframe.experiment import RunSummary, has_work_left, load_data, run_trial, trials
 from alframe.registry import Registry
 from alframe.settings import resolve
 
@@ -314,6 +314,25 @@ def test_features_of_a_frozen_body_are_kept_beside_the_runs(lab, tmp_path):
     times = [path.stat().st_mtime_ns for path in kept]
     lab(strategy=["random"], stages={"train": "linear-probe"})
     assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs" / ".features").iterdir())] == times
+
+
+def test_work_that_is_left(lab):
+    seen = []
+
+    class Asking(Watch):
+        def round_finished(self, trial, record):
+            seen.append(has_work_left(trial))
+
+    trial, _ = lab(Asking())
+    assert seen == [True, True, True, False]
+    assert not has_work_left(trial)
+    keeping, _ = lab(out="keeping", keep_features=True)
+    assert not has_work_left(keeping)
+    (keeping.folder / "features.npy").unlink()
+    assert has_work_left(keeping)
+    checkpoint = trial.folder / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"checkpoint 2", b"checkpoint 9", 1))
+    assert has_work_left(trial)  # another version's: running it says so
 
 
 def test_features_are_kept_where_that_is_asked_for(lab, toy):

@@ -46,6 +46,19 @@ def test_more_seeds_are_added(alframe, quick, tmp_path):
     assert "over 3 seeds" in outcome.out
 
 
+def test_what_is_finished_is_read_without_processes(alframe, quick, monkeypatch):
+    command = ["run", "--strategy", "random", *quick, "--jobs", "2"]
+    first = alframe(*command)
+
+    def forbidden(*arguments, **options):
+        raise AssertionError("a process")
+
+    monkeypatch.setattr("alframe.jobs._Worker", forbidden)
+    assert alframe(*command).out == first.out
+    with pytest.raises(AssertionError, match="a process"):
+        alframe(*command, "--force")
+
+
 def test_force_starts_anew(alframe, quick):
     alframe("run", "--strategy", "random", *quick)
     assert alframe("run", "--strategy", "random", *quick, "--force").err.count("round 2/2") == 2
