@@ -80,9 +80,10 @@ class ActiveLearner:
     ) -> None:
         registry = registry or installed()
         dataset = dataset.prepared()
-        self.pipeline = (
-            strategy if isinstance(strategy, Pipeline) else Pipeline(registry, strategy, stages, options)
-        )
+        if isinstance(strategy, str):
+            strategy = Pipeline(registry, strategy, stages, options)
+            strategy.require_used(options or {})
+        self.pipeline = strategy
         self.seed = seed
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)

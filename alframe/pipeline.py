@@ -146,6 +146,19 @@ class Pipeline:
             raise PluginError(f"plugin {plugin.name!r} uses the {stage} stage of {lender!r}, which has none")
         return provider
 
+    def require_used(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+        """Raises `UsageError` where there are options for a plugin that serves no stage here.
+
+        Args:
+            options: what the user gave, by plugin name.
+        """
+        for name in options:
+            if name not in self.options:
+                serving = ", ".join(sorted(set(self.options) - {"default"}))
+                raise UsageError(
+                    f"options for {name!r} are of no use here: all stages are those of {serving}"
+                )
+
     @property
     def label(self) -> str:
         """The strategy with whatever differs from its defaults, as ``badge+select=coreset+cap=0.1``."""

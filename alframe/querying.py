@@ -88,14 +88,14 @@ def query(
     """
     registry = registry or installed()
     name = registry.plugin(strategy, "strategy").name
-    pipeline = Pipeline(registry, strategy, stages, _by_plugin(name, options or {}))
+    by_plugin = _by_plugin(name, options or {})
+    pipeline = Pipeline(registry, strategy, stages, by_plugin)
+    pipeline.require_used(by_plugin)
     on = resolve_device(device)
     pool = _matrix(features, "features", on)
     labelled = _matrix(pool[:0] if labelled_features is None else labelled_features, "labelled_features", on)
     module = _head(head, on)
-    targets = (
-        torch.as_tensor([] if labelled_targets is None else labelled_targets).to(on, torch.int64).reshape(-1)
-    )
+    targets = _class_numbers([] if labelled_targets is None else labelled_targets, on)
     classes = num_classes or _count_classes(module, targets, pool)
     _check(pool, labelled, targets, module, classes, n)
     logged: dict[str, dict[str, float]] = {}
@@ -128,8 +128,24 @@ def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str,
     return named | {strategy: named.get(strategy, {}) | own}
 
 
+def _tensor(values: Any, name: str) -> Tensor:
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise UsageError(f"{name} must be an array or tensor of numbers, got {kind}") from error
+
+
+def _class_numbers(values: Any, device: torch.device) -> Tensor:
+    given = _tensor(values, "labelled_targets").reshape(-1)
+    targets = given.to(device, torch.int64)
+    if given.is_complex() or not torch.equal(targets.to(given.dtype), given.to(device)):
+        raise UsageError("labelled_targets must be class numbers, 0, 1, 2, ...; some are no whole numbers")
+    return targets
+
+
 def _matrix(values: Any, name: str, device: torch.device) -> Tensor:
-    matrix = torch.as_tensor(values)
+    matrix = _tensor(values, name)
     if matrix.ndim != 2 or matrix.is_complex():
         raise UsageError(f"{name} must be a matrix, one row a sample, got shape {list(matrix.shape)}")
     matrix = matrix.detach().to(device, torch.float32)
@@ -151,7 +167,7 @@ def _head(head: Any, device: torch.device) -> nn.Module | None:
     linear = nn.Linear(W.shape[1], W.shape[0], bias=bias is not None, device="meta").to_empty(device=device)
     linear.weight.data = W
     if bias is not None:
-        b = torch.as_tensor(bias).detach().to(device, torch.float32).reshape(-1)
+        b = _tensor(bias, "the head's bias").detach().to(device, torch.float32).reshape(-1)
         if len(b) != len(W):
             raise UsageError(
                 f"the head's bias must have {len(W)} numbers, as its weights have rows, got {len(b)}"

@@ -119,6 +119,7 @@ def _options(registry: Registry, ctx: click.Context) -> Candidates:
 
 
 strategy_list = completes(_strategies_and_all, many=True)
+strategy_name = completes(_strategies)
 strategies_alone = completes(_strategies, many=True)
 data_set_list = completes(_resources("data set"), many=True)
 model_list = completes(_resources("model"), many=True)

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from alframe.registry import installed
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 FENCED = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 EXECUTED = (
     "compare",
+    "query",
     "show",
     "list-strategies",
     "list-datasets",
@@ -50,6 +52,12 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
+    rng = np.random.default_rng(0)
+    pool = {"features": rng.random((200, 4)), "labelled_features": rng.random((6, 4))}
+    pool |= {"weight": rng.random((3, 4)), "bias": np.zeros(3), "labelled_targets": np.arange(6) % 3}
+    np.savez("pool.npz", **pool)
+    for name, key in {"features": "features", "XL": "labelled_features", "yL": "labelled_targets"}.items():
+        np.save(f"{name}.npy", pool[key])
     for k, strategy in enumerate(("alfamix", "margin", "random")):
         for seed in (1, 2, 3):
             path = tmp_path / "runs" / "digits" / "setting" / strategy / f"seed-{seed}" / "rounds.jsonl"

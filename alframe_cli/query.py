@@ -1,0 +1,209 @@
+"""``query``: one query on features in files, for who has a pool and a budget."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alframe.errors import UsageError
+from alframe_cli import completion
+from alframe_cli.params import Override, plugin_files
+
+ARRAYS = {  # each with what it holds
+    "features": "N x D features of the unlabelled pool",
+    "weight": "C x D weights of the head",
+    "bias": "C biases of the head",
+    "labelled_features": "L x D features of the labelled set",
+    "labelled_targets": "L class numbers",
+}
+Arrays = dict[str, Any]
+
+
+def _array_flags(command: Any) -> Any:
+    for name, holds in reversed(ARRAYS.items()):
+        flag = f"--{name.replace('_', '-')}"
+        kind = click.Path(path_type=Path)
+        command = click.option(flag, name, type=kind, metavar="FILE.npy", help=f"{holds}.")(command)
+    return command
+
+
+@click.command(epilog="Only strategies that need no more than features do without the head.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--strategy", required=True, shell_complete=completion.strategy_name, help="See list-strategies."
+)
+@click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many rows to choose.")
+@_array_flags
+@click.option("--embed", shell_complete=completion.provider("embed"), help="Plugin that embeds.")
+@click.option("--score", shell_complete=completion.provider("score"), help="Plugin that scores.")
+@click.option("--select", shell_complete=completion.provider("select"), help="Plugin that selects.")
+@click.option(
+    "-o",
+    "overrides",
+    shell_complete=completion.option_name,
+    type=Override(),
+    multiple=True,
+    help="A plugin's option, as alfamix.cap=0.1; see show.",
+)
+@plugin_files
+@click.option("--seed", type=int, default=0, show_default=True, help="Everything random derives from it.")
+@click.option(
+    "--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the rows as .npy, or rows and the whole pool's scores as .npz.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print rows, their scores and more as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the rows and errors only.")
+def query(
+    file: Path | None,
+    strategy: str,
+    n: int,
+    overrides: tuple[tuple[str, str, str], ...],
+    seed: int,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **others: Any,
+) -> int:
+    """Choose the rows of a pool to label next; prints their numbers, best first, counted from 0.
+
+    FILE.npz holds the arrays that the flags name (features, weight, bias, labelled_features,
+    labelled_targets); a flag gives one from a file of its own. FILE.npy holds the features.
+
+    \b
+    alframe query --strategy alfamix -n 100 pool.npz
+    alframe query --strategy coreset -n 100 features.npy --labelled-features labelled.npy
+    """  # noqa: D301 - click's mark that keeps lines apart is the character itself
+    if out is not None and out.suffix not in (".npy", ".npz"):
+        raise UsageError(f"--out {out}: wanted a file that ends in .npy or .npz")
+    arrays = _read(file) if file else {}
+    arrays |= {name: _read_array(others[name]) for name in ARRAYS if others[name]}
+    _require(arrays)
+    options: dict[str, dict[str, str]] = {}
+    for section, key, text in overrides:
+        options.setdefault(section, {})[key] = text
+
+    from alframe.querying import query as choose
+
+    result = choose(
+        strategy,
+        features=arrays["features"],
+        n=n,
+        head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
+        labelled_features=arrays.get("labelled_features"),
+        labelled_targets=arrays.get("labelled_targets"),
+        seed=seed,
+        options=options,
+        stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
+        device=device,
+    )
+    if not quiet:
+        click.echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
+    _print(strategy, result, as_json)
+    if out is not None:  # last, so that a full disk costs no answer
+        _write(out, result)
+    return 0
+
+
+def _read(path: Path) -> Arrays:
+    """The arrays of FILE, by name.
+
+    Raises:
+        UsageError: it can't be read, or holds an array of another name.
+    """
+    content = _load(path)
+    if not isinstance(content, dict):
+        return {"features": content}
+    if unknown := sorted(content.keys() - ARRAYS.keys()):
+        raise UsageError(f"{path} holds {', '.join(unknown)}; known are {', '.join(ARRAYS)}")
+    return content
+
+
+def _read_array(path: Path) -> Any:
+    content = _load(path)
+    if isinstance(content, dict):
+        raise UsageError(
+            f"{path} holds several arrays; give it without a flag, with arrays named as the flags"
+        )
+    return content
+
+
+def _load(path: Path) -> Any:
+    """An array, or those of an archive by name."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            return {**content} if isinstance(content, np.lib.npyio.NpzFile) else content
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    reason = getattr(error, "strerror", None) or "it is no array of numbers in NumPy's format"
+    return UsageError(f"{path} can't be read: {reason}")
+
+
+def _require(arrays: Mapping[str, Any]) -> None:
+    if "features" not in arrays:
+        raise UsageError("there are no features: give FILE.npy, FILE.npz with features in it, or --features")
+    for one, other in (("bias", "weight"), ("labelled_features", "labelled_targets")):
+        if one in arrays and other not in arrays:
+            raise UsageError(f"there is {one} without {other}: give --{other.replace('_', '-')} too")
+
+
+def _write(path: Path, result: Any) -> None:
+    import numpy as np
+
+    try:
+        with path.open("wb") as file:
+            if path.suffix == ".npy":
+                np.save(file, result.indices.numpy())
+            else:
+                scores = {} if result.scores is None else {"scores": result.scores.numpy()}
+                np.savez(file, indices=result.indices.numpy(), **scores)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+
+
+def _summary(strategy: str, n: int, size: int, result: Any) -> str:
+    chosen = len(result.indices)
+    text = f"{chosen:,} of {size:,} rows chosen by {strategy} in {result.seconds:.2f} s"
+    if result.topped_up:
+        text += f", the last {result.topped_up:,} of them drawn at random: the strategy chose no more"
+    return f"{text} (the pool has no {n:,})" if chosen < n else text
+
+
+def _print(strategy: str, result: Any, as_json: bool) -> None:
+    rows = result.indices.tolist()
+    if not as_json:
+        click.echo("\n".join(map(str, rows)))
+        return
+    from alframe_cli.output import print_json
+
+    scores = None if result.scores is None else [_finite(s) for s in result.scores[result.indices].tolist()]
+    print_json(
+        {
+            "strategy": strategy,
+            "indices": rows,
+            "scores": scores,
+            "topped_up": result.topped_up,
+            "seconds": result.seconds,
+            "logged": result.logged,
+        }
+    )
+
+
+def _finite(score: float) -> float | None:
+    """JSON has no infinity: a row that a strategy would never choose has no score."""
+    return score if abs(score) != float("inf") else None

@@ -1,0 +1,149 @@
+import json
+
+import numpy as np
+import pytest
+
+import alframe as package
+
+RNG = np.random.default_rng(0)
+POOL = {
+    "features": RNG.normal(size=(60, 8)),
+    "weight": RNG.normal(size=(3, 8)),
+    "bias": RNG.normal(size=3),
+    "labelled_features": RNG.normal(size=(12, 8)),
+    "labelled_targets": np.arange(12) % 3,
+}
+NEVER = """
+from alframe import hookimpl
+@hookimpl
+def alframe_score(pool):
+    return pool.features[:, 0].log().nan_to_num(nan=-float("inf"))
+"""
+FLAGS = [part for name in POOL for part in (f"--{name.replace('_', '-')}", f"{name}.npy")]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path):
+    np.savez(tmp_path / "pool.npz", **POOL)
+    for name, array in POOL.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    np.savez(tmp_path / "rest.npz", **{k: v for k, v in POOL.items() if k != "features"})
+    np.savez(tmp_path / "other.npz", x=POOL["features"])
+    np.save(tmp_path / "text.npy", np.array(["a", "b"]))
+    np.save(tmp_path / "halves.npy", np.arange(12) / 2)
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "pool.npz").read_bytes()[:900])
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "no.npy").write_text("not an array")
+
+
+def wanted(strategy, **changes):
+    arguments = {name: POOL[name] for name in ("features", "labelled_features", "labelled_targets")}
+    arguments |= {"head": (POOL["weight"], POOL["bias"]), "n": 7, "device": "cpu"}
+    return package.query(strategy, **(arguments | changes))
+
+
+@pytest.mark.parametrize(
+    "source", [["pool.npz"], FLAGS, ["features.npy", *FLAGS[2:]], ["rest.npz", *FLAGS[:2]]]
+)
+def test_rows_are_those_of_the_function_wherever_the_arrays_come_from(alframe, source):
+    outcome = alframe("query", "--strategy", "alfamix", "-n", "7", *source)
+    assert outcome.code == 0
+    assert [int(line) for line in outcome.out.splitlines()] == wanted("alfamix").indices.tolist()
+    assert outcome.err.startswith("7 of 60 rows chosen by alfamix in ")
+
+
+def test_options_stages_and_seed(alframe):
+    command = ["query", "--strategy", "margin", "-n", "7", "pool.npz", "-q", "--seed", "3"]
+    outcome = alframe(*command, "--select", "alfamix", "-o", "alfamix.cap=0.9")
+    expected = wanted("margin", stages={"select": "alfamix"}, options={"alfamix": {"cap": 0.9}}, seed=3)
+    assert [int(line) for line in outcome.out.splitlines()] == expected.indices.tolist()
+    assert outcome.err == ""
+    assert outcome.out != alframe(*command).out
+
+
+def test_json(alframe, tmp_path):
+    document = json.loads(alframe("query", "--strategy", "margin", "-n", "7", "pool.npz", "--json").out)
+    expected = wanted("margin")
+    assert document["indices"] == expected.indices.tolist()
+    assert document["scores"] == expected.scores[expected.indices].tolist()
+    assert (document["strategy"], document["topped_up"]) == ("margin", 0)
+    command = ["query", "-n", "60", "features.npy", "--json"]
+    assert json.loads(alframe(*command, "--strategy", "random").out)["scores"] is None
+    (tmp_path / "never.py").write_text(NEVER)
+    document = json.loads(alframe(*command, "--strategy", "never", "--plugin", "never.py").out)
+    assert document["scores"].count(None) == document["topped_up"] == (POOL["features"][:, 0] < 0).sum()
+
+
+def test_written_rows_and_scores(alframe, tmp_path):
+    expected = wanted("entropy")
+    alframe("query", "--strategy", "entropy", "-n", "7", "pool.npz", "--out", "picks.npy")
+    assert np.load(tmp_path / "picks.npy").tolist() == expected.indices.tolist()
+    alframe("query", "--strategy", "entropy", "-n", "7", "pool.npz", "--out", "picks.npz")
+    with np.load(tmp_path / "picks.npz") as written:
+        assert written["indices"].tolist() == expected.indices.tolist()
+        assert written["scores"].tolist() == expected.scores.tolist()
+    alframe("query", "--strategy", "random", "-n", "7", "features.npy", "--out", "picks.npz")
+    with np.load(tmp_path / "picks.npz") as written:
+        assert written.files == ["indices"]
+
+
+def test_a_budget_above_the_pool_and_rows_drawn_at_random_are_said(alframe):
+    outcome = alframe("query", "--strategy", "random", "-n", "1000", "features.npy")
+    assert sorted(map(int, outcome.out.split())) == list(range(60))
+    assert "60 of 60 rows" in outcome.err
+    assert "(the pool has no 1,000)" in outcome.err
+    topped_up = wanted("alfamix", n=50).topped_up
+    assert topped_up
+    outcome = alframe("query", "--strategy", "alfamix", "-n", "50", "pool.npz")
+    assert f"the last {topped_up} of them drawn at random" in outcome.err
+
+
+def test_a_plugin_that_is_a_file(alframe, tmp_path):
+    text = "from alframe import hookimpl\n@hookimpl\ndef alframe_score(pool): return pool.features[:, 0]\n"
+    (tmp_path / "first.py").write_text(text)
+    outcome = alframe("query", "--plugin", "first.py", "--strategy", "first", "-n", "1", "features.npy", "-q")
+    assert outcome.out == f"{POOL['features'][:, 0].argmax()}\n"
+
+
+def test_an_answer_that_cannot_be_written_is_printed_all_the_same(alframe):
+    outcome = alframe(
+        "query", "--strategy", "entropy", "-n", "7", "pool.npz", "--out", "nowhere/picks.npy", "-q"
+    )
+    assert outcome.code == 2
+    assert [int(line) for line in outcome.out.splitlines()] == wanted("entropy").indices.tolist()
+    assert outcome.err == "error: nowhere/picks.npy can't be written: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.npz"], "missing.npz can't be read: No such file"),
+        (["empty.npy"], "it is no array of numbers in NumPy's format"),
+        (["no.npy"], "it is no array of numbers in NumPy's format"),
+        (["cut.npz"], "it is no array of numbers in NumPy's format"),
+        (["objects.npy"], "it is no array of numbers in NumPy's format"),
+        (["text.npy"], "features must be an array or tensor of numbers, got <U1"),
+        (["bias.npy"], "features must be a matrix, one row a sample, got shape [3]"),
+        (["other.npz"], "other.npz holds x; known are features, weight"),
+        (["rest.npz"], "there are no features"),
+        ([], "there are no features"),
+        (["features.npy", "--bias", "bias.npy"], "there is bias without weight: give --weight too"),
+        (["features.npy", "--labelled-features", "pool.npz"], "pool.npz holds several arrays"),
+        (["pool.npz", "--labelled-targets", "halves.npy"], "labelled_targets must be class numbers"),
+        (["pool.npz", "--labelled-targets", "text.npy"], "labelled_targets must be an array or tensor"),
+        (["pool.npz", "--bias", "text.npy"], "the head's bias must be an array or tensor of numbers"),
+        (["features.npy"], "needs logits"),
+        (["pool.npz", "-o", "alfamix.cap=0.1"], "options for 'alfamix' are of no use here"),
+        (["pool.npz", "-o", "nobody.cap=0.1"], "options for 'nobody' are of no use here"),
+        (["pool.npz", "--select", "nobody"], "unknown plugin for --select 'nobody'"),
+        (["pool.npz", "--out", "picks.csv"], "wanted a file that ends in .npy or .npz"),
+        (["pool.npz", "--device", "moon"], "device 'moon' can't be used"),
+    ],
+)
+def test_mistakes_are_one_clear_line(alframe, arguments, message):
+    outcome = alframe("query", "--strategy", "margin", "-n", "5", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
