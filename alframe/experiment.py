@@ -148,9 +148,9 @@ def _run_held(
             f"the code of plugin {plugin.name!r} ({plugin.provider}) is not that of the rounds in "
             f"{folder.path.parent.parent}; --force runs them anew"
         )
-    listener.trial_started(trial, len(records))
     keeps = settings.run.keep_features and not folder.has_features
     done = RunSummary(records, saved["note"]) if saved and saved["finished"] else None
+    listener.trial_started(trial, len(records), finished=done is not None)
     if done:
         audience.send("run_started", trial, again=True)
         audience.send("run_finished", trial, again=True, summary=done)

@@ -146,8 +146,8 @@ class _Reporter:
         self._send: Callable[[Any], None] = connection.send
         self._reported = 0.0
 
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
-        self._send(("trial_started", (rounds_done,)))
+    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
+        self._send(("trial_started", (rounds_done, finished)))
 
     def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
         now = time.monotonic()

@@ -195,7 +195,8 @@ class TrialFolder:
             if old == lines.encode():
                 return
             died_between = lines.encode().startswith(old) and old[-1:] in (b"", b"\n")
-            if not died_between:
+            went_back = bool(self.notes) and old.startswith(lines.encode())  # said with the checkpoint
+            if not (died_between or went_back):
                 self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
             _replace(rounds, lambda file: file.write(lines.encode()))
         except OSError as error:

@@ -65,8 +65,8 @@ class RunSummary:
 class Listener(Protocol):
     """Who is told how a run goes."""
 
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
-        """A trial starts, or continues after ``rounds_done`` records."""
+    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
+        """A trial starts, continues after ``rounds_done`` records, or is finished with them."""
 
     def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
         """Work inside a round: epochs of training, steps of a strategy."""

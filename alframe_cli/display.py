@@ -53,7 +53,7 @@ class SilentDisplay:
     ) -> None:
         pass
 
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
         """Nothing to show."""
 
     def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
@@ -83,10 +83,10 @@ class SilentDisplay:
 class PlainDisplay(SilentDisplay):
     """One line a round."""
 
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
         """Says where a trial goes on."""
         total = trial.settings.run.rounds + 1
-        if 0 < rounds_done < total:
+        if rounds_done and not finished:
             click.echo(f"{trial.name}: continues after {rounds_done} of {total} trainings", err=True)
 
     def round_finished(self, trial: TrialRun, record: Record) -> None:
@@ -134,7 +134,7 @@ class RichDisplay(SilentDisplay):
     ) -> None:
         self._bars.stop()
 
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
         """Counts what an earlier run has done."""
         self._bars.update(self._all, advance=rounds_done)
         self._parts[trial.name] = self._bars.add_task(f"  {trial.name}", total=None, unit="", state="")

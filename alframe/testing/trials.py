@@ -37,7 +37,7 @@ class Listener:
         self.notes: list[str] = []
         self._stop_after = stop_after
 
-    def trial_started(self, trial: TrialRun, rounds_done: int) -> None:
+    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
         """Nothing to do."""
 
     def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:

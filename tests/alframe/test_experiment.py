@@ -19,7 +19,7 @@ class Watch:
     def __init__(self, stop_after=None):
         self.events, self.notes, self.stop_after = [], [], stop_after
 
-    def trial_started(self, trial, rounds_done):
+    def trial_started(self, trial, rounds_done, finished):
         self.events.append(("started", rounds_done))
 
     def progress(self, trial, stage, done, total):

@@ -22,7 +22,7 @@ class Watch:
     def __init__(self, on_round=None):
         self.rounds, self.started, self.finished, self.stages, self.on_round = [], [], [], set(), on_round
 
-    def trial_started(self, trial, rounds_done):
+    def trial_started(self, trial, rounds_done, finished):
         self.started.append((trial.strategy, trial.seed, rounds_done))
 
     def progress(self, trial, stage, done, total):

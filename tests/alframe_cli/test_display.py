@@ -25,7 +25,7 @@ RECORDS = [
 
 def play(shown):
     with shown:
-        shown.trial_started(TRIAL, 0)
+        shown.trial_started(TRIAL, 0, finished=False)
         for record in RECORDS:
             shown.progress(TRIAL, "train", 1, 5)
             shown.round_finished(TRIAL, record)
@@ -61,8 +61,10 @@ def test_plain_is_one_line_a_round(capsys):
 
 
 def test_plain_says_where_a_trial_goes_on(capsys):
-    display.PlainDisplay().trial_started(TRIAL, 1)
+    display.PlainDisplay().trial_started(TRIAL, 1, finished=False)
     assert "continues after 1 of 2 trainings" in capsys.readouterr().err
+    display.PlainDisplay().trial_started(TRIAL, 1, finished=True)  # early, by a rule say
+    assert capsys.readouterr().err == ""
 
 
 def test_rich_shows_bars_on_a_terminal(monkeypatch):
