@@ -129,6 +129,6 @@ anything = completes(_everything)
 option_name = completes(_options)
 
 
-def provider(stage: str) -> Completer:
+def provider(stage: str, many: bool) -> Completer:
     """Completes plugins that can serve a stage."""
-    return completes(_providers(stage), many=True)
+    return completes(_providers(stage), many)

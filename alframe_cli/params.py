@@ -1,12 +1,18 @@
-"""What the flags of ``run`` accept."""
+"""Flags that several commands have, and what they accept."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from alframe_cli import completion
+
+VERBS = {"embed": "embeds", "score": "scores", "select": "selects", "train": "trains"}
+Decorator = Callable[[Any], Any]
 
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
@@ -80,3 +86,24 @@ class Override(click.ParamType):
                 f"{value!r} is not of the form section.key=value, as train.weight_decay=5e-4", param, ctx
             )
         return section, key, text.strip()
+
+
+def stage_flags(*stages: str, kind: click.ParamType | None = None) -> Decorator:
+    """A flag a stage, which names the plugin that serves it in the strategy's place.
+
+    Args:
+        stages: in the order of the help.
+        kind: where a flag takes several names; one by default.
+    """
+
+    def decorate(command: Any) -> Any:
+        for stage in reversed(stages):
+            command = click.option(
+                f"--{stage}",
+                shell_complete=completion.provider(stage, many=kind is not None),
+                type=kind,
+                help=f"Plugin that {VERBS[stage]}, in the strategy's place.",
+            )(command)
+        return command
+
+    return decorate

@@ -11,7 +11,7 @@ import click
 
 from alframe.errors import UsageError
 from alframe_cli import completion
-from alframe_cli.params import Override, plugin_files
+from alframe_cli.params import Override, plugin_files, stage_flags
 
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
@@ -31,16 +31,14 @@ def _array_flags(command: Any) -> Any:
     return command
 
 
-@click.command(epilog="Only strategies that need no more than features do without the head.")
+@click.command(epilog="Strategies that look at features alone need no head.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--strategy", required=True, shell_complete=completion.strategy_name, help="See list-strategies."
 )
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many rows to choose.")
 @_array_flags
-@click.option("--embed", shell_complete=completion.provider("embed"), help="Plugin that embeds.")
-@click.option("--score", shell_complete=completion.provider("score"), help="Plugin that scores.")
-@click.option("--select", shell_complete=completion.provider("select"), help="Plugin that selects.")
+@stage_flags("embed", "score", "select")
 @click.option(
     "-o",
     "overrides",

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from alframe_cli import completion
-from alframe_cli.params import NameList, Override, SeedList, plugin_files
+from alframe_cli.params import NameList, Override, SeedList, plugin_files, stage_flags
 
 FLAGS = {  # the key of the configuration that each flag stands for
     "strategy": "run.strategy",
@@ -76,30 +76,7 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 @click.option("--epochs", metavar="N", help="Most epochs a round.  [default: 200]")
 @click.option("--batch-size", metavar="N", help="Samples a gradient step.  [default: 64]")
 @click.option("--learning-rate", metavar="X", help="Learning rate.  [default: 0.001]")
-@click.option(
-    "--embed",
-    shell_complete=completion.provider("embed"),
-    type=NameList(),
-    help="Plugin that embeds, in the strategy's place.",
-)
-@click.option(
-    "--score",
-    shell_complete=completion.provider("score"),
-    type=NameList(),
-    help="Plugin that scores, in the strategy's place.",
-)
-@click.option(
-    "--select",
-    shell_complete=completion.provider("select"),
-    type=NameList(),
-    help="Plugin that selects, in the strategy's place.",
-)
-@click.option(
-    "--train",
-    shell_complete=completion.provider("train"),
-    type=NameList(),
-    help="Plugin that trains, in the strategy's place.",
-)
+@stage_flags("embed", "score", "select", "train", kind=NameList())
 @click.option(
     "-o",
     "overrides",
