@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from alframe.ops import rows_per_block
+from alframe_deepfool._coordinates import in_fewer_coordinates
 
 if TYPE_CHECKING:
     from alframe import Context, PoolView
@@ -39,12 +40,13 @@ def scores(pool: PoolView, options: Options, ctx: Context) -> Tensor:
         options: of DeepFool.
         ctx: the hook's context.
     """
-    sample = next(iter(pool.inputs(1)))
     assert ctx.model is not None  # who has inputs has a network
+    project, network = in_fewer_coordinates(ctx.model)
+    sample = project(next(iter(pool.inputs(1))))
     size = rows_per_block(sample.numel() * min(options.classes, ctx.num_classes - 1), sample.device)
     parts = []
     for batch in pool.inputs(size):
-        parts.append(deepfool(ctx.model, batch, options.steps, options.classes, options.overshoot))
+        parts.append(deepfool(network, project(batch), options.steps, options.classes, options.overshoot))
         ctx.progress(sum(len(part.flipped) for part in parts), len(pool))
     ctx.log("not_flipped", sum(int((~part.flipped).sum()) for part in parts))
     return -torch.cat([part.squared_norms for part in parts])

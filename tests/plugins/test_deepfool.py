@@ -5,6 +5,7 @@ from torch import nn
 
 import alframe
 from alframe import UsageError
+from alframe_deepfool._coordinates import in_fewer_coordinates
 from alframe_deepfool._deepfool import deepfool
 
 
@@ -100,6 +101,48 @@ def test_no_gradient_is_never_and_a_tie_is_at_no_distance():
     found = deepfool(Flat(), torch.tensor([[0.3, 1.0], [0.3, -1.0]]), 50, 10, 0.02)
     assert found.squared_norms.tolist() == [torch.inf, 0.0]
     assert found.flipped.tolist() == [False, True]
+
+
+class TestFewerCoordinates:
+    def perceptron(self, *before, inputs=20, hidden=5):
+        with torch.random.fork_rng():
+            torch.manual_seed(2)
+            body = nn.Sequential(*before, nn.Linear(inputs, hidden), nn.Tanh())
+            return alframe.Classifier(body, nn.Linear(hidden, 4)).double()
+
+    @pytest.mark.parametrize("before", [(), (nn.Flatten(),)])
+    def test_the_network_and_its_perturbations_are_the_same(self, before):
+        model = self.perceptron(*before)
+        x = samples(d=20).reshape(-1, *((2, 2, 5) if before else (20,)))
+        project, network = in_fewer_coordinates(model)
+        assert project(x).shape == (40, 5)
+        torch.testing.assert_close(network(project(x)), model(x))
+        found = deepfool(network, project(x), 50, 10, 0.02)
+        torch.testing.assert_close(found, deepfool(model, x, 50, 10, 0.02))
+        wanted = [published(model, row.flatten(), 50, 10, 0.02) for row in x[:5]] if not before else []
+        np.testing.assert_allclose(found.squared_norms[: len(wanted)], wanted)
+
+    def test_weights_of_lower_rank(self):
+        model, x = self.perceptron(), samples(d=20)
+        with torch.no_grad():
+            model.body[0].weight[3:] = 0
+        project, network = in_fewer_coordinates(model)
+        found = deepfool(network, project(x), 50, 10, 0.02)
+        torch.testing.assert_close(found, deepfool(model, x, 50, 10, 0.02))
+
+    def test_what_cannot_be_split_stays(self):
+        class Shifted(alframe.Classifier):
+            def forward(self, x):
+                return super().forward(x + x.mean())
+
+        wide = self.perceptron(hidden=30)
+        convolution = alframe.Classifier(nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten()), nn.Linear(4, 2))
+        own = Shifted(self.perceptron().body, nn.Linear(5, 4))
+        empty = alframe.Classifier(nn.Sequential(), nn.Linear(20, 4))
+        for model in (wide, convolution, own, empty, network()):
+            project, same = in_fewer_coordinates(model)
+            assert same is model
+            assert type(project) is nn.Identity
 
 
 class TestLearner:
