@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -44,8 +45,8 @@ class Criterion:
     def __post_init__(self) -> None:
         if self.ddof not in (0, 1):
             raise UsageError(f"ddof is 0 or 1, not {self.ddof}")
-        if self.critical is not None and not self.critical > 0:
-            raise UsageError(f"the critical value of |t| must be above 0, not {self.critical}")
+        if self.critical is not None and not 0 < self.critical < math.inf:
+            raise UsageError(f"the critical value of |t| must be above 0 and finite, not {self.critical}")
         if self.critical is not None and self.holm:
             raise UsageError("a critical value and Holm's correction exclude each other: leave one out")
 

@@ -5,6 +5,7 @@ from alframe.comparison import choose, compare, query_cost
 from alframe.errors import UsageError
 from alframe.results_tree import ResultsTree
 from alframe.significance import Criterion
+from alframe.verdicts import OUTCOMES
 
 
 def test_cost_of_a_query(trial):
@@ -50,6 +51,19 @@ def test_a_missing_reference_is_a_note(random_setting):
     assert compare([random_setting(0, "ab")], references=["a"]).settings[0].notes == []
 
 
+def test_a_strategy_that_has_just_begun_brings_no_verdicts(make_setting):
+    """All share the initial set: over it alone "no difference" would be said of any two strategies."""
+    seeds = range(1, 6)
+    setting = make_setting(
+        random={k: [0.5, 0.6, 0.7] for k in seeds}, a={k: [0.5, 0.8, 0.9] for k in seeds}, b={1: [0.5]}
+    )
+    one = compare([setting], ["random"]).settings[0]
+    assert (one.areas, one.verdicts, one.savings) == ({}, [], [])
+    assert "first to end, at 100: b" in one.notes[0]
+    assert not any("held against" in note for note in one.notes)
+    assert one.penalties.wins[1, 0] == 1  # a beats random: pairs are compared over what they share
+
+
 def test_several_settings(random_setting):
     names = ["random", "badge", "margin"]
     found = compare([random_setting(k, names, seeds=10) for k in range(3)])
@@ -61,6 +75,8 @@ def test_several_settings(random_setting):
     expected = dict(zip(names, (3 - means.argsort(axis=1).argsort(axis=1)).mean(axis=0), strict=True))
     assert dict(zip(found.ranks.strategies, found.ranks.mean_ranks, strict=True)) == pytest.approx(expected)
     assert sum(found.tally["badge", "random"].values()) == 3
+    outcomes = [list(counts) for counts in found.tally.values()]
+    assert outcomes == [sorted(names, key=OUTCOMES.index) for names in outcomes]
     assert found.notes == []
 
 

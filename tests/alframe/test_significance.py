@@ -126,6 +126,15 @@ def test_holm_by_hand():
     assert holm([]).tolist() == []
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_holm_agrees_with_its_definition_also_with_ties(seed):
+    """The m-th smallest of M is rejected at the adjusted p: the largest (M - l) p_(l) of those up to it."""
+    p = np.random.default_rng(seed).integers(0, 5, 7) / 40
+    ordered = sorted(p)
+    expected = [min(1.0, max((7 - k) * ordered[k] for k in range(7) if ordered[k] <= one)) for one in p]
+    assert holm(p).tolist() == pytest.approx(expected)
+
+
 def test_holm_corrects_for_the_pairs_of_a_round(make_setting):
     draw = np.random.default_rng(1)
     base = draw.normal(0.7, 0.01, (5, 2))
@@ -145,6 +154,7 @@ def test_holm_corrects_for_the_pairs_of_a_round(make_setting):
         ({"ddof": 2}, "ddof is 0 or 1"),
         ({"critical": 0.0}, "above 0"),
         ({"critical": NAN}, "above 0"),
+        ({"critical": math.inf}, "finite"),  # JSON has no infinity
         ({"critical": 2.0, "holm": True}, "exclude each other"),
     ],
 )

@@ -49,6 +49,25 @@ def test_every_format_on_every_level(alframe, runs, form):
         assert "note: as few as 2 seeds a strategy" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("level", "folder", "settings"),
+    [("overall", "runs", 2), ("dataset", "runs/digits", 2), ("setting", "runs/digits/s1", 1)],
+)
+def test_the_level_that_is_said(alframe, runs, level, folder, settings):
+    found = json.loads(alframe("compare", folder, "--level", level, "--format", "json").out)
+    assert (found["level"], len(found["settings"])) == (level, settings)
+
+
+def test_runs_at_two_levels_are_told_apart_by_the_flag(alframe, runs, tmp_path):
+    (tmp_path / "runs/digits/s1").rename(tmp_path / "runs/s1")  # now a setting lies beside a data set
+    outcome = alframe("compare", "runs")
+    assert outcome.code == 2
+    assert "runs has runs as dataset and as overall: say which with --level" in outcome.err
+    for level, setting in (("dataset", "s1"), ("overall", "s2")):
+        found = json.loads(alframe("compare", "runs", "--level", level, "--format", "json").out)
+        assert [one["setting"] for one in found["settings"]] == [setting]
+
+
 def test_strategies_and_references(alframe, runs):
     outcome = alframe("compare", "runs", "--strategies", "random,a_b", "--reference", "a_b")
     assert "margin" not in outcome.out
@@ -104,6 +123,7 @@ def test_the_authors_tree_with_their_names(alframe, tmp_path):
         (["runs", "--strategies", "random,b"], "no runs of strategy 'b' here; there are runs of a_b, margin"),
         (["runs", "--reference", "b"], "no runs of strategy 'b' here; there are runs of a_b, margin, random"),
         (["runs", "--critical", "-1"], "the critical value of |t| must be above 0"),
+        (["runs", "--critical", "inf"], "the critical value of |t| must be above 0 and finite"),
         (["runs", "--critical", "2", "--holm"], "exclude each other"),
         (["runs", "--ddof", "2"], "'2' is not one of '0', '1'"),
         (["runs", "--format", "pdf"], "'pdf' is not one of"),
