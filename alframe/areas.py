@@ -105,7 +105,9 @@ def _fewer(sizes: list[int], reached: Mapping[str, set[int]]) -> str:
     ending = f"; first to end, at {first:,}: {short}" if first < max(ends.values()) else ""
     if len(sizes) == 1:
         at = f"one labelled-set size in common ({sizes[0]:,}{ending})"
-        return f"the strategies have {at}: no areas, labels saved or verdicts"
+        return (
+            f"the strategies have {at}: no areas, labels saved or verdicts; of fewer strategies there may be"
+        )
     if len(sizes) < len(set.union(*reached.values())):
         common = f"{len(sizes)} sizes that all strategies have, up to {sizes[-1]:,} labels"
         return f"areas are over the {common}{ending}"

@@ -103,7 +103,9 @@ def compare(
         notes.append("mean ranks need at least two settings")
         return Comparison(found, None, None, {}, notes)
     total = total_penalties([one.penalties for one in found])
-    if total is None:
+    if len({name for setting in settings for name in setting.strategies}) == 1:
+        notes.append("there is one strategy: nothing to compare it with")
+    elif total is None:
         notes.append("no setting has every strategy, tested against every other: the matrices are not summed")
     elif total.settings < len(found):
         notes.append(
@@ -174,9 +176,10 @@ def _compare_setting(setting: Setting, references: Sequence[str], criterion: Cri
     notes = [*grid.notes, *notes]
     if len(grid.sizes) > 1:  # else the grid's note says why there is nothing
         notes += [
-            f"nothing is held against {name}: there are no complete trials of it"
+            f"nothing is held against {name}: there are no {what} of it"
             for name in references
             if name not in area
+            for what in ["complete trials" if name in setting.strategies else "runs"]
         ]
     savings = [
         labels_saved(grid, name, reference) for reference in present for name in area if name != reference

@@ -68,9 +68,14 @@ class PenaltyMatrix:
 
     @property
     def penalties(self) -> NDArray[np.float64]:
-        """K column sums over K - 1: how often a strategy is beaten, lower is better; NaN where a cell is."""
-        others = ~np.eye(len(self.strategies), dtype=bool)
-        return np.where(others, self.wins, 0.0).sum(axis=0) / max(len(self.strategies) - 1, 1)
+        """K column sums over K - 1: how often a strategy is beaten, lower is better.
+
+        NaN where a cell of the column is, and of a single strategy, which nothing could beat.
+        """
+        count = len(self.strategies)
+        if count == 1:
+            return np.full(1, np.nan)
+        return np.where(~np.eye(count, dtype=bool), self.wins, 0.0).sum(axis=0) / (count - 1)
 
     @property
     def is_complete(self) -> bool:
@@ -159,11 +164,12 @@ def total_penalties(matrices: list[PenaltyMatrix]) -> PenaltyMatrix | None:
         matrices: one a setting.
 
     Returns:
-        The sum over strategies in the order of their names; None where no setting is complete.
+        The sum over strategies in the order of their names; None with one strategy, or where no setting is
+        complete.
     """
     names = tuple(sorted({name for matrix in matrices for name in matrix.strategies}))
     complete = [matrix for matrix in matrices if matrix.is_complete and set(matrix.strategies) == set(names)]
-    if not complete:
+    if not complete or len(names) < 2:
         return None
     ordered = [[matrix.strategies.index(name) for name in names] for matrix in complete]
     wins = sum(

@@ -122,7 +122,8 @@ def _parts(found: Comparison) -> Iterable[Sheet | list[str]]:
     for one in found.settings:
         yield accuracy_sheet(one)
         yield summary_sheet(one)
-        yield matrix_sheet(one)
+        if len(one.penalties.strategies) > 1:
+            yield matrix_sheet(one)
         yield [verdict.words for verdict in one.verdicts]
     if found.total:
         yield total_sheet(found.total)

@@ -66,7 +66,7 @@ def test_the_initial_set_alone_says_nothing(make_setting):
     assert areas(grid) == {}
     assert grid.notes == [
         "the strategies have one labelled-set size in common (100; first to end, at 100: b): "
-        "no areas, labels saved or verdicts"
+        "no areas, labels saved or verdicts; of fewer strategies there may be"
     ]
 
 

@@ -44,8 +44,8 @@ def test_one_setting(random_setting):
 def test_a_missing_reference_is_a_note(random_setting):
     one = compare([random_setting(0, "ab")]).settings[0]
     assert one.notes == [
-        "nothing is held against random: there are no complete trials of it",
-        "nothing is held against margin: there are no complete trials of it",
+        "nothing is held against random: there are no runs of it",
+        "nothing is held against margin: there are no runs of it",
     ]
     assert one.verdicts == one.savings == []
     assert compare([random_setting(0, "ab")], references=["a"]).settings[0].notes == []
@@ -62,6 +62,24 @@ def test_a_strategy_that_has_just_begun_brings_no_verdicts(make_setting):
     assert "first to end, at 100: b" in one.notes[0]
     assert not any("held against" in note for note in one.notes)
     assert one.penalties.wins[1, 0] == 1  # a beats random: pairs are compared over what they share
+
+
+def test_a_reference_without_a_complete_trial(make_setting, trial):
+    """Its trials together reach all sizes, but none of them alone."""
+    parts = {1: trial([0.5, 0.6], [100, 200]), 2: trial([0.5, 0.7], [100, 300])}
+    setting = make_setting(a={k: [0.5, 0.6, 0.7] for k in (1, 2)}, random=parts)
+    one = compare([setting], ["random"]).settings[0]
+    assert (list(one.areas), one.verdicts) == (["a"], [])
+    assert "nothing is held against random: there are no complete trials of it" in one.notes
+
+
+def test_one_strategy_in_several_settings(make_setting):
+    setting = make_setting(a={1: [0.5, 0.6], 2: [0.5, 0.7]})
+    found = compare([setting, setting], ["a"])
+    assert (found.total, found.ranks) == (None, None)
+    assert np.isnan(found.settings[0].penalties.penalties).all()
+    assert "there is one strategy: nothing to compare it with" in found.notes
+    assert not any("matrices" in note for note in found.notes)
 
 
 def test_several_settings(random_setting):

@@ -31,7 +31,7 @@ def test_the_table(alframe, runs):
     assert "a_b against random, of 2 settings: beats in 2" in outcome.out
     assert outcome.err.splitlines() == [
         "note: digits/s1: margin has 2 of 3 seeds: pairs are compared over the seeds in common",
-        "note: digits/s2: nothing is held against margin: there are no complete trials of it",
+        "note: digits/s2: nothing is held against margin: there are no runs of it",
         "note: as few as 2 seeds a strategy: 10 or more make a difference easier to trust",
         "note: the matrix sums the 1 of 2 settings that have every strategy, tested against every other; "
         "with fewer strategies more settings may count",

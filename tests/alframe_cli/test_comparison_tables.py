@@ -49,6 +49,14 @@ def test_matrix(alframe, runs):
     assert rows(out, "penalty") == [["penalty", "0.00", "1.00"]]
 
 
+def test_one_strategy_has_no_matrix(alframe, write_run):
+    for seed in (1, 2):
+        write_run("d", "s", "badge", seed, [0.5, 0.6])
+    out = alframe("compare", "runs").out
+    assert "badge 0.5500" in " ".join(rows(out, "badge")[0])
+    assert "penalty" not in out.lower()  # "0.00" would read as "never beaten"
+
+
 def test_several_settings(alframe, runs):
     out = alframe("compare", "runs", "--strategies", "random,a_b").out
     assert "Sum of the matrices of 2 settings" in out
