@@ -129,10 +129,11 @@ def penalty_matrix(setting: Setting, criterion: Criterion | None = None) -> tupl
     """
     criterion = criterion or Criterion()
     names = tuple(setting.strategies)
+    later = [_later(setting.strategies[name]) for name in names]
     rounds: dict[int, list[Test]] = {}
     too_few = []
     for i, j in itertools.combinations(range(len(names)), 2):
-        differences = _differences(setting.strategies[names[i]], setting.strategies[names[j]])
+        differences = _differences(later[i], later[j])
         tested = {size: d for size, d in differences.items() if len(d) >= 2}
         for size, d in tested.items():
             rounds.setdefault(size, []).append(((i, j), paired_t(d, criterion.ddof), len(d)))
@@ -188,14 +189,22 @@ def _significant(tests: list[Test], criterion: Criterion) -> NDArray[np.bool_]:
     return np.asarray(t > critical)
 
 
-def _differences(a: Mapping[int, Trial], b: Mapping[int, Trial]) -> dict[int, list[float]]:
+def _later(trials: Mapping[int, Trial]) -> dict[int, dict[int, float]]:
+    """Accuracy after the initial set, by seed and labelled-set size."""
+    return {
+        seed: dict(zip(trial.labelled[1:].tolist(), trial.accuracy[1:].tolist(), strict=True))
+        for seed, trial in trials.items()
+    }
+
+
+def _differences(
+    a: Mapping[int, Mapping[int, float]], b: Mapping[int, Mapping[int, float]]
+) -> dict[int, list[float]]:
     """Accuracy of ``a`` minus that of ``b`` at the seeds in common, by labelled-set size."""
     found: dict[int, list[float]] = {}
-    for seed in sorted(set(a) & set(b)):
-        later = {int(n): float(x) for n, x in zip(b[seed].labelled[1:], b[seed].accuracy[1:], strict=True)}
-        for size, accuracy in zip(a[seed].labelled[1:], a[seed].accuracy[1:], strict=True):
-            if int(size) in later:
-                found.setdefault(int(size), []).append(float(accuracy) - later[int(size)])
+    for seed in sorted(a.keys() & b.keys()):
+        for size in a[seed].keys() & b[seed].keys():
+            found.setdefault(size, []).append(a[seed][size] - b[seed][size])
     return found
 
 
