@@ -13,6 +13,7 @@ from alframe.results_tree import Setting
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+EQUAL = 1e-12  # mean accuracies that differ by less are equal: the same mean may be rounded differently
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +82,7 @@ def common_grid(setting: Setting) -> Grid:
         for name, trials in setting.strategies.items()
     }
     sizes = sorted(set.intersection(*reached.values()))
-    notes = []
-    if not sizes:
-        notes.append("the strategies have no labelled-set size in common: no areas")
-    elif len(sizes) < len(set.union(*reached.values())):
-        notes.append(
-            f"areas are over the {len(sizes)} sizes that all strategies have, up to {sizes[-1]:,} labels"
-        )
+    notes = [note for note in [_fewer(sizes, reached)] if note]
     accuracies: dict[str, dict[int, NDArray[np.float64]]] = {}
     for name, trials in setting.strategies.items():
         accuracies[name] = {}
@@ -98,6 +93,25 @@ def common_grid(setting: Setting) -> Grid:
             elif sizes:
                 accuracies[name][seed] = trial.accuracy[np.isin(trial.labelled, sizes)]
     return Grid(np.array(sizes, dtype=np.int64), accuracies, notes)
+
+
+def _fewer(sizes: list[int], reached: Mapping[str, set[int]]) -> str:
+    """What is left out where the sizes in common are not all there are; "" where they are."""
+    if not sizes:
+        return "the strategies have no labelled-set size in common: no areas, labels saved or verdicts"
+    ends = {name: max(own) for name, own in reached.items()}
+    first = min(ends.values())
+    short = ", ".join(name for name, end in ends.items() if end == first)
+    ending = f"; first to end, at {first:,}: {short}" if first < max(ends.values()) else ""
+    if len(sizes) == 1:
+        at = f"one labelled-set size in common ({sizes[0]:,}{ending})"
+        return (
+            f"the strategies have {at}: no areas, labels saved or verdicts; of fewer strategies there may be"
+        )
+    if len(sizes) < len(set.union(*reached.values())):
+        common = f"{len(sizes)} sizes that all strategies have, up to {sizes[-1]:,} labels"
+        return f"areas are over the {common}{ending}"
+    return ""
 
 
 def area_under_curve(sizes: ArrayLike, accuracy: ArrayLike) -> float:
@@ -132,13 +146,15 @@ def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tup
 def areas(grid: Grid, seed: int = 0) -> dict[str, Area]:
     """Computes each strategy's area; a strategy without a complete trial has none.
 
+    One size spans no area, and then no strategy has one: mostly it is the initial set, which all share.
+
     Args:
         grid: what can be compared.
         seed: of the bootstrap; each strategy's interval depends on its own trials and the seed alone.
     """
     found = {}
     for name, trials in grid.accuracies.items():
-        if trials:
+        if trials and len(grid.sizes) > 1:
             by_seed = {k: area_under_curve(grid.sizes, accuracy) for k, accuracy in trials.items()}
             values = np.array(list(by_seed.values()))
             several = len(values) > 1
@@ -173,7 +189,7 @@ def labels_saved(grid: Grid, strategy: str, reference: str) -> Saving | None:
 
 
 def _first_reached(sizes: NDArray[np.int64], curve: NDArray[np.float64], target: float) -> float | None:
-    reached = np.flatnonzero(curve >= target)
+    reached = np.flatnonzero(curve > target - EQUAL)
     if not len(reached):
         return None
     k = int(reached[0])

@@ -16,7 +16,7 @@ from alframe.ranks import Ranks, rank
 from alframe.results_tree import ResultsTree, Setting
 from alframe.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
 from alframe.trial_files import Trial
-from alframe.verdicts import FEW, Verdict, verdicts
+from alframe.verdicts import FEW, OUTCOMES, Verdict, verdicts
 
 REFERENCES = ("random", "margin")
 
@@ -97,14 +97,15 @@ def compare(
     notes = []
     smallest = min(len(trials) for setting in settings for trials in setting.strategies.values())
     if smallest < FEW:
-        notes.append(
-            f"as few as {smallest} seeds a strategy: {FEW} or more make a difference easier to trust"
-        )
+        seeds = "one seed" if smallest == 1 else f"{smallest} seeds"
+        notes.append(f"as few as {seeds} a strategy: {FEW} or more make a difference easier to trust")
     if len(found) == 1:
         notes.append("mean ranks need at least two settings")
         return Comparison(found, None, None, {}, notes)
     total = total_penalties([one.penalties for one in found])
-    if total is None:
+    if len({name for setting in settings for name in setting.strategies}) == 1:
+        notes.append("there is one strategy: nothing to compare it with")
+    elif total is None:
         notes.append("no setting has every strategy, tested against every other: the matrices are not summed")
     elif total.settings < len(found):
         notes.append(
@@ -117,7 +118,8 @@ def compare(
         for verdict in one.verdicts:
             key = (verdict.strategy, verdict.reference)
             tally.setdefault(key, collections.Counter())[verdict.outcome] += 1
-    return Comparison(found, total, ranks, tally, notes)
+    ordered = {key: {o: counts[o] for o in OUTCOMES if counts[o]} for key, counts in tally.items()}
+    return Comparison(found, total, ranks, ordered, notes)
 
 
 def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[Setting]:
@@ -172,11 +174,13 @@ def _compare_setting(setting: Setting, references: Sequence[str], criterion: Cri
     penalties, notes = penalty_matrix(setting, criterion)
     present = [name for name in references if name in area]
     notes = [*grid.notes, *notes]
-    notes += [
-        f"nothing is held against {name}: there are no complete trials of it"
-        for name in references
-        if name not in area
-    ]
+    if len(grid.sizes) > 1:  # else the grid's note says why there is nothing
+        notes += [
+            f"nothing is held against {name}: there are no {what} of it"
+            for name in references
+            if name not in area
+            for what in ["complete trials" if name in setting.strategies else "runs"]
+        ]
     savings = [
         labels_saved(grid, name, reference) for reference in present for name in area if name != reference
     ]

@@ -73,6 +73,9 @@ def rank(strategies: list[str], values: NDArray[np.float64]) -> Ranks:
     pairs: tuple[PairTest, ...] = ()
     if smallest_p(settings) < ALPHA:
         pairs = _wilcoxon(strategies, values)
+        if (bound := smallest_p(settings) * len(pairs)) >= ALPHA:
+            corrected = f"Holm's correction for {len(pairs)} pairs leaves no p below {min(1.0, bound):.3g}"
+            notes.append(f"too few settings for Wilcoxon's test: with {settings} {corrected}")
     else:
         least = f"with {settings} its p can't be below {smallest_p(settings):.3g}"
         notes.append(f"too few settings for Wilcoxon's test: {least}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -44,8 +45,8 @@ class Criterion:
     def __post_init__(self) -> None:
         if self.ddof not in (0, 1):
             raise UsageError(f"ddof is 0 or 1, not {self.ddof}")
-        if self.critical is not None and not self.critical > 0:
-            raise UsageError(f"the critical value of |t| must be above 0, not {self.critical}")
+        if self.critical is not None and not 0 < self.critical < math.inf:
+            raise UsageError(f"the critical value of |t| must be above 0 and finite, not {self.critical}")
         if self.critical is not None and self.holm:
             raise UsageError("a critical value and Holm's correction exclude each other: leave one out")
 
@@ -67,9 +68,14 @@ class PenaltyMatrix:
 
     @property
     def penalties(self) -> NDArray[np.float64]:
-        """K column sums over K - 1: how often a strategy is beaten, lower is better; NaN where a cell is."""
-        others = ~np.eye(len(self.strategies), dtype=bool)
-        return np.where(others, self.wins, 0.0).sum(axis=0) / max(len(self.strategies) - 1, 1)
+        """K column sums over K - 1: how often a strategy is beaten, lower is better.
+
+        NaN where a cell of the column is, and of a single strategy, which nothing could beat.
+        """
+        count = len(self.strategies)
+        if count == 1:
+            return np.full(1, np.nan)
+        return np.where(~np.eye(count, dtype=bool), self.wins, 0.0).sum(axis=0) / (count - 1)
 
     @property
     def is_complete(self) -> bool:
@@ -123,10 +129,11 @@ def penalty_matrix(setting: Setting, criterion: Criterion | None = None) -> tupl
     """
     criterion = criterion or Criterion()
     names = tuple(setting.strategies)
+    later = [_later(setting.strategies[name]) for name in names]
     rounds: dict[int, list[Test]] = {}
     too_few = []
     for i, j in itertools.combinations(range(len(names)), 2):
-        differences = _differences(setting.strategies[names[i]], setting.strategies[names[j]])
+        differences = _differences(later[i], later[j])
         tested = {size: d for size, d in differences.items() if len(d) >= 2}
         for size, d in tested.items():
             rounds.setdefault(size, []).append(((i, j), paired_t(d, criterion.ddof), len(d)))
@@ -158,11 +165,12 @@ def total_penalties(matrices: list[PenaltyMatrix]) -> PenaltyMatrix | None:
         matrices: one a setting.
 
     Returns:
-        The sum over strategies in the order of their names; None where no setting is complete.
+        The sum over strategies in the order of their names; None with one strategy, or where no setting is
+        complete.
     """
     names = tuple(sorted({name for matrix in matrices for name in matrix.strategies}))
     complete = [matrix for matrix in matrices if matrix.is_complete and set(matrix.strategies) == set(names)]
-    if not complete:
+    if not complete or len(names) < 2:
         return None
     ordered = [[matrix.strategies.index(name) for name in names] for matrix in complete]
     wins = sum(
@@ -181,14 +189,22 @@ def _significant(tests: list[Test], criterion: Criterion) -> NDArray[np.bool_]:
     return np.asarray(t > critical)
 
 
-def _differences(a: Mapping[int, Trial], b: Mapping[int, Trial]) -> dict[int, list[float]]:
+def _later(trials: Mapping[int, Trial]) -> dict[int, dict[int, float]]:
+    """Accuracy after the initial set, by seed and labelled-set size."""
+    return {
+        seed: dict(zip(trial.labelled[1:].tolist(), trial.accuracy[1:].tolist(), strict=True))
+        for seed, trial in trials.items()
+    }
+
+
+def _differences(
+    a: Mapping[int, Mapping[int, float]], b: Mapping[int, Mapping[int, float]]
+) -> dict[int, list[float]]:
     """Accuracy of ``a`` minus that of ``b`` at the seeds in common, by labelled-set size."""
     found: dict[int, list[float]] = {}
-    for seed in sorted(set(a) & set(b)):
-        later = {int(n): float(x) for n, x in zip(b[seed].labelled[1:], b[seed].accuracy[1:], strict=True)}
-        for size, accuracy in zip(a[seed].labelled[1:], a[seed].accuracy[1:], strict=True):
-            if int(size) in later:
-                found.setdefault(int(size), []).append(float(accuracy) - later[int(size)])
+    for seed in sorted(a.keys() & b.keys()):
+        for size in a[seed].keys() & b[seed].keys():
+            found.setdefault(size, []).append(a[seed][size] - b[seed][size])
     return found
 
 

@@ -131,8 +131,8 @@ def read_csv_trial(path: Path) -> tuple[Trial, bool]:
 
 def _columns(path: Path) -> tuple[list[float], list[float]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets put a mark before UTF-8
+            rows = [row for row in csv.reader(file, strict=True, skipinitialspace=True) if row]
     except OSError as error:
         raise Unusable(str(error.strerror)) from error
     except (csv.Error, UnicodeDecodeError) as error:

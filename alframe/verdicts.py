@@ -13,6 +13,7 @@ from alframe.significance import ALPHA, DIGITS, holm, paired_t
 
 FEW = 10  # seeds, below which a verdict is called one of few
 LEAST = 3  # seeds, below which there is none
+OUTCOMES = ("beats", "loses to", "no difference", "too few seeds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Verdict:
     Attributes:
         strategy: its name.
         reference: whom it is held against.
-        outcome: ``"beats"``, ``"loses to"``, ``"no difference"`` or ``"too few seeds"``.
+        outcome: one of `OUTCOMES`.
         difference: mean difference of the areas, strategy minus reference; None without a seed in common.
         low: lower end of the 95 % interval of the difference by Student's t; None with too few seeds.
         high: its upper end.

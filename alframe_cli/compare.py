@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "json", "csv", "latex", "markdown"]),
     default="table",
     show_default=True,
-    help="json has everything; csv the curves; latex and markdown accuracy and penalty matrix.",
+    help="json has everything; csv the curves; latex and markdown the tables and verdicts.",
 )
 @click.option(
     "--ddof",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 import click
@@ -15,12 +16,16 @@ from alframe.significance import PenaltyMatrix
 from alframe_cli.output import print_table, side_by_side
 
 MISSING = "-"
+MARKDOWN = re.compile(r"[\\|*`\[]|<(?=[A-Za-z/!?])")  # what means more than itself
 LATEX = str.maketrans(
     {
         **{character: f"\\{character}" for character in "&%$#_{}"},
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "\\": r"\textbackslash{}",
+        "<": r"\textless{}",  # the usual fonts have other signs in these three places
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
         "±": r"$\pm$",
     }
 )
@@ -45,35 +50,36 @@ class Sheet:
 
 def print_comparison(found: Comparison) -> None:
     """Prints everything but the single trials."""
-    for one in found.settings:
-        _print(accuracy_sheet(one))
-        _print(summary_sheet(one))
-        _print(matrix_sheet(one))
-        for verdict in one.verdicts:
-            click.echo(verdict.words)
-        click.echo()
-    if found.total:
-        _print(total_sheet(found.total))
-    if found.ranks:
-        _print(rank_sheet(found.ranks))
-        for line in rank_lines(found.ranks):
-            click.echo(line)
-        click.echo()
-    for line in tally_lines(found):
-        click.echo(line)
+    for part in _parts(found):
+        if isinstance(part, Sheet):
+            _print(part)
+        else:
+            click.echo("".join(f"{line}\n" for line in part))
 
 
 def print_markdown(found: Comparison) -> None:
-    """Prints the accuracies and the penalty matrices as Markdown."""
-    for sheet in _sheets(found):
-        click.echo(as_markdown(sheet))
+    """Prints the tables and the verdicts as Markdown."""
+    for part in _parts(found):
+        click.echo(as_markdown(part) if isinstance(part, Sheet) else _listed(part))
 
 
 def print_latex(found: Comparison) -> None:
-    """Prints the accuracies and the penalty matrices as LaTeX tables."""
+    """Prints the tables as LaTeX's, and the verdicts as comments between them."""
     click.echo("% needs \\usepackage{booktabs}\n")
-    for sheet in _sheets(found):
-        click.echo(as_latex(sheet))
+    for part in _parts(found):
+        click.echo(as_latex(part) if isinstance(part, Sheet) else _commented(part))
+
+
+def _plain(text: str) -> str:
+    return MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def _listed(lines: list[str]) -> str:
+    return "".join(f"- {_plain(line)}\n" for line in lines)
+
+
+def _commented(lines: list[str]) -> str:
+    return "".join(f"% {line}\n" for line in lines)
 
 
 def as_markdown(sheet: Sheet) -> str:
@@ -83,9 +89,9 @@ def as_markdown(sheet: Sheet) -> str:
         ("---", *("---:" for _ in sheet.columns[1:])),
         *sheet.rows,
     ]
-    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    escaped = [[_plain(cell) for cell in line] for line in lines]
     table = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
-    return f"**{sheet.title}**\n\n{table}\n"
+    return f"**{_plain(sheet.title)}**\n\n{table}\n"
 
 
 def as_latex(sheet: Sheet) -> str:
@@ -111,12 +117,21 @@ def as_latex(sheet: Sheet) -> str:
     )
 
 
-def _sheets(found: Comparison) -> Iterable[Sheet]:
+def _parts(found: Comparison) -> Iterable[Sheet | list[str]]:
+    """Tables and, between them, what is said in words, in the order of the printed comparison."""
     for one in found.settings:
         yield accuracy_sheet(one)
-        yield matrix_sheet(one)
+        yield summary_sheet(one)
+        if len(one.penalties.strategies) > 1:
+            yield matrix_sheet(one)
+        yield [verdict.words for verdict in one.verdicts]
     if found.total:
         yield total_sheet(found.total)
+    if found.ranks:
+        yield rank_sheet(found.ranks)
+        yield rank_lines(found.ranks)
+    if found.tally:
+        yield tally_lines(found)
 
 
 def _where(one: SettingComparison) -> str:
@@ -181,7 +196,8 @@ def summary_sheet(one: SettingComparison) -> Sheet:
         )
     columns = ("strategy", "area", "95 % interval", "query, s", "peak, MiB")
     saving = tuple(f"labels saved v. {reference}" for reference in references)
-    title = "Area under the budget curve (a mean accuracy), cost of a query, labels saved at equal accuracy"
+    what = "area under the budget curve (a mean accuracy), cost of a query, labels saved at equal accuracy"
+    title = f"{_where(one)}: {what}"
     return Sheet(title, (*columns, *saving), rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import re
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -56,6 +57,7 @@ def page(found: Comparison, tree: ResultsTree, criterion: Criterion) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["breakable"] = _breakable
     script = _part("page.js")
     looks = looks_of(found)
     ranks = found.ranks
@@ -81,6 +83,11 @@ def page(found: Comparison, tree: ResultsTree, criterion: Criterion) -> str:
 
 def _part(name: str) -> str:
     return (files("alframe_cli") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _breakable(name: str) -> markupsafe.Markup:
+    """The name as HTML that may go on in the next line behind a plus or an equals sign."""
+    return markupsafe.Markup(re.sub("([+=])", r"\1<wbr>", str(markupsafe.escape(name))))
 
 
 def _hash(script: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-ABOVE = 3.2  # rows above the axis: tick labels, critical difference
+ABOVE = 4.1  # rows above the axis: tick labels, critical difference, two lines of text
 
 
 def groups(ranks: Sequence[float], critical_difference: float) -> list[tuple[int, int]]:
@@ -87,12 +87,15 @@ def draw_ranks(figure: Figure, ranks: Ranks, looks: Mapping[str, Look]) -> None:
 
 
 def _bracket(axes: Axes, ranks: Ranks, count: int) -> None:
-    """The critical difference as a length, above the ranks."""
+    """The critical difference as a length, above the ranks; what it is stands at the figure's edge."""
     width = ranks.critical_difference
-    text = f"critical difference {width:.2f} (Nemenyi, 5 %, {ranks.settings} settings)"
+    over = f"mean ranks by area over {ranks.settings} settings (1 is best)"
+    text = f"critical difference {width:.2f} (Nemenyi, 5 %)"
     if width > count - 1:
         text += ": more than any ranks can differ by"
     else:
         axes.hlines(-1.6, 1, 1 + width, color="black", linewidth=1)
         axes.vlines([1, 1 + width], -1.75, -1.45, color="black", linewidth=1)
-    axes.text(1, -1.85, text, horizontalalignment="left", verticalalignment="bottom")
+    edge = axes.get_yaxis_transform()  # across the figure, as the names may leave the axis little room
+    for line, y in ((over, -2.95), (text, -1.95)):
+        axes.text(0.01, y, line, transform=edge, horizontalalignment="left", verticalalignment="bottom")

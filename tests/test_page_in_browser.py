@@ -167,6 +167,17 @@ def test_no_sideways_scrolling(open_page, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_tables_scroll_by_keyboard_in_a_narrow_window(open_page):
+    page = open_page(400)
+    region = page.locator(".scroll:visible").first
+    assert region.evaluate("element => element.scrollWidth > element.clientWidth")
+    region.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("element => element.scrollLeft > 0", arg=region.element_handle())
+    first = region.locator("tbody th").first.bounding_box()
+    assert first["x"] < 30  # the names stay in sight
+
+
 def test_the_chart_follows_the_window(open_page):
     page = open_page(1280)
     wide = page.locator(".plot > svg").first.bounding_box()["width"]

@@ -40,7 +40,9 @@ def test_unequal_rounds_leave_the_sizes_in_common(make_setting):
     grid = common_grid(make_setting(a={1: [0.1, 0.2, 0.3]}, b={1: [0.5, 0.6]}))
     assert grid.sizes.tolist() == [100, 200]
     assert grid.accuracies["a"][1].tolist() == [0.1, 0.2]
-    assert grid.notes == ["areas are over the 2 sizes that all strategies have, up to 200 labels"]
+    assert grid.notes == [
+        "areas are over the 2 sizes that all strategies have, up to 200 labels; first to end, at 200: b"
+    ]
 
 
 def test_an_unfinished_trial_is_left_out_and_named(make_setting):
@@ -52,8 +54,34 @@ def test_an_unfinished_trial_is_left_out_and_named(make_setting):
 
 def test_no_size_in_common(make_setting, trial):
     grid = common_grid(make_setting(a={1: trial([0.1], [5])}, b={1: trial([0.2], [6])}))
-    assert grid.notes == ["the strategies have no labelled-set size in common: no areas"]
+    assert grid.notes == [
+        "the strategies have no labelled-set size in common: no areas, labels saved or verdicts"
+    ]
     assert areas(grid) == {}
+
+
+def test_the_initial_set_alone_says_nothing(make_setting):
+    """All strategies share it: an area would be the same for all, and a verdict "no difference"."""
+    grid = common_grid(make_setting(a={1: [0.1, 0.2], 2: [0.1, 0.3]}, b={1: [0.1], 2: [0.1]}))
+    assert areas(grid) == {}
+    assert grid.notes == [
+        "the strategies have one labelled-set size in common (100; first to end, at 100: b): "
+        "no areas, labels saved or verdicts; of fewer strategies there may be"
+    ]
+
+
+def test_sizes_that_differ_though_all_end_together(make_setting, trial):
+    grid = common_grid(make_setting(a={1: trial([0.1] * 3, [5, 6, 9])}, b={1: trial([0.1] * 3, [5, 7, 9])}))
+    assert grid.notes == ["areas are over the 2 sizes that all strategies have, up to 9 labels"]
+
+
+@pytest.mark.parametrize(("seeds", "least", "most"), [(2, 0.4, 0.6), (5, 0.78, 0.88), (30, 0.91, 0.97)])
+def test_how_often_the_interval_holds_the_mean(seeds, least, most):
+    """A percentile interval is too narrow for few seeds; the guide says by how much."""
+    draw = np.random.default_rng(0)
+    samples = draw.normal(0.8, 0.02, (200, seeds))
+    intervals = [bootstrap_interval(sample, np.random.default_rng(k)) for k, sample in enumerate(samples)]
+    assert least < np.mean([low <= 0.8 <= high for low, high in intervals]) < most
 
 
 @pytest.mark.parametrize(
@@ -74,6 +102,16 @@ def test_labels_saved(make_setting, curve, labels):
     assert saving.seeds == 2
     assert saving.labels == (labels and pytest.approx(labels))
     assert saving.saved == (labels and pytest.approx(400 - labels))
+
+
+def test_equal_means_that_are_rounded_differently_are_reached(make_setting):
+    a, random = [0.3, 0.2, 0.1], [0.1, 0.2, 0.3]
+    assert np.mean(a) < np.mean(random)
+    setting = make_setting(
+        a={k: [0.0, x, x] for k, x in enumerate(a)}, random={k: [0.0, 0.0, x] for k, x in enumerate(random)}
+    )
+    saving = labels_saved(common_grid(setting), "a", "random")
+    assert saving.labels == pytest.approx(200)
 
 
 def test_no_seed_in_common_saves_nothing_that_is_known(make_setting):

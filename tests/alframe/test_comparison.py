@@ -5,6 +5,7 @@ from alframe.comparison import choose, compare, query_cost
 from alframe.errors import UsageError
 from alframe.results_tree import ResultsTree
 from alframe.significance import Criterion
+from alframe.verdicts import OUTCOMES
 
 
 def test_cost_of_a_query(trial):
@@ -43,11 +44,42 @@ def test_one_setting(random_setting):
 def test_a_missing_reference_is_a_note(random_setting):
     one = compare([random_setting(0, "ab")]).settings[0]
     assert one.notes == [
-        "nothing is held against random: there are no complete trials of it",
-        "nothing is held against margin: there are no complete trials of it",
+        "nothing is held against random: there are no runs of it",
+        "nothing is held against margin: there are no runs of it",
     ]
     assert one.verdicts == one.savings == []
     assert compare([random_setting(0, "ab")], references=["a"]).settings[0].notes == []
+
+
+def test_a_strategy_that_has_just_begun_brings_no_verdicts(make_setting):
+    """All share the initial set: over it alone "no difference" would be said of any two strategies."""
+    seeds = range(1, 6)
+    setting = make_setting(
+        random={k: [0.5, 0.6, 0.7] for k in seeds}, a={k: [0.5, 0.8, 0.9] for k in seeds}, b={1: [0.5]}
+    )
+    one = compare([setting], ["random"]).settings[0]
+    assert (one.areas, one.verdicts, one.savings) == ({}, [], [])
+    assert "first to end, at 100: b" in one.notes[0]
+    assert not any("held against" in note for note in one.notes)
+    assert one.penalties.wins[1, 0] == 1  # a beats random: pairs are compared over what they share
+
+
+def test_a_reference_without_a_complete_trial(make_setting, trial):
+    """Its trials together reach all sizes, but none of them alone."""
+    parts = {1: trial([0.5, 0.6], [100, 200]), 2: trial([0.5, 0.7], [100, 300])}
+    setting = make_setting(a={k: [0.5, 0.6, 0.7] for k in (1, 2)}, random=parts)
+    one = compare([setting], ["random"]).settings[0]
+    assert (list(one.areas), one.verdicts) == (["a"], [])
+    assert "nothing is held against random: there are no complete trials of it" in one.notes
+
+
+def test_one_strategy_in_several_settings(make_setting):
+    setting = make_setting(a={1: [0.5, 0.6], 2: [0.5, 0.7]})
+    found = compare([setting, setting], ["a"])
+    assert (found.total, found.ranks) == (None, None)
+    assert np.isnan(found.settings[0].penalties.penalties).all()
+    assert "there is one strategy: nothing to compare it with" in found.notes
+    assert not any("matrices" in note for note in found.notes)
 
 
 def test_several_settings(random_setting):
@@ -61,6 +93,8 @@ def test_several_settings(random_setting):
     expected = dict(zip(names, (3 - means.argsort(axis=1).argsort(axis=1)).mean(axis=0), strict=True))
     assert dict(zip(found.ranks.strategies, found.ranks.mean_ranks, strict=True)) == pytest.approx(expected)
     assert sum(found.tally["badge", "random"].values()) == 3
+    outcomes = [list(counts) for counts in found.tally.values()]
+    assert outcomes == [sorted(names, key=OUTCOMES.index) for names in outcomes]
     assert found.notes == []
 
 

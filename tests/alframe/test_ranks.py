@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -43,11 +45,48 @@ def test_two_strategies_have_no_friedman_test():
     assert "Friedman's test needs three strategies" in found.notes
 
 
+@pytest.mark.parametrize(
+    ("count", "q"),
+    [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (6, 2.850), (8, 3.031), (10, 3.164)],
+)
+def test_the_critical_values_of_demsars_table_5a(count, q):
+    found = rank([str(k) for k in range(count)], np.random.default_rng(0).random((10, count)))
+    assert found.critical_difference / np.sqrt(count * (count + 1) / 60) == pytest.approx(q, abs=0.002)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_friedman_with_ties_agrees_with_a_plain_transcription(seed):
+    values = np.random.default_rng(seed).integers(0, 4, (9, 4)) / 10
+    ranks = stats.rankdata(-values, axis=1)
+    n, k = values.shape
+    ties = sum(t**3 - t for row in values for t in np.unique(row, return_counts=True)[1])
+    statistic = 12 / (n * k * (k + 1)) * (ranks.sum(axis=0) ** 2).sum() - 3 * n * (k + 1)
+    statistic /= 1 - ties / (n * (k**3 - k))
+    assert ties > 0
+    assert rank(list("abcd"), values).friedman_p == pytest.approx(stats.chi2.sf(statistic, k - 1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_wilcoxon_with_a_zero_agrees_with_a_plain_transcription(seed):
+    """Zeros are dropped; the law of the rank sum is that of all signs (Wilcoxon, 1945)."""
+    difference = np.append(np.random.default_rng(seed).normal(0.02, 0.05, 7), 0.0)
+    found = rank(["a", "b"], np.stack([0.5 + difference, np.full(8, 0.5)], axis=1))
+    ranks = stats.rankdata(abs(difference[:-1]))
+    smaller = min(ranks[difference[:-1] > 0].sum(), ranks[difference[:-1] < 0].sum())
+    sums = [sum(subset) for r in range(8) for subset in itertools.combinations(ranks, r)]
+    p = min(1.0, 2 * np.mean([total <= smaller for total in sums]))
+    assert found.pairs[0].p == pytest.approx(p)
+
+
 def test_too_few_settings_for_wilcoxon():
     found = rank(list("abc"), np.random.default_rng(0).random((5, 3)))
     assert found.pairs == ()
     assert found.notes == ("too few settings for Wilcoxon's test: with 5 its p can't be below 0.0625",)
-    assert len(rank(list("abc"), np.random.default_rng(0).random((6, 3))).pairs) == 3
+    found = rank(list("abc"), np.random.default_rng(0).random((6, 3)))
+    assert len(found.pairs) == 3
+    corrected = "with 6 Holm's correction for 3 pairs leaves no p below 0.0938"
+    assert found.notes == (f"too few settings for Wilcoxon's test: {corrected}",)
+    assert rank(list("abc"), np.random.default_rng(0).random((7, 3))).notes == ()
 
 
 @pytest.mark.parametrize("n", [2, 5, 6, 9])

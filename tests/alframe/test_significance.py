@@ -49,6 +49,44 @@ def test_agrees_with_loops(random_setting, seed, criterion, ddof, critical):
     assert notes == []
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("seed", range(30))
+def test_random_tables_with_ties_and_missing_cells(make_setting, seed, corrected):
+    """Trials are missing or end early, accuracies of two decimals tie: scipy on what is in common."""
+    draw = np.random.default_rng(seed)
+    table = {
+        name: {
+            k: draw.normal(0.6 + 0.03 * i, 0.03, draw.choice([2, 5, 5])).round(2)
+            for k in range(6)
+            if draw.random() > 0.2
+        }
+        for i, name in enumerate("abcd")
+    }
+    wins, rounds = np.zeros((4, 4)), np.zeros((4, 4))
+    for r in range(1, 5):
+        tested, p, lead = [], [], []
+        for i, j in itertools.combinations(range(4), 2):
+            a, b = table["abcd"[i]], table["abcd"[j]]
+            seeds = [k for k in a if k in b and min(len(a[k]), len(b[k])) > r]
+            d = np.round([a[k][r] - b[k][r] for k in seeds], 9)
+            if len(d) < 2:
+                continue
+            equal = np.ptp(d) == 0
+            tested.append((i, j))
+            lead.append(d.mean())
+            p.append(float(d[0] == 0) if equal else stats.ttest_1samp(d, 0).pvalue)
+        if corrected:  # by the definition: a p counts with all that are no larger
+            p = [max(sum(other >= q for other in p) * q for q in p if q <= one) for one in p]
+        for (i, j), one, mean in zip(tested, p, lead, strict=True):
+            rounds[i, j] += 1
+            wins[i, j] += one < 0.05 and mean > 0
+            wins[j, i] += one < 0.05 and mean < 0
+    rounds += rounds.T
+    expected = np.where(rounds > 0, wins / np.maximum(rounds, 1), NAN)
+    found = penalty_matrix(make_setting(**table), Criterion(holm=corrected))[0]
+    np.testing.assert_allclose(found.wins, expected)
+
+
 def test_agrees_with_scipys_paired_test(random_setting):
     setting = random_setting(7, "ab", seeds=8, rounds=2)
     a, b = ([t.accuracy[1] for t in trials.values()] for trials in setting.strategies.values())
@@ -126,6 +164,15 @@ def test_holm_by_hand():
     assert holm([]).tolist() == []
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_holm_agrees_with_its_definition_also_with_ties(seed):
+    """The m-th smallest of M is rejected at the adjusted p: the largest (M - l) p_(l) of those up to it."""
+    p = np.random.default_rng(seed).integers(0, 5, 7) / 40
+    ordered = sorted(p)
+    expected = [min(1.0, max((7 - k) * ordered[k] for k in range(7) if ordered[k] <= one)) for one in p]
+    assert holm(p).tolist() == pytest.approx(expected)
+
+
 def test_holm_corrects_for_the_pairs_of_a_round(make_setting):
     draw = np.random.default_rng(1)
     base = draw.normal(0.7, 0.01, (5, 2))
@@ -145,6 +192,7 @@ def test_holm_corrects_for_the_pairs_of_a_round(make_setting):
         ({"ddof": 2}, "ddof is 0 or 1"),
         ({"critical": 0.0}, "above 0"),
         ({"critical": NAN}, "above 0"),
+        ({"critical": math.inf}, "finite"),  # JSON has no infinity
         ({"critical": 2.0, "holm": True}, "exclude each other"),
     ],
 )

@@ -104,6 +104,24 @@ def test_a_heading_is_passed_over_and_percent_found_out(tmp_path):
     assert trial.accuracy.tolist() == pytest.approx([0.005, 0.6])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.5,0.0\n0.6,1.5\n",  # no quotes
+        '"0.5","0.0"\r\n"0.6","1.5"\r\n',
+        '"0.5", "0.0"\n\n "0.6", "1.5"\n',  # blanks and an empty line
+        '\ufeff"0.5","0.0"\n"0.6","1.5"',  # saved by a spreadsheet; no end of line
+        "\ufeffAccuracy,Duration\n5e-1,0\n+.6,1.5\n",
+    ],
+)
+def test_other_ways_to_write_the_same(tmp_path, text):
+    file = program(tmp_path, [(0.5, 0.0)])
+    file.write_bytes(text.encode())
+    trial, _ = read_csv_trial(file)
+    assert trial.accuracy.tolist() == [0.5, 0.6]
+    assert trial.query_seconds.tolist()[1:] == [1.5]
+
+
 def test_a_growing_budget(tmp_path):
     args = {"n_init_lb": 20, "n_query": 10, "query_growth_ratio": 2}
     trial, _ = read_csv_trial(program(tmp_path, [(0.5, 0)] * 4, args))
@@ -118,6 +136,9 @@ def test_a_growing_budget(tmp_path):
         ([(0.5,)], None, "not an accuracy and a duration"),
         ([(101, 0)], None, "not between 0 and 1"),
         ([("nan", 0)], None, "not between 0 and 1"),
+        ([(-0.1, 0)], None, "not between 0 and 1"),
+        ([("", "")], None, "not an accuracy and a duration"),
+        ([(0.5, 0, 1)], None, "not an accuracy and a duration"),
         ([(0.5, 0)], {"n_query": 10}, "lacks 'n_init_lb'"),
         ([(0.5, 0), (0.6, 0)], {"n_init_lb": "20", "n_query": "10"}, "size is missing or not"),
         ([(0.5, 0), (0.6, 0)], {"n_init_lb": 20, "n_query": "10"}, "must be whole numbers"),

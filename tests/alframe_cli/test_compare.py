@@ -31,7 +31,7 @@ def test_the_table(alframe, runs):
     assert "a_b against random, of 2 settings: beats in 2" in outcome.out
     assert outcome.err.splitlines() == [
         "note: digits/s1: margin has 2 of 3 seeds: pairs are compared over the seeds in common",
-        "note: digits/s2: nothing is held against margin: there are no complete trials of it",
+        "note: digits/s2: nothing is held against margin: there are no runs of it",
         "note: as few as 2 seeds a strategy: 10 or more make a difference easier to trust",
         "note: the matrix sums the 1 of 2 settings that have every strategy, tested against every other; "
         "with fewer strategies more settings may count",
@@ -47,6 +47,25 @@ def test_every_format_on_every_level(alframe, runs, form):
         assert "random" in outcome.out
         assert "note:" not in outcome.out
         assert "note: as few as 2 seeds a strategy" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("level", "folder", "settings"),
+    [("overall", "runs", 2), ("dataset", "runs/digits", 2), ("setting", "runs/digits/s1", 1)],
+)
+def test_the_level_that_is_said(alframe, runs, level, folder, settings):
+    found = json.loads(alframe("compare", folder, "--level", level, "--format", "json").out)
+    assert (found["level"], len(found["settings"])) == (level, settings)
+
+
+def test_runs_at_two_levels_are_told_apart_by_the_flag(alframe, runs, tmp_path):
+    (tmp_path / "runs/digits/s1").rename(tmp_path / "runs/s1")  # now a setting lies beside a data set
+    outcome = alframe("compare", "runs")
+    assert outcome.code == 2
+    assert "runs has runs as dataset and as overall: say which with --level" in outcome.err
+    for level, setting in (("dataset", "s1"), ("overall", "s2")):
+        found = json.loads(alframe("compare", "runs", "--level", level, "--format", "json").out)
+        assert [one["setting"] for one in found["settings"]] == [setting]
 
 
 def test_strategies_and_references(alframe, runs):
@@ -104,6 +123,7 @@ def test_the_authors_tree_with_their_names(alframe, tmp_path):
         (["runs", "--strategies", "random,b"], "no runs of strategy 'b' here; there are runs of a_b, margin"),
         (["runs", "--reference", "b"], "no runs of strategy 'b' here; there are runs of a_b, margin, random"),
         (["runs", "--critical", "-1"], "the critical value of |t| must be above 0"),
+        (["runs", "--critical", "inf"], "the critical value of |t| must be above 0 and finite"),
         (["runs", "--critical", "2", "--holm"], "exclude each other"),
         (["runs", "--ddof", "2"], "'2' is not one of '0', '1'"),
         (["runs", "--format", "pdf"], "'pdf' is not one of"),

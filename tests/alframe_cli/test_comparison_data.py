@@ -1,8 +1,13 @@
 import csv
+import dataclasses
 import io
 import json
+from pathlib import Path
 
 import pytest
+
+from alframe.ranks import PairTest
+from alframe.verdicts import OUTCOMES
 
 
 def refuse(constant):
@@ -55,6 +60,26 @@ def test_json_has_everything(alframe, runs):
     assert found["ranks"] is None
     assert {"strategy": "a_b", "reference": "random", "beats": 2} in found["tally"]
     assert any(note.startswith("as few as 2 seeds") for note in found["notes"])
+
+
+def keys(value):
+    """All keys of objects but those that are names or seeds."""
+    if isinstance(value, list):
+        return set().union(*map(keys, value))
+    if not isinstance(value, dict):
+        return set()
+    found = set().union(*map(keys, value.values()))
+    names = {"a_b", "margin", "random", "1", "2", "3"}
+    return found | (set(value) - names)
+
+
+def test_every_key_is_in_the_guide(alframe, runs):
+    flags = ["--format", "json", "--strategies", "random,a_b"]
+    told = json.loads(alframe("compare", "runs", *flags).out)
+    told["ranks"]["pairs"] = [dataclasses.asdict(PairTest("a", "b", 0.5))]  # of six settings or more
+    guide = (Path(__file__).parents[2] / "docs/guide/comparing.md").read_text()
+    assert {"curve", "query_peak_memory", "friedman_p", "wins"} <= keys(told)
+    assert {key for key in {*keys(told), *OUTCOMES} if f"`{key}`" not in guide} == set()
 
 
 def test_the_ranks(alframe, runs):

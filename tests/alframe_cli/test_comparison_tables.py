@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from alframe_cli.comparison_tables import Sheet, as_latex, as_markdown
@@ -15,11 +17,11 @@ def test_accuracy_and_brackets_where_there_are_fewer_seeds(alframe, runs):
 
 
 def test_one_seed(alframe, write_run):
-    write_run("d", "s", "random", 1, [0.5, 0.6])
-    write_run("d", "s", "margin", 1, [0.5])
+    write_run("d", "s", "random", 1, [0.5, 0.6, 0.7])
+    write_run("d", "s", "margin", 1, [0.5, 0.6])
     out = alframe("compare", "runs").out
     assert "Accuracy on d, s, one seed" in out
-    assert rows(out, "1,000", "2,000") == [["1,000", "0.500", "0.500"], ["2,000", "-", "0.600"]]
+    assert rows(out, "1,000", "3,000") == [["1,000", "0.500", "0.500"], ["3,000", "-", "0.700"]]
     assert "margin and random: too few seeds (1 in common, 3 needed)" in out
     assert ["penalty", "-", "-"] in rows(out, "penalty")
 
@@ -47,13 +49,21 @@ def test_matrix(alframe, runs):
     assert rows(out, "penalty") == [["penalty", "0.00", "1.00"]]
 
 
+def test_one_strategy_has_no_matrix(alframe, write_run):
+    for seed in (1, 2):
+        write_run("d", "s", "badge", seed, [0.5, 0.6])
+    out = alframe("compare", "runs").out
+    assert "badge 0.5500" in " ".join(rows(out, "badge")[0])
+    assert "penalty" not in out.lower()  # "0.00" would read as "never beaten"
+
+
 def test_several_settings(alframe, runs):
     out = alframe("compare", "runs", "--strategies", "random,a_b").out
     assert "Sum of the matrices of 2 settings" in out
     assert rows(out, "penalty")[-1] == ["penalty", "0.00", "2.00"]
     assert "Mean ranks by area over 2 settings" in out
     assert rows(out, "a_b")[-2] == ["a_b", "1.00"]
-    assert out.splitlines()[-1] == "a_b against random, of 2 settings: beats in 2"
+    assert out.splitlines()[-2:] == ["a_b against random, of 2 settings: beats in 2", ""]
     assert "critical difference of mean ranks (Nemenyi, 5 %): 1.39" in out
 
 
@@ -71,10 +81,26 @@ def test_markdown(alframe, runs):
     out = alframe("compare", "runs/digits/s2", "--format", "markdown").out
     assert "| labels | a_b | random |\n| --- | ---: | ---: |\n| 1,000 | 0.530 ± 0.036 |" in out
     assert "| penalty | 0.00 | 1.00 |" in out
-    assert (
-        as_markdown(Sheet("t", ("", "a|b"), [("x", "1")]))
-        == "**t**\n\n|  | a\\|b |\n| --- | ---: |\n| x | 1 |\n"
-    )
+    assert "| a_b | 0.7050 ± 0.0361 | 0.6750 to 0.7450 | 2.25 ± 0.00 | 3 | 1,000 |" in out
+    assert "\n- a_b beats random by 0.075 (95 % 0.075 to 0.075, p < 0.001, 3 seeds: few)\n" in out
+    out = alframe("compare", "runs", "--format", "markdown", "--strategies", "a_b,random").out
+    assert "| a_b | 1.00 |" in out
+    assert out.endswith("\n- a_b against random, of 2 settings: beats in 2\n\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a|b", r"a\|b"),
+        ("<img src=x>", r"\<img src=x>"),
+        ("p < 0.001", "p < 0.001"),
+        ("*a*, `b`, [c]", r"\*a\*, \`b\`, \[c]"),
+        ("a_b+select=c", "a_b+select=c"),
+    ],
+)
+def test_markdown_escapes(text, escaped):
+    table = as_markdown(Sheet(text, ("", text), [("x", "1")]))
+    assert table == f"**{escaped}**\n\n|  | {escaped} |\n| --- | ---: |\n| x | 1 |\n"
 
 
 def test_latex(alframe, runs):
@@ -82,8 +108,17 @@ def test_latex(alframe, runs):
     assert r"\usepackage{booktabs}" in out
     assert r"labels & a\_b & margin & random \\" in out
     assert r"0.530 $\pm$ 0.036" in out
-    assert out.count(r"\toprule") == out.count(r"\bottomrule") == out.count(r"\end{table}") == 5
-    assert "a_b" not in out
+    assert out.count(r"\toprule") == out.count(r"\bottomrule") == out.count(r"\end{table}") == 7
+    assert "% a_b beats random by 0.075" in out
+    printed = [line for line in out.splitlines() if not line.startswith("%")]
+    assert "a_b" not in "".join(printed)
+    columns = 0
+    for line in printed:  # each row has the cells that its table has columns
+        if line.startswith(r"\begin{tabular}"):
+            columns = len(line.split("{")[-1].rstrip("}"))
+        if line.endswith(r"\\"):
+            assert len(re.findall(r"(?<!\\)&", line)) == columns - 1
+        assert not re.search(r"(?<!\\)[%#_]", line)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +126,7 @@ def test_latex(alframe, runs):
     [
         ("a_b", r"a\_b"),
         ("50 % & {x} #1 $", r"50 \% \& \{x\} \#1 \$"),
+        ("<a>|b", r"\textless{}a\textgreater{}\textbar{}b"),
         ("a~b^c\\d", r"a\textasciitilde{}b\textasciicircum{}c\textbackslash{}d"),
     ],
 )

@@ -124,6 +124,19 @@ def test_configuration_and_environment(page, write_run):
     assert "margin/seed-1/config.toml can&#39;t be read: it is damaged or cut off" in text
 
 
+def test_long_names_may_go_on_in_the_next_line(page, write_run):
+    write_run("d", "s", "badge+select=core<set>", 1, [0.5, 0.6])
+    assert '<th scope="row">badge+<wbr>select=<wbr>core&lt;set&gt;</th>' in page()
+
+
+def test_nothing_in_common_over_settings_is_said(page, write_run):
+    write_run("d", "s1", "a", 1, [0.5, 0.6])
+    write_run("d", "s2", "b", 1, [0.5, 0.6])
+    text = page()
+    assert "Nothing can be said of all settings; the notes say why." in text
+    assert "<ul>\n</ul>" not in text
+
+
 def test_one_strategy_with_one_seed(page, write_run):
     write_run("d", "s", "random", 1, [0.5])
     text = page()
