@@ -7,9 +7,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alframe.data import Dataset
 from alframe.errors import PluginError
 from alframe.geometry import Embeddings, Geometry, as_geometry
+from alframe.models import Classifier
 from alframe.training import TrainResult
+
+
+def check_dataset(result: Any) -> Dataset:
+    """Wants a `Dataset`."""
+    if not isinstance(result, Dataset):
+        raise PluginError(f"wanted an alframe.Dataset, got {_what(result)}")
+    return result
+
+
+def check_network(result: Any) -> Classifier:
+    """Wants a `Classifier`."""
+    if not isinstance(result, Classifier):
+        raise PluginError(f"wanted an alframe.Classifier, got {_what(result)}")
+    return result
 
 
 def check_training(result: Any) -> TrainResult:

@@ -19,6 +19,7 @@ from alframe.errors import TrialError, UsageError
 from alframe.events import Audience
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
+from alframe.loading import loaded
 from alframe.models import Classifier, resolve_device
 from alframe.plugin import Plugin
 from alframe.registry import Registry
@@ -69,6 +70,8 @@ def load_data(settings: Settings) -> Dataset:
 
     Raises:
         UsageError: the data are missing or unusable; the message says what to do.
+        TrialError: a file can't be read, or there is no memory.
+        PluginError: the plugin that offers the data set is broken.
     """
     request = DataRequest(
         location=settings.location,
@@ -76,7 +79,7 @@ def load_data(settings: Settings) -> Dataset:
         download=settings.source.download,
         options=settings.data_options,
     )
-    dataset = settings.dataset.value.load(request)
+    dataset = loaded(settings.dataset, request)
     if (dataset.targets == UNKNOWN).any():
         raise UsageError(
             f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe import seeds
+from alframe import contract, seeds
+from alframe.blame import blame
 from alframe.blocks import by_blocks
 from alframe.data import UNKNOWN, Dataset
 from alframe.diagnostics import describe_picks
@@ -353,6 +354,5 @@ def build_model(
         download=download,
         location=location,
     )
-    with seeds.global_stream(seed, "initial weights"):
-        model: Classifier = offer.value.build(request)
-    return model
+    with seeds.global_stream(seed, "initial weights"), blame(offer.plugin, f"model {offer.name!r}"):
+        return contract.check_network(offer.value.build(request))

@@ -1,14 +1,16 @@
-"""Loading a data set by name, outside a run."""
+"""Loading a data set: by name, outside a run, and what a plugin loads."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from alframe import seeds
+from alframe import contract, seeds
+from alframe.blame import blame
 from alframe.data import Dataset
-from alframe.info import DataRequest
+from alframe.info import DataRequest, DatasetInfo
 from alframe.options import build
+from alframe.plugin import Offer
 from alframe.registry import Registry, installed
 
 
@@ -35,6 +37,7 @@ def load_dataset(
 
     Raises:
         UsageError: an unknown name or option, or missing or unusable data.
+        PluginError: the plugin that offers the data set is broken.
 
     Example:
         >>> import alframe
@@ -43,12 +46,23 @@ def load_dataset(
         (1438, 10)
     """
     offer, location = (registry or installed()).located("data set", name)
-    info = offer.value
     given = options if test_fraction is None else options | {"test_fraction": test_fraction}
-    built = build(info.options, given, "data")
-    dataset: Dataset = info.load(DataRequest(location, Path(data_dir), download, built))
+    built = build(offer.value.options, given, "data")
+    dataset = loaded(offer, DataRequest(location, Path(data_dir), download, built))
     if dataset.test_inputs is None:
         dataset = dataset.split_test(built.test_fraction, seeds.generator(seed, "split"))
     if built.imbalance is not None:
         dataset = dataset.long_tailed(built.imbalance, seeds.generator(seed, "imbalance"))
     return dataset
+
+
+def loaded(offer: Offer[DatasetInfo], request: DataRequest) -> Dataset:
+    """What a plugin loads when it is asked for one of its data sets.
+
+    Raises:
+        UsageError: the plugin says that the data are missing or unusable.
+        TrialError: a file can't be read, or there is no memory.
+        PluginError: the plugin fails in another way, or what it returns is no data set.
+    """
+    with blame(offer.plugin, f"data set {offer.name!r}"):
+        return contract.check_dataset(offer.value.load(request))

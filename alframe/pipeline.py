@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from alframe import contract, seeds
+from alframe.blame import blame
 from alframe.context import Context
-from alframe.errors import PluginError, TrialError, UsageError, unknown_name
+from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.geometry import Geometry
 from alframe.hookspecs import STAGES
 from alframe.models import Classifier
@@ -260,7 +260,7 @@ class Pipeline:
     def _call(self, stage: str, state: RoundState, check: Callable[[Any], Any], **arguments: Any) -> Any:
         """Calls a stage's provider and checks its answer, both in the provider's name."""
         plugin = self.providers[stage]
-        with _blame(plugin, stage):
+        with blame(plugin, f"hook alframe_{stage}"):
             answer = self.registry.call_stage(
                 stage,
                 plugin,
@@ -298,26 +298,6 @@ class _Embedding:
         if self._made is None:
             self._made = self._make()
         return self._made
-
-
-class _BlamedError(PluginError):
-    """A `PluginError` that already names plugin and hook."""
-
-
-@contextlib.contextmanager
-def _blame(plugin: Plugin, stage: str) -> Iterator[None]:
-    """Names the plugin and the hook in whatever goes wrong inside."""
-    where = f"plugin {plugin.name!r} ({plugin.provider}), hook alframe_{stage}"
-    try:
-        yield
-    except (UsageError, TrialError, _BlamedError):
-        raise
-    except PluginError as error:
-        raise _BlamedError(f"{where}: {error}") from error
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise TrialError(f"{where}: out of memory. {error}") from error
-    except Exception as error:
-        raise _BlamedError(f"{where} raised {type(error).__name__}: {error}") from error
 
 
 def _top_up(picks: Tensor, missing: int, pool_size: int, state: RoundState) -> Tensor:

@@ -277,7 +277,9 @@ class Registry:
                 others = [p.module for p in self.plugins if p is not plugin and hook in p.hooks]
                 try:
                     self._pm.subset_hook_caller(hook, others)(**arguments)
-                except (Exception, SystemExit) as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # SystemExit too: a listener must not end a run
                     yield plugin, error
 
 

@@ -24,7 +24,7 @@ import tomli_w
 import torch
 from torch import Tensor
 
-from alframe.errors import AlframeError, TrialError, UsageError
+from alframe.errors import AlframeError, PluginError, TrialError, UsageError, reason
 from alframe.trial_files import FEATURES
 
 FORMAT = 2
@@ -122,7 +122,9 @@ class TrialFolder:
 
         Raises:
             TrialError: it can't be written; what was written before stays.
+            PluginError: what a plugin keeps would not come back from it.
         """
+        _require_readable(learner.get("plugins", {}))
         lines = "".join(json.dumps(record) + "\n" for record in records)
         state = {"rounds": lines, "learner": dict(learner), "note": note, "finished": finished}
         packed = io.BytesIO()
@@ -219,6 +221,21 @@ class TrialFolder:
             pass
         except OSError as error:
             raise UsageError(f"folder {self.path} can't be removed: {error.strerror}") from error
+
+
+def _require_readable(states: Mapping[str, Any]) -> None:
+    """Raises `PluginError` where a plugin's ``ctx.state`` would not come back from a checkpoint."""
+    for plugin, state in states.items():
+        packed = io.BytesIO()
+        try:
+            torch.save(state, packed)
+            packed.seek(0)
+            torch.load(packed, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise PluginError(
+                f"plugin {plugin!r} keeps in ctx.state what a checkpoint can't hold; wanted tensors, "
+                f"numbers, texts, and lists and dictionaries of those ({reason(error)[:120]})"
+            ) from error
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:

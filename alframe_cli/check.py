@@ -100,5 +100,8 @@ def _made(checks: list[Check], quiet: bool) -> Iterator[Outcome]:
 def _outcome_of(made: Check) -> Outcome:
     from alframe.testing import outcome_of
 
-    with contextlib.redirect_stdout(sys.stderr):  # standard output is for data, whatever a plugin prints
-        return outcome_of(made)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for data, whatever a plugin prints
+            return outcome_of(made)
+    except KeyboardInterrupt as stop:  # from the keyboard, or from the plugin: then this is where
+        raise click.Abort(f"in the check {made.name}") from stop

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from alframe.registry import Registry
 
 VARIABLE = "_ALFRAME_COMPLETE"  # what click looks for
+# For bash: the cursor stays behind `train.optimizer=` and `npz:`, whose value comes next.
+NO_SPACE = """\
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:] ]]; then
+        compopt -o nospace
+    fi
+    return 0
+"""
 Candidates = Iterable[tuple[str, str]]  # each with a line of help
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -32,7 +39,8 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     assert ctx.parent is not None
-    click.echo(kind(ctx.parent.command, {}, "alframe", VARIABLE).source())
+    source = kind(ctx.parent.command, {}, "alframe", VARIABLE).source()
+    click.echo(source.replace("    return 0\n", NO_SPACE, 1) if shell == "bash" else source)
 
 
 def completes(candidates: Callable[[Registry, click.Context], Candidates], many: bool = False) -> Completer:
@@ -89,6 +97,12 @@ def _providers(stage: str) -> Callable[[Registry, click.Context], Candidates]:
     return found
 
 
+def _listeners(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.events import listeners
+
+    return [(name, registry.plugin(name).info.summary) for name in listeners(registry)]
+
+
 def _plugins(registry: Registry, ctx: click.Context) -> Candidates:
     return [(plugin.name, plugin.info.summary) for plugin in registry.plugins]
 
@@ -124,6 +138,7 @@ strategies_alone = completes(_strategies, many=True)
 data_set_list = completes(_resources("data set"), many=True)
 model_list = completes(_resources("model"), many=True)
 preset_list = completes(_resources("preset"), many=True)
+listener_list = completes(_listeners, many=True)
 plugin_name = completes(_plugins)
 anything = completes(_everything)
 option_name = completes(_options)

@@ -99,7 +99,12 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 @click.option("--jobs", type=int, metavar="N", help="Trials side by side, each in a process.  [default: 1]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...  [default: auto]")
 @click.option("--out", metavar="DIR", help="Folder for the runs.  [default: runs]")
-@click.option("--log", type=NameList(), help="Also write csv, tensorboard, or what other plugins offer.")
+@click.option(
+    "--log",
+    type=NameList(),
+    shell_complete=completion.listener_list,
+    help="Also write csv, tensorboard, or what other plugins offer.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
     "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."

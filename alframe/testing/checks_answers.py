@@ -12,6 +12,7 @@ from alframe import contract
 from alframe.errors import PluginError
 from alframe.geometry import Embeddings, Geometry
 from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, CheckFailedError, check, once
+from alframe.testing.process import process_settings
 from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Answer, Subject
 from alframe.testing.witness import Call
@@ -26,7 +27,7 @@ def answers(subject: Subject) -> None:
     """On many problems, no stage raises, and none returns None: a `return` is not forgotten."""
     for seed, calls, complaint in _sweep(subject):
         for call in calls:
-            if isinstance(call.answer, Exception):
+            if isinstance(call.answer, BaseException):
                 raise CheckFailedError(
                     f"seed {seed}: alframe_{call.stage} raised {type(call.answer).__name__}: {call.answer}"
                 ) from call.answer
@@ -98,6 +99,18 @@ def leaves_global_random_state(subject: Subject) -> None:
         raise CheckFailedError(f"the global random state of {' and '.join(changed)} has moved")
 
 
+@check(*QUERY, "train", after=ANSWERS)
+def leaves_global_settings(subject: Subject) -> None:
+    """Torch's default dtype, threads and determinism, and the working directory are as they were."""
+    problem = subject.problem()
+    before = process_settings()
+    subject.ask(problem)
+    after = process_settings()
+    changed = [name for name, value in before.items() if value != after[name]]
+    if changed:
+        raise CheckFailedError(f"{' and '.join(changed)} changed, for everybody's code; put it back")
+
+
 def difference(first: Answer, second: Answer, tolerance: float = 0.0) -> str:
     """What differs between two answers, or "".
 
@@ -150,7 +163,7 @@ def _unfit(subject: Subject, call: Call) -> str:
         "score": lambda answer: contract.check_scores(answer, size),
         "select": lambda answer: contract.check_picks(answer, size, subject.problem().n),
     }
-    if call.answer is None or isinstance(call.answer, Exception):
+    if call.answer is None or isinstance(call.answer, BaseException):
         return ""
     try:
         checks[call.stage](call.answer)

@@ -8,18 +8,20 @@ import torch
 
 from alframe.testing.kit import ANSWERS, QUERY, CheckFailedError, check
 from alframe.testing.problems import Problem, blank_rows, identical_rows, without_a_class
-from alframe.testing.subject import Subject
+from alframe.testing.subject import Answer, Subject
 
 
 @check(*QUERY, after=ANSWERS)
 def budget_of_one(subject: Subject) -> None:
-    """A budget of one sample is spent."""
-    _solve(subject, subject.problem(n=1))
+    """Of a budget of one sample one is chosen, and not left to the engine to draw."""
+    for answer in _solve(subject, subject.problem(n=1)):
+        if answer.picks is not None and not len(answer.picks):
+            raise CheckFailedError("nothing was chosen")
 
 
 @check(*QUERY, after=ANSWERS)
 def budget_of_the_whole_pool(subject: Subject) -> None:
-    """A budget of as many samples as there are is spent."""
+    """A budget of as many samples as there are does no harm; what is not chosen the engine fills up."""
     _solve(subject, subject.problem(n=40, N=40))
 
 
@@ -65,10 +67,11 @@ def constant_probabilities(subject: Subject) -> None:
     _solve(subject, subject.problem(head_scale=0.0))
 
 
-def _solve(subject: Subject, problem: Problem) -> None:
+def _solve(subject: Subject, problem: Problem) -> list[Answer]:
     """Asks twice, so that what depends on a draw has two chances to fail."""
-    for seed in (0, 1):
-        answer = subject.ask(dataclasses.replace(problem), seed)
+    answers = [subject.ask(dataclasses.replace(problem), seed) for seed in (0, 1)]
+    for answer in answers:
         bad = [name for name, value in (answer.weights or {}).items() if not torch.isfinite(value).all()]
         if bad:
             raise CheckFailedError(f"after training there are NaN or infinite weights: {', '.join(bad)}")
+    return answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -24,6 +25,7 @@ class Snapshot:
 
     Attributes:
         weights: parameters and buffers by name.
+        predicts: what the network makes of the samples, in evaluation mode.
         modes: whether each module is in training mode.
         gradients: the gradient of each parameter, or None.
         asks: whether each parameter asks for a gradient.
@@ -31,6 +33,7 @@ class Snapshot:
     """
 
     weights: dict[str, Tensor]
+    predicts: dict[str, Tensor]
     modes: dict[str, bool]
     gradients: dict[str, Tensor | None]
     asks: dict[str, bool]
@@ -48,8 +51,9 @@ class Footprint:
 
 @check(*QUERY, after=ANSWERS)
 def leaves_the_weights(subject: Subject) -> None:
-    """After a query the network's parameters and buffers are what they were."""
+    """After a query the network's parameters, buffers and predictions are what they were."""
     _require_same(subject, "weights", "the network's {} changed; work on a copy")
+    _require_same(subject, "predicts", "the network's {} changed; remove your hooks, or work on a copy")
 
 
 @check(*QUERY, after=ANSWERS)
@@ -94,7 +98,8 @@ def leaves_the_views(subject: Subject) -> None:
 def _require_same(subject: Subject, field: str, message: str) -> None:
     footprint = _footprint(subject)
     before, after = getattr(footprint.before, field), getattr(footprint.after, field)
-    changed = [name for name in before if not _same(before[name], after[name])]
+    names = [*before, *(name for name in after if name not in before)]
+    changed = [name for name in names if not _same(before.get(name), after.get(name))]
     if changed:
         more = "" if len(changed) <= SHOWN else f" and {len(changed) - SHOWN} more"
         raise CheckFailedError(message.format(", ".join(changed[:SHOWN]) + more))
@@ -122,8 +127,12 @@ def _footprint(subject: Subject) -> Footprint:
 def _snapshot(problem: Problem) -> Snapshot:
     model = problem.model
     parameters = dict(model.named_parameters())
+    twin = copy.deepcopy(model).eval()  # with the hooks that were left on it
+    with torch.no_grad():
+        predicts = {"features": twin.features(problem.inputs), "logits": twin(problem.inputs)}
     return Snapshot(
         weights={name: value.clone() for name, value in model.state_dict().items()},
+        predicts=predicts,
         modes={name or "the network": module.training for name, module in model.named_modules()},
         gradients={
             name: None if parameter.grad is None else parameter.grad.clone()

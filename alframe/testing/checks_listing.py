@@ -37,8 +37,8 @@ def imports_without_torch(subject: Subject) -> None:
     """Importing the module does not import torch: listings and ``--help`` are instant."""
     if _torch_after(subject)[0]:
         raise CheckFailedError(
-            "importing the module imports torch; import it inside the hooks, and for annotations under "
-            "`if TYPE_CHECKING:`"
+            "importing the module imports torch; import it inside the hooks, and the names of alframe that "
+            "need it (Embeddings, Dataset, Classifier, ...); for annotations under `if TYPE_CHECKING:`"
         )
 
 

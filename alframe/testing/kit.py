@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-from alframe.errors import unknown_name
+from alframe.errors import reason, unknown_name
 from alframe.options import build
 from alframe.plugin import Plugin
 from alframe.registry import Registry
+from alframe.testing.process import kept_settings
 from alframe.testing.randomness import random_state
 from alframe.testing.subject import Subject
 
@@ -163,14 +164,14 @@ def _verdict(subject: Subject, registered: Registered) -> str | Exception:
 
 
 def _made(subject: Subject, registered: Registered) -> str | Exception:
-    with random_state(0), warnings.catch_warnings():
+    with random_state(0), kept_settings(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a plugin may warn of the odd problems that it is given
         try:
             return registered.function(subject) or ""
         except (CheckFailedError, CheckSkippedError) as error:
             return error
-        except Exception as error:
-            failure = CheckFailedError(f"{type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:
+            failure = CheckFailedError(reason(error))
             failure.__cause__ = error
             return failure
 

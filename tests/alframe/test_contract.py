@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from alframe import Embeddings, PluginError, TrainResult
-from alframe.contract import check_embeddings, check_picks, check_scores, check_training
+from alframe.contract import (
+    check_dataset,
+    check_embeddings,
+    check_network,
+    check_picks,
+    check_scores,
+    check_training,
+)
 from alframe.geometry import Euclidean
 
 
@@ -83,3 +90,10 @@ def test_embeddings_of_two_geometries():
 def test_training():
     with pytest.raises(PluginError, match="wanted a TrainResult, got None"):
         check_training(None)
+
+
+def test_what_plugins_load_and_build():
+    with pytest.raises(PluginError, match=r"wanted an alframe.Dataset, got None \(is a `return` missing"):
+        check_dataset(None)
+    with pytest.raises(PluginError, match="wanted an alframe.Classifier, got Linear"):
+        check_network(torch.nn.Linear(2, 2))

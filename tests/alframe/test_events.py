@@ -6,6 +6,9 @@ from alframe import PluginInfo, UsageError
 from alframe.events import Audience, listeners, require_listeners
 
 
+class Odd(BaseException): ...
+
+
 @pytest.fixture
 def play(bare_registry, make_plugin):
     """A registry with who hears all, who is asked for, and who fails; sends events and says who heard."""
@@ -23,6 +26,7 @@ def play(bare_registry, make_plugin):
 
     listener("first", OSError(28, "No space left on device"))
     listener("exits", SystemExit(3))
+    listener("odd", Odd("!"))
     listener("missing", UsageError("it needs a library"))
     listener("asked", on_request=True)
     listener("last")
@@ -39,15 +43,16 @@ def play(bare_registry, make_plugin):
 
 
 def test_one_that_fails_is_told_of_once_and_dropped(play):
-    assert play() == ["first", "exits", "missing", "last"]
+    assert play() == ["first", "exits", "odd", "missing", "last"]
     assert play("round_finished", record={}) == ["last"]
     assert play() == ["last"]
-    assert [key for key, _ in play.told] == ["local/first", "local/exits", "local/missing"]
-    assert play.audience.dropped == {"local/first", "local/exits", "local/missing"}
+    assert [key for key, _ in play.told] == ["local/first", "local/exits", "local/odd", "local/missing"]
+    assert play.audience.dropped == {"local/first", "local/exits", "local/odd", "local/missing"}
     where = "(local) failed in alframe_run_started and hears no more of this run: "
     assert [text for _, text in play.told] == [
         f"plugin 'first' {where}OSError: [Errno 28] No space left on device",
         f"plugin 'exits' {where}SystemExit: 3",
+        f"plugin 'odd' {where}Odd: !",
         f"plugin 'missing' {where}it needs a library",
     ]
 
@@ -62,7 +67,7 @@ def test_one_on_request_hears_where_it_is_asked_for(play):
 
 def test_who_can_be_asked_for(play, make_plugin):
     play.registry.register(make_plugin(alframe_score=lambda pool: pool.features.sum(1)), "deaf")
-    assert listeners(play.registry) == ["asked", "exits", "first", "last", "missing"]
+    assert listeners(play.registry) == ["asked", "exits", "first", "last", "missing", "odd"]
     require_listeners(play.registry, ("asked", "local/last"))
     with pytest.raises(UsageError, match="unknown plugin for --log 'askd'. Did you mean 'asked'"):
         require_listeners(play.registry, ("askd",))

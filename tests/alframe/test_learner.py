@@ -1,9 +1,19 @@
 import gc
+import sys
 
 import pytest
 import torch
 
-from alframe import ActiveLearner, Classifier, ModelInfo, PluginInfo, Recipe, TrainResult, UsageError
+from alframe import (
+    ActiveLearner,
+    Classifier,
+    ModelInfo,
+    PluginError,
+    PluginInfo,
+    Recipe,
+    TrainResult,
+    UsageError,
+)
 from alframe.registry import Registry
 
 FAST = Recipe(epochs=15, learning_rate=0.01)
@@ -314,3 +324,18 @@ def test_a_network_hears_what_follows_the_colon_and_that_nothing_may_be_fetched(
     assert asked == [("a:b", False)]
     with pytest.raises(UsageError, match="needs NAME after a colon"):
         ActiveLearner(toy.hide_labels(), "net", "margin", registry=registry, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda request: {}["width"], "raised KeyError: 'width'"),
+        (lambda request: sys.exit(0), "raised SystemExit: 0"),
+        (lambda request: torch.nn.Linear(2, 2), ": wanted an alframe.Classifier, got Linear"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_its_plugins_fault(toy, bare_registry, make_plugin, build, message):
+    offer = {"net": ModelInfo(summary="", build=build)}
+    bare_registry.register(make_plugin(alframe_models=lambda: offer), "nets")
+    with pytest.raises(PluginError, match=r"^plugin 'nets' \(local\), model 'net' ?" + message):
+        ActiveLearner(toy.hide_labels(), "net", "default", registry=bare_registry, device="cpu")

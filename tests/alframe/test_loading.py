@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 
@@ -25,3 +27,37 @@ def test_a_data_set_without_a_test_part_is_split_by_the_seed():
 def test_mistakes_are_named(name, options, message):
     with pytest.raises(alframe.UsageError, match=message):
         alframe.load_dataset(name, **options)
+
+
+class TestAPlugin:
+    """What it loads, or fails to."""
+
+    @pytest.fixture
+    def load(self, bare_registry, make_plugin):
+        def load(function):
+            offers = {"mine": alframe.DatasetInfo(summary="", load=function)}
+            bare_registry.register(make_plugin(alframe_datasets=lambda: offers), "theirs", "their-package")
+            return alframe.load_dataset("mine", registry=bare_registry)
+
+        return load
+
+    @pytest.mark.parametrize(
+        ("function", "message"),
+        [
+            (lambda request: {}["samples"], "raised KeyError: 'samples'"),
+            (lambda request: sys.exit(0), "raised SystemExit: 0"),
+            (lambda request: None, ": wanted an alframe.Dataset, got None"),
+        ],
+    )
+    def test_that_fails_is_named(self, load, function, message):
+        with pytest.raises(
+            alframe.PluginError, match=r"^plugin 'theirs' \(their-package\), data set 'mine' ?" + message
+        ):
+            load(function)
+
+    def test_that_says_what_is_missing_is_heard(self, load):
+        def missing(request):
+            raise alframe.UsageError("mine is not in data")
+
+        with pytest.raises(alframe.UsageError, match="^mine is not in data$"):
+            load(missing)

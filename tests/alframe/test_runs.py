@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from alframe import TrialError, UsageError
+from alframe import PluginError, TrialError, UsageError
 from alframe.runs import TrialFolder, require_writable
 
 RECORDS = [{"round": 0, "accuracy": 0.5, "queried": [1, 2]}, {"round": 1, "accuracy": 0.6, "queried": [3]}]
@@ -35,6 +35,18 @@ def test_what_is_saved_is_loaded(folder):
     assert [json.loads(line) for line in lines] == RECORDS
     assert folder.progress() == (2, True)
     assert not list(folder.path.glob("*.tmp"))
+
+
+class Own:
+    pass
+
+
+@pytest.mark.parametrize("kept", [lambda: 0, Own(), np.zeros(2)], ids=["function", "object", "array"])
+def test_what_a_plugin_keeps_and_would_not_come_back_is_its_fault(folder, kept):
+    folder.save(RECORDS[:1], LEARNER, "", finished=False)
+    with pytest.raises(PluginError, match=r"plugin 'mine' keeps in ctx.state what a checkpoint can't hold"):
+        folder.save(RECORDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, "", finished=True)
+    assert folder.progress() == (1, False)
 
 
 def test_nothing_there_yet(tmp_path):

@@ -33,8 +33,8 @@ def test_a_plugin_that_passes(alframe, mine):
     outcome = alframe("check", "mine")
     assert outcome.code == 0
     assert "budget_of_one" in outcome.out
-    assert outcome.out.rstrip().endswith("mine: 28 passed, 2 skipped")
-    assert outcome.err.splitlines()[0] == "1/30 imports_without_torch: skipped"
+    assert outcome.out.rstrip().endswith("mine: 29 passed, 2 skipped")
+    assert outcome.err.splitlines()[0] == "1/31 imports_without_torch: skipped"
 
 
 def test_a_plugin_that_fails_a_check(alframe, mine):
@@ -88,7 +88,7 @@ def test_a_plugin_that_is_a_file(alframe, tmp_path):
     outcome = alframe("check", "--plugin", str(file), "unsure", "-q")
     assert outcome.code == 1
     assert "has_summaries failed" in outcome.out
-    assert outcome.out.rstrip().endswith("unsure: 29 passed, 1 failed")
+    assert outcome.out.rstrip().endswith("unsure: 30 passed, 1 failed")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,26 @@ def test_a_broken_plugin_ends_with_3(alframe, mine):
     outcome = alframe("check", "mine")
     assert outcome.code == 3
     assert outcome.err.startswith("error: plugin 'mine' (local): ")
+
+
+def test_a_plugin_that_exits_fails_and_does_not_end_the_kit(alframe, mine):
+    def exits(pool):
+        raise SystemExit(0)
+
+    mine(alframe_score=exits)
+    outcome = alframe("check", "mine", "-q")
+    assert outcome.code == 1
+    assert "alframe_score raised SystemExit: 0" in outcome.out
+
+
+def test_an_interrupt_says_in_which_check(alframe, mine):
+    def interrupts(run, record):
+        raise KeyboardInterrupt
+
+    mine(alframe_round_finished=interrupts)
+    outcome = alframe("check", "mine", "-q")
+    assert outcome.code == 130
+    assert outcome.err == "interrupted; in the check hears_every_event\n"
 
 
 def test_an_expectation_of_no_check(alframe, mine):

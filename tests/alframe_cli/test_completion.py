@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ def test_commands():
         (["run", "--preset", "mnist-m"], ["mnist-mlp"]),
         (["run", "--train", "mi"], ["mixup"]),
         (["run", "--select", "alf"], ["alfamix"]),
+        (["run", "--log", "csv,ten"], ["csv,tensorboard"]),
         (["run", "-o", "train.opt"], ["train.optimizer="]),
         (["run", "-o", "alfamix.ca"], ["alfamix.cap="]),
         (["run", "-o", "data.te"], ["data.test_fraction="]),
@@ -78,6 +80,33 @@ def test_the_script(alframe, shell):
     assert outcome.code == 0
     assert "_ALFRAME_COMPLETE" in outcome.out
     assert alframe("completion", "cmd").code == 2
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("line", "replies", "space"),
+    [
+        ("alframe run --strategy alfam", "alfamix", True),
+        ("alframe run --strategy margin,ba", "margin,badge margin,bald", True),
+        ("alframe run -o train.opt", "train.optimizer=", False),
+        ("alframe run --dataset np", "npz:", False),
+    ],
+)
+def test_in_bash(tmp_path, line, replies, space):
+    """The script evaluated, and its function called as bash does; no space is added before a value."""
+    (tmp_path / "alframe").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m alframe_cli "$@"\n')
+    (tmp_path / "alframe").chmod(0o755)
+    script = f"""
+    eval "$(alframe completion bash)"
+    compopt() {{ echo "$@"; }}
+    COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+    _alframe_completion alframe
+    echo "${{COMPREPLY[*]}}"
+    """
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    outcome = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True)
+    assert outcome.stderr == ""
+    assert outcome.stdout.splitlines() == [*([] if space else ["-o nospace"]), replies]
 
 
 def test_completing_imports_no_torch():

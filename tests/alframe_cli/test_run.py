@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import sys
 import tomllib
 
 import numpy as np
@@ -250,6 +251,7 @@ def test_an_output_folder_that_cannot_be_written_to(alframe, tmp_path):
     ("hook", "message"),
     [
         (lambda pool: pool.nothing, "raised AttributeError"),
+        (lambda pool: sys.exit(0), "raised SystemExit: 0"),
         (lambda pool: None, "wanted a floating-point tensor of shape [1418], got None"),
         (lambda pool: torch.full((len(pool),), torch.nan), "got 1418 NaN"),
         (lambda pool: torch.zeros(3), "of shape [1418], got a float32 tensor of shape [3]"),

@@ -84,6 +84,47 @@ def global_seed_moved(pool):
     return sums(pool)
 
 
+def sets_the_dtype(pool):
+    torch.set_default_dtype(torch.float64)
+    return sums(pool)
+
+
+def sets_the_threads(model, labelled, validation, recipe, ctx):
+    result = train_supervised(model, labelled, validation, recipe, ctx)
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    return result
+
+
+def exits(pool):
+    sys.exit(0)
+
+
+def exits_at_one_label(pool, labelled):
+    if len(labelled) == 1:
+        sys.exit(0)
+    return sums(pool)
+
+
+def hook_left_behind(pool, ctx):
+    ctx.model.head.register_forward_hook(lambda module, inputs, output: output * 2)
+    return sums(pool)
+
+
+def buffer_added(pool, ctx):
+    ctx.model.register_buffer("mine", torch.zeros(3))
+    return sums(pool)
+
+
+def keeps_a_function(pool, ctx):
+    ctx.state["score"] = lambda: 0
+    return sums(pool)
+
+
+def too_shy_for_one(pool, scores, n):
+    picks = top(wanted(pool, scores), n)
+    return picks if n > 1 else picks[:0]
+
+
 def trains_on(pool, ctx):
     ctx.model.head.weight.data.mul_(2)
     return sums(pool)
@@ -298,6 +339,10 @@ def deaf_to_runs(run):
     raise RuntimeError("disk full")
 
 
+def exits_when_told(run, record):
+    raise SystemExit(0)
+
+
 def polishes(run, record):
     record["accuracy"] = 1.0
 
@@ -336,13 +381,18 @@ BAD = [
     ("has_summaries", info(summary="")),
     ("options_have_defaults_and_help", info(options=Refused)),
     ("answers", scores(forgets_to_return)),
+    ("answers", scores(exits)),
     ("answers_fit", scores(column_of_scores)),
     ("answers_are_numbers", scores(logarithm_of_negatives)),
     ("same_seed_same_answer", scores(unseeded)),
     ("ignores_global_random_state", scores(global_seed_read)),
     ("ignores_global_random_state", trains(numpy_in_training)),
     ("leaves_global_random_state", scores(global_seed_moved)),
+    ("leaves_global_settings", scores(sets_the_dtype)),
+    ("leaves_global_settings", trains(sets_the_threads)),
     ("leaves_the_weights", scores(trains_on)),
+    ("leaves_the_weights", scores(hook_left_behind)),
+    ("leaves_the_weights", scores(buffer_added)),
     ("leaves_the_mode", scores(left_in_training)),
     ("leaves_gradients", scores(backward)),
     ("leaves_gradients", scores(freezes)),
@@ -351,8 +401,10 @@ BAD = [
     ("leaves_the_views", {"alframe_score": sums, "alframe_select": scores_overwritten}),
     ("leaves_the_views", selects(embedding_overwritten)),
     ("budget_of_one", selects(always_a_pair)),
+    ("budget_of_one", selects(too_shy_for_one)),
     ("budget_of_the_whole_pool", selects(looks_one_further)),
     ("one_labelled_sample", scores(deviation_of_labelled)),
+    ("one_labelled_sample", scores(exits_at_one_label)),
     ("one_labelled_sample", trains(deviation_in_training)),
     ("a_class_without_labels", scores(class_means)),
     ("two_classes", scores(third_class)),
@@ -366,6 +418,7 @@ BAD = [
     ("foreign_geometries", selects(vectors_alone)),
     ("foreign_scores", selects(deaf_to_never)),
     ("two_rounds", scores(one_round_only)),
+    ("two_rounds", scores(keeps_a_function)),
     ("continued_is_uninterrupted", scores(remembers_in_the_module)),
     ("hidden_labels_are_not_read", scores(digs_for_labels)),
     ("scale", scores(large_pools_are_too_much)),
@@ -383,10 +436,18 @@ BAD = [
     ("hears_every_event", {"alframe_run_started": deaf_to_runs}),
     ("hears_every_event", {"alframe_round_finished": deaf}),
     ("hears_every_event", {"alframe_run_finished": deaf_to_runs}),
+    ("hears_every_event", {"alframe_round_finished": exits_when_told}),
     ("events_change_nothing", {"alframe_round_finished": polishes}),
 ]
 # One labelled sample leaves the other classes without labels, so what can't bear that fails in both.
-ALSO = {class_means: {"one_labelled_sample"}}
+# Of two problems the second is drawn in another dtype.
+# A hook or a buffer that is left on the network is not in the network of a trial that goes on.
+ALSO = {
+    class_means: {"one_labelled_sample"},
+    sets_the_dtype: {"same_seed_same_answer"},
+    hook_left_behind: {"continued_is_uninterrupted"},
+    buffer_added: {"two_rounds"},
+}
 IN_A_PROCESS = {
     "imports_without_torch",
     "lists_without_torch",

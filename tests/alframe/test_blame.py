@@ -1,0 +1,50 @@
+import errno
+
+import pytest
+import torch
+
+from alframe import PluginError, TrialError, UsageError
+from alframe.blame import blame
+from alframe.plugin import Plugin
+
+PLUGIN = Plugin("mine", "their-package", "0.3")
+WHERE = r"^plugin 'mine' \(their-package 0.3\), hook alframe_score"
+
+
+class Odd(BaseException): ...
+
+
+def fails(error):
+    with blame(PLUGIN, "hook alframe_score"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (KeyError("size"), PluginError, "raised KeyError: 'size'"),
+        (SystemExit(0), PluginError, "raised SystemExit: 0"),
+        (Odd("!"), PluginError, "raised Odd: !"),
+        (PluginError("wanted scores"), PluginError, ": wanted scores"),
+        (MemoryError(), TrialError, ": out of memory"),
+        (torch.OutOfMemoryError("2 GiB"), TrialError, ": out of memory. 2 GiB"),
+        (OSError(errno.ENOSPC, "No space left"), TrialError, r": OSError: \[Errno 28\] No space left"),
+    ],
+)
+def test_plugin_and_place_are_named(error, kind, message):
+    with pytest.raises(kind, match=WHERE + ".*" + message) as caught:
+        fails(error)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [UsageError("no dropout"), TrialError("damaged"), KeyboardInterrupt()])
+def test_what_passes_as_it_is(error):
+    with pytest.raises(type(error)) as caught:
+        fails(error)
+    assert caught.value is error
+
+
+def test_who_is_blamed_already_is_not_blamed_again():
+    with pytest.raises(PluginError) as caught, blame(PLUGIN, "hook alframe_select"):
+        fails(KeyError("size"))
+    assert str(caught.value).count("plugin 'mine'") == 1
