@@ -202,7 +202,8 @@ def alframe_presets() -> Mapping[str, PresetInfo]:  # type: ignore[empty-body]
 
         @hookimpl
         def alframe_presets():
-            return {"toy-mlp": PresetInfo(summary="...", settings={"dataset": "toy", "rounds": 3})}
+            settings = {"data": {"name": "toy"}, "run": {"rounds": 3}}
+            return {"toy-mlp": PresetInfo(summary="two moons, briefly", settings=settings)}
     """
 
 

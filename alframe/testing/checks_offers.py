@@ -145,8 +145,7 @@ def _networks(subject: Subject) -> dict[str, tuple[tuple[int, ...], Classifier]]
 def _built(name: str, info: ModelInfo) -> tuple[tuple[int, ...], Classifier]:
     for shape in SHAPES:
         try:
-            with torch.device("meta"):
-                model = info.build(_request(info, shape))
+            model = _without_numbers(info, _request(info, shape))
         except UsageError:
             continue
         except Exception as error:
@@ -160,6 +159,18 @@ def _built(name: str, info: ModelInfo) -> tuple[tuple[int, ...], Classifier]:
             )
         return shape, model.eval()
     raise CheckFailedError(f"model {name!r} refuses samples of each of the shapes {SHAPES}")
+
+
+def _without_numbers(info: ModelInfo, request: ModelRequest) -> Any:
+    """The network on the meta device; where building it reads a number it is built for real first."""
+    try:
+        with torch.device("meta"):
+            return info.build(request)
+    except UsageError:
+        raise
+    except Exception:
+        model = info.build(request)
+        return model.to("meta") if isinstance(model, Classifier) else model
 
 
 def _request(info: ModelInfo, shape: tuple[int, ...]) -> ModelRequest:
