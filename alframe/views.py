@@ -16,6 +16,7 @@ from alframe.blocks import BATCH_SIZE, by_blocks
 from alframe.errors import AlframeError, UsageError
 from alframe.geometry import Geometry
 from alframe.models import Classifier
+from alframe.ops.dropout import dropout_mask
 from alframe.samples import Samples
 from alframe.seeds import global_stream
 
@@ -178,10 +179,8 @@ class FeatureRows:
 
 
 def _dropped(block: Tensor, rate: float) -> Tensor:
-    """The block with a share of its numbers dropped; on the CPU five times faster than torch's dropout."""
-    if rate == 0:
-        return block
-    return (block * (torch.rand_like(block) >= rate)).div_(1 - rate)
+    """The block with a share of its numbers dropped; on the CPU several times faster than torch's dropout."""
+    return block if rate == 0 else dropout_mask(block, rate).mul_(block).div_(1 - rate)
 
 
 class View:

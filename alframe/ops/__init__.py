@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alframe.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.dropout import dropout_mask
 from alframe.ops.images import FitImages
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.nearest import eligible, lower_to_nearest
@@ -11,6 +12,7 @@ __all__ = [
     "FitImages",
     "KMeansResult",
     "by_blocks",
+    "dropout_mask",
     "eligible",
     "kmeans",
     "lower_to_nearest",

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
+from alframe.ops import dropout_mask
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -112,13 +114,13 @@ class GraphNetwork:
         W1, b1, W2, b2 = self.weights
         adjacency = Adjacency(x)
         smoothed = adjacency @ adjacency.x  # A X does not change in training
-        hidden, uniforms = x.new_empty(2, len(x), options.hidden)
+        hidden = x.new_empty(len(x), options.hidden)
         optimizer = torch.optim.Adam(
             self.weights, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
         )
         for step in range(options.steps):
-            torch.rand(uniforms.shape, generator=self._masks, out=uniforms)
-            torch.addmm(b1, smoothed, W1, out=hidden).relu_().mul_(uniforms >= options.dropout)
+            torch.addmm(b1, smoothed, W1, out=hidden).relu_()
+            hidden.mul_(dropout_mask(hidden, options.dropout, self._masks))
             sums = (hidden @ W2).div_(kept).requires_grad_()
             with torch.enable_grad():
                 loss = _loss(adjacency @ sums + b2, is_labelled, options.unlabelled_weight)
