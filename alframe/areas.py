@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
+from scipy.special import ndtr, stdtrit
 
 from alframe.results_tree import Setting
 
@@ -131,15 +132,20 @@ def area_under_curve(sizes: ArrayLike, accuracy: ArrayLike) -> float:
 
 
 def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tuple[float, float]:
-    """Computes the 95 % percentile interval of the mean from 10,000 resamples.
+    """Computes the 95 % interval of the mean from 10,000 resamples, farther out for few values.
+
+    The percentiles are expanded as far as Student's t would lie: Hesterberg, "What Teachers Should Know About
+    the Bootstrap", The American Statistician 69, 2015. With five values the plain ones hold the mean in 83 of
+    100 cases, these in 91.
 
     Args:
-        values: S numbers, one a seed.
+        values: S numbers, one a seed, at least two.
         generator: draws the resamples.
     """
     x = np.asarray(values, dtype=float)
     means = x[generator.integers(len(x), size=(RESAMPLES, len(x)))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    tail = ndtr(stdtrit(len(x) - 1, (1 - LEVEL) / 2) * np.sqrt(len(x) / (len(x) - 1)))
+    low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 

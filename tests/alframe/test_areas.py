@@ -21,8 +21,11 @@ def test_area_agrees_with_a_plain_transcription(seed):
 def test_the_interval_agrees_with_scipys():
     values = np.random.default_rng(3).normal(0.9, 0.02, 8)
     low, high = bootstrap_interval(values, np.random.default_rng(0))
-    other = stats.bootstrap((values,), np.mean, n_resamples=50_000, method="percentile", batch=1000)
-    assert (low, high) == pytest.approx(tuple(other.confidence_interval), abs=5e-4)
+    wider = 2 * stats.norm.cdf(stats.t.ppf(0.975, 7) * (8 / 7) ** 0.5) - 1  # Hesterberg, 2015
+    other = stats.bootstrap(
+        (values,), np.mean, n_resamples=50_000, confidence_level=wider, method="percentile", batch=1000
+    )
+    assert (low, high) == pytest.approx(tuple(other.confidence_interval), abs=1e-3)
     assert bootstrap_interval(values, np.random.default_rng(0)) == (low, high)
 
 
@@ -75,9 +78,9 @@ def test_sizes_that_differ_though_all_end_together(make_setting, trial):
     assert grid.notes == ["areas are over the 2 sizes that all strategies have, up to 9 labels"]
 
 
-@pytest.mark.parametrize(("seeds", "least", "most"), [(2, 0.4, 0.6), (5, 0.78, 0.88), (30, 0.91, 0.97)])
+@pytest.mark.parametrize(("seeds", "least", "most"), [(2, 0.4, 0.6), (5, 0.88, 0.95), (30, 0.92, 0.98)])
 def test_how_often_the_interval_holds_the_mean(seeds, least, most):
-    """A percentile interval is too narrow for few seeds; the guide says by how much."""
+    """Of two or three seeds no resampling knows the spread; the guide says so."""
     draw = np.random.default_rng(0)
     samples = draw.normal(0.8, 0.02, (200, seeds))
     intervals = [bootstrap_interval(sample, np.random.default_rng(k)) for k, sample in enumerate(samples)]
