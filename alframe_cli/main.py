@@ -6,6 +6,7 @@ A command's module is imported when the command is used, so that ``--help`` is i
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -103,6 +104,9 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Runs the command line and exits: 0 ok, 1 a trial failed, 2 usage, 3 a plugin, 130 interrupted."""
+    # Before torch is imported: its threads then wait asleep. By default they turn in a loop, and beside
+    # a busy program hold each other up many times as long as they compute.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     shared: dict[str, Any] = {"verbose": False}
     try:
         code = cli.main(args, prog_name="alframe", obj=shared, standalone_mode=False)

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -128,3 +129,12 @@ def test_each_example_of_the_help_has_its_line(alframe, command):
     assert len(examples) > 2
     assert all(line.count("alframe") == 1 for line in examples)
     assert not [line for line in lines if "\\b" in line or "\b" in line]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_asleep_unless_the_user_says_otherwise(alframe, monkeypatch, given, wanted):
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    alframe("--help")
+    assert os.environ["OMP_WAIT_POLICY"] == wanted
