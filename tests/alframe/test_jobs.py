@@ -82,6 +82,7 @@ def test_side_by_side_is_as_in_turn(plan):
     assert again.rounds == []
 
 
+@pytest.mark.slow  # processes that import torch
 def test_a_worker_that_dies_costs_its_trial_alone(plan):
     _, planned = plan()
     victims = []
@@ -108,6 +109,7 @@ def again_items(outcomes, planned):
     return [(trial, outcomes[trial.seed]) for trial in planned]
 
 
+@pytest.mark.slow  # processes that import torch
 def test_a_trial_that_fails_does_not_stop_the_others(plan):
     _, planned = plan()
     with TrialFolder(planned[1].folder).held():
@@ -117,6 +119,7 @@ def test_a_trial_that_fails_does_not_stop_the_others(plan):
     assert isinstance(outcomes[3], RunSummary)
 
 
+@pytest.mark.slow  # processes that import torch
 def test_a_training_that_diverges_comes_with_its_trace(plan):
     _, planned = plan(seeds=(1,), learning_rate=1e30)
     ((_, failure),) = run_side_by_side(planned, Watch(), 2)
@@ -125,6 +128,7 @@ def test_a_training_that_diverges_comes_with_its_trace(plan):
     assert "train_supervised" in failure.__notes__[0]
 
 
+@pytest.mark.slow  # processes that import torch
 def test_leaving_early_ends_the_workers(plan):
     _, planned = plan()
     outcomes = run_side_by_side(planned, Watch(), 2)
@@ -142,7 +146,7 @@ def test_gpus_take_turns(monkeypatch):
     assert _device("auto", 5) == "auto"
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_trials_of_all_settings_share_the_workers(tmp_path, jobs):
     run = {"strategy": ["margin", "random"], "seeds": [1], "initial_size": 20, "query_size": [5, 10]}
     run |= {"rounds": 1, "device": "cpu", "out": str(tmp_path)}
@@ -157,6 +161,7 @@ def test_the_trials_of_all_settings_share_the_workers(tmp_path, jobs):
         assert TrialFolder(trial.folder).progress() == (2, True)
 
 
+@pytest.mark.slow  # processes that import torch
 def test_an_event_plugin_that_fails_in_every_worker_is_told_of_once(tmp_path):
     run = {"strategy": ["random"], "seeds": [1, 2, 3, 4], "initial_size": 20, "rounds": 1, "log": ["csv"]}
     settings = resolve(

@@ -69,9 +69,8 @@ def test_the_module_is_a_plugin_as_a_file_too(registry, tmp_path, kind):
     assert plugin.is_strategy is (kind == "strategy")
 
 
-@pytest.mark.parametrize(
-    "kind", [k if k == "strategy" else pytest.param(k, marks=pytest.mark.slow) for k in scaffold.KINDS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", scaffold.KINDS)
 def test_a_package_installs_lists_and_passes_its_tests(registry, tmp_path, kind, install):
     folder = make(registry, tmp_path, "mine", kind)
     alframe = install(folder)

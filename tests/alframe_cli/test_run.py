@@ -48,8 +48,8 @@ def test_more_seeds_are_added(alframe, quick, tmp_path):
 
 
 def test_what_is_finished_is_read_without_processes(alframe, quick, monkeypatch):
+    first = alframe("run", "--strategy", "random", *quick)
     command = ["run", "--strategy", "random", *quick, "--jobs", "2"]
-    first = alframe(*command)
 
     def forbidden(*arguments, **options):
         raise AssertionError("a process")
@@ -378,7 +378,7 @@ def test_a_setting_that_cannot_run_is_named_before_anything_runs(alframe, quick,
     assert not list(tmp_path.glob("runs/**/checkpoint.pt"))
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_setting_that_fails_stops_no_other(alframe, quick, tmp_path, jobs):
     flags = ["--strategy", "random", *quick, "--query-size", "10,20", "--seeds", "1"]
     folder = json.loads(alframe("run", *flags, "--dry-run", "--json").out)[0]["folder"]

@@ -267,7 +267,9 @@ def test_options_outside_their_range(options):
         ImageModelOptions(**options)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n.startswith("vgg") else n for n in SMALL]
+)
 def test_end_to_end(name):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (60, 3, 32, 32), generator=generator, dtype=torch.uint8)
