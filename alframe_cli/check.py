@@ -16,7 +16,7 @@ from alframe.registry import RESOURCES, installed
 from alframe_cli import completion
 from alframe_cli.listing import as_json
 from alframe_cli.output import console, print_json, print_table
-from alframe_cli.params import Override, plugin_files
+from alframe_cli.params import by_section, option_flags, plugin_files
 
 if TYPE_CHECKING:
     from alframe.testing import Check, Outcome
@@ -27,14 +27,7 @@ VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "skipped", "expected failur
 
 @click.command(epilog="Exit codes: 0 no check failed, 1 one did, 2 usage, 3 the plugin can't be loaded.")
 @click.argument("name", shell_complete=completion.plugin_name)
-@click.option(
-    "-o",
-    "overrides",
-    type=Override(),
-    multiple=True,
-    shell_complete=completion.option_name,
-    help="An option of a plugin, as coregcn.steps=3.",
-)
+@option_flags("An option of a plugin, as coregcn.steps=3.")
 @click.option("--scale", is_flag=True, help="Also a query on 20,000 samples: its time and memory.")
 @click.option("--cuda", is_flag=True, help="Also a query on a GPU, compared with the CPU.")
 @plugin_files
@@ -60,11 +53,8 @@ def check(
     registry.plugin(name)  # an unknown or a broken one ends here, before torch is imported
     from alframe.testing import checks_of
 
-    options: dict[str, dict[str, str]] = {}
-    for section, key, value in overrides:
-        options.setdefault(section, {})[key] = value
     flags = tuple(flag for flag, wanted in (("scale", scale), ("cuda", cuda)) if wanted)
-    checks = list(checks_of(name, registry=registry, options=options, flags=flags))
+    checks = list(checks_of(name, registry=registry, options=by_section(overrides), flags=flags))
     outcomes = list(_made(checks, quiet))
     counts = Counter(outcome.verdict for outcome in outcomes)
     if as_json:

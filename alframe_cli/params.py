@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +107,27 @@ def stage_flags(*stages: str, kind: click.ParamType | None = None) -> Decorator:
         return command
 
     return decorate
+
+
+def option_flags(help_: str) -> Decorator:
+    """The flag ``-o section.key=value``; `by_section` makes a configuration of what it gives.
+
+    Args:
+        help_: what of the options this command takes.
+    """
+    return click.option(
+        "-o",
+        "overrides",
+        shell_complete=completion.option_name,
+        type=Override(),
+        multiple=True,
+        help=help_,
+    )
+
+
+def by_section(overrides: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, Any]]:
+    """Sections of keys and texts, of several ``-o``; the last of a key counts."""
+    sections: dict[str, dict[str, Any]] = {}
+    for section, key, text in overrides:
+        sections.setdefault(section, {})[key] = text
+    return sections

@@ -11,7 +11,7 @@ import click
 
 from alframe.errors import UsageError
 from alframe_cli import completion
-from alframe_cli.params import Override, plugin_files, stage_flags
+from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
 
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
@@ -39,14 +39,7 @@ def _array_flags(command: Any) -> Any:
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many rows to choose.")
 @_array_flags
 @stage_flags("embed", "score", "select")
-@click.option(
-    "-o",
-    "overrides",
-    shell_complete=completion.option_name,
-    type=Override(),
-    multiple=True,
-    help="A plugin's option, as alfamix.cap=0.1; see show.",
-)
+@option_flags("A plugin's option, as alfamix.cap=0.1; see show.")
 @plugin_files
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random derives from it.")
 @click.option(
@@ -86,9 +79,6 @@ def query(
     arrays = _read(file) if file else {}
     arrays |= {name: _read_array(others[name]) for name in ARRAYS if others[name]}
     _require(arrays)
-    options: dict[str, dict[str, str]] = {}
-    for section, key, text in overrides:
-        options.setdefault(section, {})[key] = text
 
     from alframe.querying import query as choose
 
@@ -100,7 +90,7 @@ def query(
         labelled_features=arrays.get("labelled_features"),
         labelled_targets=arrays.get("labelled_targets"),
         seed=seed,
-        options=options,
+        options=by_section(overrides),
         stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
         device=device,
     )

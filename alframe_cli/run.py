@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from alframe_cli import completion
-from alframe_cli.params import NameList, Override, SeedList, plugin_files, stage_flags
+from alframe_cli.params import NameList, SeedList, by_section, option_flags, plugin_files, stage_flags
 
 FLAGS = {  # the key of the configuration that each flag stands for
     "strategy": "run.strategy",
@@ -77,14 +77,7 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 @click.option("--batch-size", metavar="N", help="Samples a gradient step.  [default: 64]")
 @click.option("--learning-rate", metavar="X", help="Learning rate.  [default: 0.001]")
 @stage_flags("embed", "score", "select", "train", kind=NameList())
-@click.option(
-    "-o",
-    "overrides",
-    shell_complete=completion.option_name,
-    type=Override(),
-    multiple=True,
-    help="Any other option, as train.weight_decay=5e-4; see show.",
-)
+@option_flags("Any other option, as train.weight_decay=5e-4; see show.")
 @plugin_files
 @click.option(
     "--preset",
@@ -194,14 +187,14 @@ def run(
 def _sections(
     flags: dict[str, Any], overrides: tuple[tuple[str, str, str], ...]
 ) -> dict[str, dict[str, Any]]:
+    from alframe.settings import merge
+
     sections: dict[str, dict[str, Any]] = {}
     for flag, value in flags.items():
         if value is not None:
             section, _, key = FLAGS[flag].partition(".")
             sections.setdefault(section, {})[key] = value
-    for section, key, text in overrides:
-        sections.setdefault(section, {})[key] = text
-    return sections
+    return merge(sections, by_section(overrides))
 
 
 def _run(
