@@ -1,0 +1,91 @@
+"""The order of the core's wings, and what of it never imports torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "alframe"
+
+# A file imports its own wing and wings of an earlier line, never another of its own line or of a later one.
+ORDER = (("errors", "seeds"),)
+ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
+
+
+def wing_of(path, core=CORE):
+    return path.relative_to(core).with_suffix("").parts[0]
+
+
+def modules_imported(path, core=CORE):
+    """Every module of the core that a file imports: at its top, in a function, under TYPE_CHECKING."""
+
+    def is_module(name):
+        place = core.parent.joinpath(*name.split("."))
+        return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
+
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: imports are absolute"
+            inner = {f"{node.module}.{name.name}" for name in node.names}
+            found |= {name for name in inner if is_module(name)} or {node.module}
+    return {name for name in found if name.split(".")[0] == "alframe"}
+
+
+def upward(core=CORE, order=ORDER):
+    """The imports that break the rule, each as text."""
+    floors = {wing: floor for floor, wings in enumerate(order) for wing in wings}
+    wrong = []
+    for path in sorted(core.rglob("*.py")):
+        own = wing_of(path, core)
+        if own in ABOVE_ALL or own not in floors:
+            continue
+        for name in sorted(modules_imported(path, core)):
+            wing = [*name.split("."), "__init__"][1]
+            if wing != own and floors.get(wing, len(order)) >= floors[own]:
+                wrong.append(f"{path.relative_to(core)} imports {name}")
+    return wrong
+
+
+def test_no_import_runs_upwards():
+    assert upward() == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import alframe.registry",
+        "from alframe import registry",
+        "from alframe.registry import x",
+        "def f():\n    from alframe.registry import x",
+        "if TYPE_CHECKING:\n    from alframe.registry import x",
+        "from alframe import Dataset",
+        "import alframe",
+    ],
+)
+def test_an_import_upwards_is_seen(tmp_path, line):
+    core = tmp_path / "alframe"
+    core.mkdir()
+    (core / "__init__.py").write_text("")
+    (core / "registry.py").write_text("")
+    (core / "errors.py").write_text(line + "\n")
+    assert len(upward(core, (("errors",), ("registry",)))) == 1
+
+
+WITHOUT_TORCH = [  # statements, each run in a process of its own
+    "import alframe",
+    "import alframe.defaults",
+    "import alframe.doctor",
+    "from alframe.registry import Registry; Registry()",
+]
+
+
+@pytest.mark.parametrize("code", WITHOUT_TORCH)
+def test_no_torch_is_imported(code):
+    probe = f"import sys\n{code}\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", probe], check=True)
