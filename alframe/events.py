@@ -10,7 +10,7 @@ from alframe.plugin import Plugin
 from alframe.registry import Registry
 
 if TYPE_CHECKING:
-    from alframe.trials import TrialRun
+    from alframe.contract.trial import TrialRun
 
 
 class Audience:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alframe import environment, seeds
+from alframe.contract.trial import Record, RunSummary
 from alframe.cost import Cost, measured
 from alframe.data import UNKNOWN, Dataset
 from alframe.diagnostics import class_entropy
@@ -23,10 +24,10 @@ from alframe.loading import loaded
 from alframe.models import Classifier, resolve_device
 from alframe.plugin import Plugin
 from alframe.registry import Registry
-from alframe.runs import Record, TrialFolder
+from alframe.runs import TrialFolder
 from alframe.settings import Settings, with_location
 from alframe.stopping import agreement
-from alframe.trials import Listener, RunSummary, TrialRun
+from alframe.trials import Listener, TrialRun
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
 

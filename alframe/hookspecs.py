@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import torch
 
     from alframe.context import Context
+    from alframe.contract.trial import RunSummary, TrialRun
     from alframe.geometry import Embeddings
     from alframe.info import DatasetInfo, ModelInfo, PluginInfo, PresetInfo
     from alframe.models import Classifier
     from alframe.recipe import Recipe
     from alframe.training import TrainResult
-    from alframe.trials import RunSummary, TrialRun
     from alframe.views import LabelledView, PoolView
 
 PROJECT = "alframe"

@@ -19,14 +19,14 @@ from typing import Any
 
 import torch
 
+from alframe.contract.trial import Record, RunSummary
 from alframe.errors import AlframeError, TrialError
 from alframe.events import Audience
 from alframe.experiment import run_trial, trials
 from alframe.registry import Registry, installed
-from alframe.runs import Record
 from alframe.settings import Sections, Settings, resolve
 from alframe.sweep import LoadedData
-from alframe.trials import Listener, RunSummary, TrialRun
+from alframe.trials import Listener, TrialRun
 
 Outcome = tuple[TrialRun, RunSummary | AlframeError]
 Outcomes = Generator[Outcome, None, None]

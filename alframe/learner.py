@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe import contract, seeds
+from alframe import seeds
 from alframe.blame import blame
 from alframe.blocks import by_blocks
 from alframe.data import UNKNOWN, Dataset
@@ -26,6 +26,7 @@ from alframe.recipe import Recipe
 from alframe.registry import Registry, installed
 from alframe.samples import Samples
 from alframe.training import TrainResult
+from alframe.validation import check_network
 from alframe.views import LabelledView, NetworkRows
 
 NO_LABELS = torch.empty(0, dtype=torch.int64)
@@ -355,4 +356,4 @@ def build_model(
         location=location,
     )
     with seeds.global_stream(seed, "initial weights"), blame(offer.plugin, f"model {offer.name!r}"):
-        return contract.check_network(offer.value.build(request))
+        return check_network(offer.value.build(request))

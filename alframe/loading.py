@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alframe import contract, seeds
+from alframe import seeds
 from alframe.blame import blame
 from alframe.data import Dataset
 from alframe.info import DataRequest, DatasetInfo
 from alframe.options import build
 from alframe.plugin import Offer
 from alframe.registry import Registry, installed
+from alframe.validation import check_dataset
 
 
 def load_dataset(
@@ -65,4 +66,4 @@ def loaded(offer: Offer[DatasetInfo], request: DataRequest) -> Dataset:
         PluginError: the plugin fails in another way, or what it returns is no data set.
     """
     with blame(offer.plugin, f"data set {offer.name!r}"):
-        return contract.check_dataset(offer.value.load(request))
+        return check_dataset(offer.value.load(request))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe import contract, seeds
+from alframe import seeds
 from alframe.blame import blame
 from alframe.context import Context
 from alframe.errors import PluginError, UsageError, unknown_name
@@ -17,10 +17,11 @@ from alframe.geometry import Geometry
 from alframe.hookspecs import STAGES
 from alframe.models import Classifier
 from alframe.options import build
-from alframe.plugin import Plugin
+from alframe.plugin import DEFAULT, Plugin
 from alframe.recipe import Recipe
 from alframe.registry import Registry
 from alframe.training import TrainResult
+from alframe.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.views import LabelledView, PoolView, Rows
 
 
@@ -127,7 +128,7 @@ class Pipeline:
             return provider
         provider = self._follow(stage, self.strategy, ())
         if provider is None and stage != "score":
-            provider = self.registry.plugin("alframe/default")
+            provider = self.registry.plugin(DEFAULT)
         return provider
 
     def _follow(self, stage: str, plugin: Plugin, path: tuple[str, ...]) -> Plugin | None:
@@ -182,7 +183,7 @@ class Pipeline:
             result: TrainResult = self._call(
                 "train",
                 state,
-                contract.check_training,
+                check_training,
                 model=model,
                 labelled=labelled,
                 validation=validation,
@@ -229,13 +230,11 @@ class Pipeline:
         with torch.no_grad():
             scores = None
             if "score" in self.providers:
-                scores = self._call(
-                    "score", state, lambda answer: contract.check_scores(answer, size), **views
-                )
+                scores = self._call("score", state, lambda answer: check_scores(answer, size), **views)
             picks = self._call(
                 "select",
                 state,
-                lambda answer: contract.check_picks(answer, size, n),
+                lambda answer: check_picks(answer, size, n),
                 scores=scores,
                 n=n,
                 **views,
@@ -249,7 +248,7 @@ class Pipeline:
         """The embedding of the pool and of the labelled set."""
 
         def check(answer: Any) -> tuple[Geometry, Geometry]:
-            return contract.check_embeddings(answer, len(pool), len(labelled))
+            return check_embeddings(answer, len(pool), len(labelled))
 
         with torch.no_grad():
             embeddings: tuple[Geometry, Geometry] = self._call(

@@ -6,11 +6,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from alframe import defaults
 from alframe.hookspecs import EVENTS, STAGES
 from alframe.info import NewerApiError, PluginInfo
 
 T = TypeVar("T")
+DEFAULT = "alframe/default"  # who serves a stage when nobody else does
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Plugin:
     @property
     def is_strategy(self) -> bool:
         """Whether it decides what is queried, be it only by leaving everything to the defaults."""
-        if self.module is defaults:
+        if self.key == DEFAULT:
             return False
         own = {*self.stages, *self.info.uses}
         return bool(own - {"train"}) or self.hooks <= {"alframe_info"}

@@ -24,6 +24,7 @@ import tomli_w
 import torch
 from torch import Tensor
 
+from alframe.contract.trial import Record
 from alframe.errors import AlframeError, PluginError, TrialError, UsageError, reason
 from alframe.trial_files import FEATURES
 
@@ -31,7 +32,6 @@ FORMAT = 2
 LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MARK = b"alframe checkpoint"  # begins the line before what torch saved: mark, format, checksum
-Record = dict[str, Any]
 
 
 class DamagedError(Exception):

@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Protocol
 
+from alframe.contract.trial import Record, RunSummary
 from alframe.pipeline import Pipeline
-from alframe.runs import Record
 from alframe.settings import Settings, safe_name
 
 
@@ -47,19 +47,6 @@ class TrialRun:
             / safe_name(self.strategy)
             / f"seed-{self.seed}"
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class RunSummary:
-    """A finished trial.
-
-    Attributes:
-        records: one dictionary a round, as in ``rounds.jsonl``.
-        note: why the trial ended early, or "".
-    """
-
-    records: list[Record]
-    note: str = ""
 
 
 class Listener(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import click
 from rich.progress import (
@@ -16,10 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from alframe.trials import RunSummary, TrialRun
+from alframe.contract.trial import Record, RunSummary
+from alframe.trials import TrialRun
 from alframe_cli.output import console
-
-Record = dict[str, Any]
 
 
 def make_display(kind: str, quiet: bool, trials: int, rounds: int) -> SilentDisplay:

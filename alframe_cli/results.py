@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
+from alframe.contract.trial import RunSummary
 from alframe.curves import CurvePoint, budget_curve, ranking
 from alframe.errors import AlframeError
 from alframe.settings import NAMED, Settings
 from alframe.trial_files import Trial, trial_of
-from alframe.trials import RunSummary, TrialRun
+from alframe.trials import TrialRun
 from alframe_cli.output import print_json, print_table, side_by_side
 
 Done = list[tuple[TrialRun, RunSummary]]

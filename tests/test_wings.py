@@ -79,6 +79,7 @@ def test_an_import_upwards_is_seen(tmp_path, line):
 
 WITHOUT_TORCH = [  # statements, each run in a process of its own
     "import alframe",
+    "import alframe.contract.trial",
     "import alframe.defaults",
     "import alframe.doctor",
     "from alframe.registry import Registry; Registry()",

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe import contract
 from alframe.errors import PluginError
 from alframe.geometry import Embeddings, Geometry
 from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, CheckFailedError, check, once
@@ -17,6 +16,7 @@ from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Answer, Subject
 from alframe.testing.witness import Call
 from alframe.training import TrainResult
+from alframe.validation import check_embeddings, check_picks, check_scores, check_training
 
 SEEDS = 20
 TRAINED_SEEDS = 5  # a training takes longer than a query
@@ -158,10 +158,10 @@ def _unfit(subject: Subject, call: Call) -> str:
     """What the engine says of an answer's form, or ""."""
     size = 0 if call.pool is None else len(call.pool)
     checks: dict[str, Callable[[Any], Any]] = {
-        "train": contract.check_training,
-        "embed": lambda answer: contract.check_embeddings(answer, size, len(call.labelled)),
-        "score": lambda answer: contract.check_scores(answer, size),
-        "select": lambda answer: contract.check_picks(answer, size, subject.problem().n),
+        "train": check_training,
+        "embed": lambda answer: check_embeddings(answer, size, len(call.labelled)),
+        "score": lambda answer: check_scores(answer, size),
+        "select": lambda answer: check_picks(answer, size, subject.problem().n),
     }
     if call.answer is None or isinstance(call.answer, BaseException):
         return ""

@@ -8,18 +8,18 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+from alframe.contract.trial import Record, RunSummary
 from alframe.data import Dataset
-from alframe.experiment import RunSummary, TrialRun, load_data, run_trial, trials
+from alframe.experiment import load_data, run_trial, trials
 from alframe.registry import Registry
 from alframe.settings import resolve
 from alframe.testing.strangers import DATA, NETWORK
 from alframe.testing.subject import Subject
+from alframe.trials import TrialRun
 
 INITIAL, BUDGET, ROUNDS = 12, 5, 2
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
-Record = dict[str, Any]
 
 
 class Interruption(Exception):  # noqa: N818 (not an error: the kit stops a trial so)

@@ -1,4 +1,3 @@
-
 import torch
 
 from alframe import Classifier, Recipe, defaults

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from alframe import TrialError
+from alframe.contract.trial import RunSummary
 from alframe.experiment import trials
 from alframe.jobs import _device, run_in_turn, run_side_by_side
 from alframe.registry import installed
@@ -11,7 +12,6 @@ from alframe.runs import TrialFolder
 from alframe.settings import resolve
 from alframe.sweep import LoadedData, resolve_sweep
 from alframe.sweep import plan as plan_of
-from alframe.trials import RunSummary
 
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 

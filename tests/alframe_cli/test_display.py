@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from alframe.trials import RunSummary
+from alframe.contract.trial import RunSummary
 from alframe_cli import display
 
 TRIAL = SimpleNamespace(

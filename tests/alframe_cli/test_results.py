@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from alframe import TrialError
-from alframe.trials import RunSummary
+from alframe.contract.trial import RunSummary
 from alframe_cli.results import print_results
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from alframe import Embeddings, PluginError, TrainResult
-from alframe.contract import (
+from alframe.geometry import Euclidean
+from alframe.validation import (
     check_dataset,
     check_embeddings,
     check_network,
@@ -10,7 +11,6 @@ from alframe.contract import (
     check_scores,
     check_training,
 )
-from alframe.geometry import Euclidean
 
 
 def test_what_is_right_passes():
