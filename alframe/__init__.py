@@ -27,12 +27,12 @@ from alframe.recipe import Recipe
 if TYPE_CHECKING:
     from alframe.context import Context
     from alframe.data import Dataset, Normalize
-    from alframe.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.images import decode_images
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
     from alframe.metrics import Evaluation
     from alframe.models import Classifier
+    from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.querying import QueryResult, query
     from alframe.tabular import dataset_from_frame
     from alframe.training import TrainResult, train_supervised
@@ -44,18 +44,18 @@ _LAZY = {
     "Classifier": "alframe.models",
     "Context": "alframe.context",
     "Dataset": "alframe.data",
-    "Embeddings": "alframe.geometry",
-    "Euclidean": "alframe.geometry",
+    "Embeddings": "alframe.ops.geometry",
+    "Euclidean": "alframe.ops.geometry",
     "Evaluation": "alframe.metrics",
-    "Geometry": "alframe.geometry",
+    "Geometry": "alframe.ops.geometry",
     "LabelledView": "alframe.views",
     "Normalize": "alframe.data",
-    "OuterProduct": "alframe.geometry",
+    "OuterProduct": "alframe.ops.geometry",
     "PoolView": "alframe.views",
     "QueryResult": "alframe.querying",
-    "SymmetricKL": "alframe.geometry",
+    "SymmetricKL": "alframe.ops.geometry",
     "TrainResult": "alframe.training",
-    "Vectors": "alframe.geometry",
+    "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.tabular",
     "decode_images": "alframe.images",
     "load_dataset": "alframe.loading",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alframe.context import Context
-    from alframe.geometry import Embeddings
     from alframe.models import Classifier
+    from alframe.ops.geometry import Embeddings
     from alframe.recipe import Recipe
     from alframe.training import TrainResult
     from alframe.views import LabelledView, PoolView
@@ -46,7 +46,7 @@ def alframe_train(
 @hookimpl
 def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
     """The network's features under the Euclidean distance."""
-    from alframe.geometry import Embeddings
+    from alframe.ops.geometry import Embeddings
 
     return Embeddings(pool.features, labelled.features)
 

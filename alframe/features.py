@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.blocks import BATCH_SIZE
 from alframe.models import Classifier
+from alframe.ops.blocks import BATCH_SIZE
 from alframe.samples import Samples
 
 PROBED = 16  # samples whose features enter the key

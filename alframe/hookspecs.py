@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from alframe.context import Context
     from alframe.contract.trial import RunSummary, TrialRun
-    from alframe.geometry import Embeddings
     from alframe.info import DatasetInfo, ModelInfo, PluginInfo, PresetInfo
     from alframe.models import Classifier
+    from alframe.ops.geometry import Embeddings
     from alframe.recipe import Recipe
     from alframe.training import TrainResult
     from alframe.views import LabelledView, PoolView

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.blame import blame
-from alframe.blocks import by_blocks
 from alframe.data import UNKNOWN, Dataset
 from alframe.diagnostics import describe_picks
 from alframe.errors import PluginError, UsageError
@@ -20,6 +19,7 @@ from alframe.features import frozen_features
 from alframe.info import ModelRequest
 from alframe.metrics import Evaluation, evaluate
 from alframe.models import Classifier, initial_state, on_device, resolve_device, same_state
+from alframe.ops.blocks import by_blocks
 from alframe.options import build
 from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.recipe import Recipe

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alframe.augmentation import augmentation
-from alframe.blocks import BATCH_SIZE
 from alframe.errors import TrialError
+from alframe.ops.blocks import BATCH_SIZE
 from alframe.threads import threads_for_training
 
 if TYPE_CHECKING:

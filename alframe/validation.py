@@ -9,8 +9,8 @@ from torch import Tensor
 
 from alframe.data import Dataset
 from alframe.errors import PluginError
-from alframe.geometry import Embeddings, Geometry, as_geometry
 from alframe.models import Classifier
+from alframe.ops.geometry import Embeddings, Geometry, as_geometry
 from alframe.training import TrainResult
 
 

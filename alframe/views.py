@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from alframe.blocks import BATCH_SIZE, by_blocks
 from alframe.errors import AlframeError, UsageError
-from alframe.geometry import Geometry
 from alframe.models import Classifier
+from alframe.ops.blocks import BATCH_SIZE, by_blocks
 from alframe.ops.dropout import dropout_mask
+from alframe.ops.geometry import Geometry
 from alframe.samples import Samples
 from alframe.seeds import global_stream
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "alframe"
 
 # A file imports its own wing and wings of an earlier line, never another of its own line or of a later one.
-ORDER = (("errors", "seeds"),)
+ORDER = (("ops", "errors", "seeds"),)
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
 
 

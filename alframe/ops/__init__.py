@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alframe.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.dropout import dropout_mask
 from alframe.ops.images import FitImages
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres

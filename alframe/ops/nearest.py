@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from alframe.blocks import row_blocks
-from alframe.geometry import Geometry
+from alframe.ops.blocks import row_blocks
+from alframe.ops.geometry import Geometry
 
 
 def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geometry) -> Float[Tensor, " n"]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import PluginError
-from alframe.geometry import Embeddings, Geometry
+from alframe.ops.geometry import Embeddings, Geometry
 from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, CheckFailedError, check, once
 from alframe.testing.process import process_settings
 from alframe.testing.randomness import random_state, random_states

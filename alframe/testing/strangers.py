@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from alframe.data import Dataset
-from alframe.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
 from alframe.hookspecs import hookimpl
 from alframe.info import DatasetInfo, ModelInfo, ModelRequest
 from alframe.models import Classifier
+from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
 from alframe.options import NoOptions
 
 DATA, NETWORK = "kit-blobs", "kit-network"

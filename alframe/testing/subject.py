@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alframe import defaults
-from alframe.geometry import Geometry
+from alframe.ops.geometry import Geometry
 from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.plugin import Plugin
 from alframe.recipe import Recipe

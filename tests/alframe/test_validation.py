@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe import Embeddings, PluginError, TrainResult
-from alframe.geometry import Euclidean
+from alframe.ops.geometry import Euclidean
 from alframe.validation import (
     check_dataset,
     check_embeddings,

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from alframe import Classifier, UsageError
-from alframe.geometry import Euclidean
+from alframe.ops.geometry import Euclidean
 from alframe.samples import Samples
 from alframe.views import FeatureRows, LabelledView, NetworkRows, PoolView, UnknownLabelsError
 
@@ -52,7 +52,7 @@ def test_nothing_is_computed_until_read_and_then_once(linear_model, inputs, coun
 def test_batches_do_not_change_the_numbers(linear_model, inputs, monkeypatch):
     whole = view_of(linear_model, inputs).probs
     monkeypatch.setattr("alframe.views.BATCH_SIZE", 7)
-    monkeypatch.setattr("alframe.blocks.BLOCK_ELEMENTS", 12)
+    monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 12)
     torch.testing.assert_close(view_of(linear_model, inputs).probs, whole)
 
 

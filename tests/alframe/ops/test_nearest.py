@@ -1,7 +1,7 @@
 import torch
 
-from alframe import Euclidean, blocks
-from alframe.ops import eligible, lower_to_nearest
+from alframe import Euclidean
+from alframe.ops import blocks, eligible, lower_to_nearest
 
 
 def test_minima_are_lowered_in_place(monkeypatch):

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 import alframe
-from alframe import Euclidean, OuterProduct, SymmetricKL, UsageError, geometry
+from alframe import Euclidean, OuterProduct, SymmetricKL, UsageError
+from alframe.ops import geometry
 from alframe_alfamix._selection import one_a_cluster, thresholds
 
 GROUPS = torch.arange(5.0).repeat_interleave(20)[:, None] * torch.full((1, 4), 10.0)

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from alframe import blocks
-from alframe.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops import blocks
+from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 
 CPU = torch.device("cpu")
 

@@ -4,8 +4,8 @@ import torch
 from scipy import special
 from scipy.spatial.distance import cdist
 
-from alframe import geometry
-from alframe.geometry import Euclidean, Geometry, OuterProduct, SymmetricKL, as_geometry
+from alframe.ops import geometry
+from alframe.ops.geometry import Euclidean, Geometry, OuterProduct, SymmetricKL, as_geometry
 
 
 def generator(seed=0):
