@@ -26,15 +26,15 @@ from alframe.recipe import Recipe
 
 if TYPE_CHECKING:
     from alframe.context import Context
-    from alframe.data import Dataset, Normalize
-    from alframe.images import decode_images
+    from alframe.data.dataset import Dataset, Normalize
+    from alframe.data.images import decode_images
+    from alframe.data.tables import dataset_from_frame
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
     from alframe.metrics import Evaluation
     from alframe.models import Classifier
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.querying import QueryResult, query
-    from alframe.tabular import dataset_from_frame
     from alframe.training import TrainResult, train_supervised
     from alframe.views import LabelledView, PoolView
     from alframe.weights import load_weights, read_weights
@@ -43,21 +43,21 @@ _LAZY = {
     "ActiveLearner": "alframe.learner",
     "Classifier": "alframe.models",
     "Context": "alframe.context",
-    "Dataset": "alframe.data",
+    "Dataset": "alframe.data.dataset",
     "Embeddings": "alframe.ops.geometry",
     "Euclidean": "alframe.ops.geometry",
     "Evaluation": "alframe.metrics",
     "Geometry": "alframe.ops.geometry",
     "LabelledView": "alframe.views",
-    "Normalize": "alframe.data",
+    "Normalize": "alframe.data.dataset",
     "OuterProduct": "alframe.ops.geometry",
     "PoolView": "alframe.views",
     "QueryResult": "alframe.querying",
     "SymmetricKL": "alframe.ops.geometry",
     "TrainResult": "alframe.training",
     "Vectors": "alframe.ops.geometry",
-    "dataset_from_frame": "alframe.tabular",
-    "decode_images": "alframe.images",
+    "dataset_from_frame": "alframe.data.tables",
+    "decode_images": "alframe.data.images",
     "load_dataset": "alframe.loading",
     "load_weights": "alframe.weights",
     "query": "alframe.querying",

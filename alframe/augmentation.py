@@ -11,7 +11,7 @@ from torch.nn import functional
 from alframe.errors import UsageError
 
 if TYPE_CHECKING:
-    from alframe.data import Transform
+    from alframe.data.samples import Transform
     from alframe.recipe import Recipe
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from alframe import environment, seeds
 from alframe.contract.trial import Record, RunSummary
 from alframe.cost import Cost, measured
-from alframe.data import UNKNOWN, Dataset
+from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.diagnostics import class_entropy
 from alframe.errors import TrialError, UsageError
 from alframe.events import Audience

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alframe.data.samples import Samples
 from alframe.models import Classifier
 from alframe.ops.blocks import BATCH_SIZE
-from alframe.samples import Samples
 
 PROBED = 16  # samples whose features enter the key
 

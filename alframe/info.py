@@ -13,7 +13,7 @@ from alframe.options import NoOptions, option
 if TYPE_CHECKING:
     import torch
 
-    from alframe.data import Dataset
+    from alframe.data.dataset import Dataset
     from alframe.models import Classifier
 
 API_VERSION = 1

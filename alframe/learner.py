@@ -12,7 +12,8 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.blame import blame
-from alframe.data import UNKNOWN, Dataset
+from alframe.data.dataset import UNKNOWN, Dataset
+from alframe.data.samples import Samples
 from alframe.diagnostics import describe_picks
 from alframe.errors import PluginError, UsageError
 from alframe.features import frozen_features
@@ -24,7 +25,6 @@ from alframe.options import build
 from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.recipe import Recipe
 from alframe.registry import Registry, installed
-from alframe.samples import Samples
 from alframe.training import TrainResult
 from alframe.validation import check_network
 from alframe.views import LabelledView, NetworkRows

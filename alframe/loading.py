@@ -7,7 +7,7 @@ from typing import Any
 
 from alframe import seeds
 from alframe.blame import blame
-from alframe.data import Dataset
+from alframe.data.dataset import Dataset
 from alframe.info import DataRequest, DatasetInfo
 from alframe.options import build
 from alframe.plugin import Offer

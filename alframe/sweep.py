@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.data import Dataset
+from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.experiment import load_data, suited, trials
 from alframe.registry import Registry

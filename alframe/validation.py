@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe.data import Dataset
+from alframe.data.dataset import Dataset
 from alframe.errors import PluginError
 from alframe.models import Classifier
 from alframe.ops.geometry import Embeddings, Geometry, as_geometry

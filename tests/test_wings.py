@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "alframe"
 
 # A file imports its own wing and wings of an earlier line, never another of its own line or of a later one.
-ORDER = (("ops", "errors", "seeds"),)
+ORDER = (
+    ("ops", "errors", "seeds"),
+    ("data",),
+)
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from alframe.data import Dataset
+from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.info import DataOptions, DataRequest, ModelInfo, ModelRequest
 from alframe.models import Classifier

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from alframe.data.samples import Samples
 from alframe.models import Classifier
-from alframe.samples import Samples
 from alframe.views import NetworkRows
 
 INPUTS, FEATURES = 8, 16

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alframe.data import Dataset
+from alframe.data.dataset import Dataset
 from alframe.hookspecs import hookimpl
 from alframe.info import DatasetInfo, ModelInfo, ModelRequest
 from alframe.models import Classifier

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alframe.contract.trial import Record, RunSummary
-from alframe.data import Dataset
+from alframe.data.dataset import Dataset
 from alframe.experiment import load_data, run_trial, trials
 from alframe.registry import Registry
 from alframe.settings import resolve

@@ -2,7 +2,7 @@ import torch
 
 from alframe import Classifier, Recipe, defaults
 from alframe.context import Context
-from alframe.samples import Samples
+from alframe.data.samples import Samples
 from alframe.views import LabelledView, NetworkRows
 
 

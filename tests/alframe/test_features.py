@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from alframe import Classifier, Normalize
+from alframe.data.samples import Samples
 from alframe.features import frozen_features
-from alframe.samples import Samples
 
 CPU = torch.device("cpu")
 

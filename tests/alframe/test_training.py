@@ -6,8 +6,8 @@ from torch import nn
 from torchvision import models
 
 from alframe import Classifier, Context, LabelledView, Normalize, Recipe, TrialError, UsageError
+from alframe.data.samples import Samples
 from alframe.models import initial_state
-from alframe.samples import Samples
 from alframe.training import batches, make_optimizer, train_supervised
 from alframe.views import NetworkRows
 
@@ -235,7 +235,7 @@ class TestImages:
         stored, targets = images
         at_once, batchwise = self.network(), self.network()
         train(at_once, stored, targets, Recipe(epochs=3), transform=self.NORMALIZE)
-        monkeypatch.setattr("alframe.samples.KEPT_BYTES", 0)
+        monkeypatch.setattr("alframe.data.samples.KEPT_BYTES", 0)
         train(batchwise, stored, targets, Recipe(epochs=3), transform=self.NORMALIZE)
         torch.testing.assert_close(at_once[1].weight, batchwise[1].weight)
 

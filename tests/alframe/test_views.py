@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from alframe import Classifier, UsageError
+from alframe.data.samples import Samples
 from alframe.ops.geometry import Euclidean
-from alframe.samples import Samples
 from alframe.views import FeatureRows, LabelledView, NetworkRows, PoolView, UnknownLabelsError
 
 CPU = torch.device("cpu")

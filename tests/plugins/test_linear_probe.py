@@ -17,8 +17,8 @@ from alframe import (
     TrainResult,
     UsageError,
 )
+from alframe.data.samples import Samples
 from alframe.registry import Registry
-from alframe.samples import Samples
 from alframe.views import NetworkRows
 from alframe_linear_probe import Options
 from alframe_linear_probe._probe import probe

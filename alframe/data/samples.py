@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from alframe.data import Transform
-
+Transform = Callable[[Tensor], Tensor]
 KEPT_BYTES = 1 << 30  # network inputs of a labelled set are made once, not in each epoch, up to this size
 
 

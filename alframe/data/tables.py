@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.data import UNKNOWN, Dataset
+from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 import torch
 
 from alframe import Normalize
-from alframe.samples import Samples
+from alframe.data.samples import Samples
 
 CPU = torch.device("cpu")
 NORMALIZE = Normalize((0.5,), (0.25,))
@@ -38,5 +38,5 @@ def test_network_inputs_are_made_once_where_they_are_small(monkeypatch):
     assert made.transform is None
     assert torch.equal(made.stored, NORMALIZE(stored()))
     assert made.made() is made
-    monkeypatch.setattr("alframe.samples.KEPT_BYTES", 24 * 4 - 1)
+    monkeypatch.setattr("alframe.data.samples.KEPT_BYTES", 24 * 4 - 1)
     assert samples.made() is samples

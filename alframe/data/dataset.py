@@ -8,11 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from alframe.data.samples import Transform
 from alframe.errors import UsageError
 
 UNKNOWN = -1
-
-Transform = Callable[[Tensor], Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
