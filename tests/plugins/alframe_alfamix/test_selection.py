@@ -81,8 +81,8 @@ def test_heads():
 class TestQuery:
     """The traps of METHODS by name, through the public function."""
 
-    def ask(self, scale=1.0, n=20, options=None, targets=None, strategy="alfamix", **kwargs):
-        g = generator()
+    def ask(self, scale=1.0, n=20, options=None, targets=None, strategy="alfamix", seed=0, **kwargs):
+        g = torch.Generator().manual_seed(seed)
         X = torch.randn(200, 16, generator=g).relu()
         W = torch.randn(4, 16, generator=g) * scale
         XL = torch.randn(12, 16, generator=g).relu()
@@ -117,10 +117,13 @@ class TestQuery:
 
     def test_a_class_without_labels_both_ways(self):
         targets = torch.arange(12) % 3
-        mean = self.ask(targets=targets, options={"missing_anchor": "mean"})
-        none = self.ask(targets=targets, options={"missing_anchor": "none"})
-        assert (mean.scores >= none.scores - 1e-6).all()  # one anchor more can only lower a threshold
-        assert not torch.equal(mean.scores, none.scores)
+        changed = 0
+        for seed in range(5):  # torch's normal numbers differ from processor to processor
+            mean = self.ask(targets=targets, options={"missing_anchor": "mean"}, seed=seed)
+            none = self.ask(targets=targets, options={"missing_anchor": "none"}, seed=seed)
+            assert (mean.scores >= none.scores - 1e-6).all()  # one anchor more can only lower a threshold
+            changed += not torch.equal(mean.scores, none.scores)
+        assert changed
 
     def test_one_labelled_sample(self):
         X = torch.rand(20, 4, generator=generator())
