@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
     from alframe.metrics import Evaluation
-    from alframe.models import Classifier
+    from alframe.networks.classifier import Classifier
+    from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.querying import QueryResult, query
     from alframe.training import TrainResult, train_supervised
     from alframe.views import LabelledView, PoolView
-    from alframe.weights import load_weights, read_weights
 
 _LAZY = {
     "ActiveLearner": "alframe.learner",
-    "Classifier": "alframe.models",
+    "Classifier": "alframe.networks.classifier",
     "Context": "alframe.context",
     "Dataset": "alframe.data.dataset",
     "Embeddings": "alframe.ops.geometry",
@@ -59,9 +59,9 @@ _LAZY = {
     "dataset_from_frame": "alframe.data.tables",
     "decode_images": "alframe.data.images",
     "load_dataset": "alframe.loading",
-    "load_weights": "alframe.weights",
+    "load_weights": "alframe.networks.weights",
     "query": "alframe.querying",
-    "read_weights": "alframe.weights",
+    "read_weights": "alframe.networks.weights",
     "train_supervised": "alframe.training",
 }
 

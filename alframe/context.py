@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from alframe.models import Classifier
+    from alframe.networks.classifier import Classifier
 
 
 def _no_progress(done: int, total: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alframe.context import Context
-    from alframe.models import Classifier
+    from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
     from alframe.recipe import Recipe
     from alframe.training import TrainResult

@@ -21,7 +21,8 @@ from alframe.events import Audience
 from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.loading import loaded
-from alframe.models import Classifier, resolve_device
+from alframe.networks.classifier import Classifier
+from alframe.networks.devices import resolve_device
 from alframe.plugin import Plugin
 from alframe.registry import Registry
 from alframe.runs import TrialFolder

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alframe.data.samples import Samples
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE
 
 PROBED = 16  # samples whose features enter the key

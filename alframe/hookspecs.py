@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alframe.context import Context
     from alframe.contract.trial import RunSummary, TrialRun
     from alframe.info import DatasetInfo, ModelInfo, PluginInfo, PresetInfo
-    from alframe.models import Classifier
+    from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
     from alframe.recipe import Recipe
     from alframe.training import TrainResult

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from alframe.data.dataset import Dataset
-    from alframe.models import Classifier
+    from alframe.networks.classifier import Classifier
 
 API_VERSION = 1
 NEEDS = ("dropout", "network")

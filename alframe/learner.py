@@ -19,7 +19,8 @@ from alframe.errors import PluginError, UsageError
 from alframe.features import frozen_features
 from alframe.info import ModelRequest
 from alframe.metrics import Evaluation, evaluate
-from alframe.models import Classifier, initial_state, on_device, resolve_device, same_state
+from alframe.networks.classifier import Classifier, initial_state, same_state
+from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
 from alframe.options import build
 from alframe.pipeline import Pipeline, RoundState, Selection

@@ -14,7 +14,7 @@ from alframe.blame import blame
 from alframe.context import Context
 from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Geometry
 from alframe.options import build
 from alframe.plugin import DEFAULT, Plugin

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alframe.context import Context
-    from alframe.models import Classifier
+    from alframe.networks.classifier import Classifier
     from alframe.recipe import Recipe
     from alframe.views import LabelledView
 

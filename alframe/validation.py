@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alframe.data.dataset import Dataset
 from alframe.errors import PluginError
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Embeddings, Geometry, as_geometry
 from alframe.training import TrainResult
 

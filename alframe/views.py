@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alframe.data.samples import Samples
 from alframe.errors import AlframeError, UsageError
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE, by_blocks
 from alframe.ops.dropout import dropout_mask
 from alframe.ops.geometry import Geometry

@@ -13,7 +13,7 @@ CORE = ROOT / "alframe"
 # A file imports its own wing and wings of an earlier line, never another of its own line or of a later one.
 ORDER = (
     ("ops", "errors", "seeds"),
-    ("data",),
+    ("data", "networks"),
 )
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
 

@@ -12,7 +12,7 @@ import torch
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.info import DataOptions, DataRequest, ModelInfo, ModelRequest
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.settings import resolve
 from alframe.testing.checks_listing import offers
 from alframe.testing.kit import DESCRIBED, CheckFailedError, CheckSkippedError, check, once

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.data.samples import Samples
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.views import NetworkRows
 
 INPUTS, FEATURES = 8, 16

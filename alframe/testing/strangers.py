@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from alframe.data.dataset import Dataset
 from alframe.hookspecs import hookimpl
 from alframe.info import DatasetInfo, ModelInfo, ModelRequest
-from alframe.models import Classifier
+from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
 from alframe.options import NoOptions
 

@@ -7,7 +7,7 @@ from torchvision import models
 
 from alframe import Classifier, Context, LabelledView, Normalize, Recipe, TrialError, UsageError
 from alframe.data.samples import Samples
-from alframe.models import initial_state
+from alframe.networks.classifier import initial_state
 from alframe.training import batches, make_optimizer, train_supervised
 from alframe.views import NetworkRows
 

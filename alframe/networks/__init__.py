@@ -1,0 +1,1 @@
+"""Networks, where they run, and what they start from."""
