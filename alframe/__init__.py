@@ -8,24 +8,25 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from alframe.errors import AlframeError, PluginError, TrialError, UsageError
-from alframe.hookspecs import hookimpl
-from alframe.info import (
-    API_VERSION,
+from alframe.contract.info import API_VERSION, PluginInfo
+from alframe.contract.options import option
+from alframe.contract.recipe import Recipe
+from alframe.contract.resources import (
     DataOptions,
     DataRequest,
     DatasetInfo,
     ImageModelOptions,
     ModelInfo,
     ModelRequest,
-    PluginInfo,
     PresetInfo,
 )
-from alframe.options import option
-from alframe.recipe import Recipe
+from alframe.errors import AlframeError, PluginError, TrialError, UsageError
+from alframe.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from alframe.context import Context
+    from alframe.contract.context import Context
+    from alframe.contract.recipe import TrainResult
+    from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import decode_images
     from alframe.data.tables import dataset_from_frame
@@ -36,25 +37,24 @@ if TYPE_CHECKING:
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.querying import QueryResult, query
-    from alframe.training import TrainResult, train_supervised
-    from alframe.views import LabelledView, PoolView
+    from alframe.training import train_supervised
 
 _LAZY = {
     "ActiveLearner": "alframe.learner",
     "Classifier": "alframe.networks.classifier",
-    "Context": "alframe.context",
+    "Context": "alframe.contract.context",
     "Dataset": "alframe.data.dataset",
     "Embeddings": "alframe.ops.geometry",
     "Euclidean": "alframe.ops.geometry",
     "Evaluation": "alframe.metrics",
     "Geometry": "alframe.ops.geometry",
-    "LabelledView": "alframe.views",
+    "LabelledView": "alframe.contract.views",
     "Normalize": "alframe.data.dataset",
     "OuterProduct": "alframe.ops.geometry",
-    "PoolView": "alframe.views",
+    "PoolView": "alframe.contract.views",
     "QueryResult": "alframe.querying",
     "SymmetricKL": "alframe.ops.geometry",
-    "TrainResult": "alframe.training",
+    "TrainResult": "alframe.contract.recipe",
     "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.data.tables",
     "decode_images": "alframe.data.images",

@@ -11,8 +11,8 @@ from torch.nn import functional
 from alframe.errors import UsageError
 
 if TYPE_CHECKING:
+    from alframe.contract.recipe import Recipe
     from alframe.data.samples import Transform
-    from alframe.recipe import Recipe
 
 
 def augmentation(recipe: Recipe, shape: torch.Size, generator: torch.Generator) -> Transform | None:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alframe.contract.info import PluginInfo
 from alframe.hookspecs import hookimpl
-from alframe.info import PluginInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alframe.context import Context
+    from alframe.contract.context import Context
+    from alframe.contract.recipe import Recipe, TrainResult
+    from alframe.contract.views import LabelledView, PoolView
     from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
-    from alframe.recipe import Recipe
-    from alframe.training import TrainResult
-    from alframe.views import LabelledView, PoolView
 
 
 @hookimpl

@@ -42,3 +42,20 @@ def class_entropy(labels: Tensor, classes: int) -> Tensor:
     """Entropy in nats of the classes among ``n`` labels; ``log C`` where all are as frequent."""
     shares = labels.bincount(minlength=classes).double() / max(1, len(labels))
     return torch.special.entr(shares).sum()
+
+
+def agreement(before: Tensor, after: Tensor) -> float:
+    """Cohen's kappa of two networks' predictions: agreement beyond chance, 1 where they are the same.
+
+    The measure of Bloodgood and Vijay-Shanker, CoNLL 2009, arXiv 1409.5165, who stop active learning when its
+    mean over the last three models is above 0.99.
+
+    Args:
+        before: ``n`` class numbers.
+        after: as many.
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    if before.equal(after):
+        return 1.0  # also of one class alone, where kappa is 0 / 0
+    return round(float(cohen_kappa_score(before.cpu(), after.cpu())), 6)

@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 from rich.filesize import decimal
 
-from alframe.info import API_VERSION
+from alframe.contract.info import API_VERSION
 from alframe.plugin import Plugin
 from alframe.plugin_files import VARIABLE
 from alframe.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, RESOURCES, Registry

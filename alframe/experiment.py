@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from alframe import environment, seeds
+from alframe.contract.resources import DataRequest
 from alframe.contract.trial import Record, RunSummary
 from alframe.cost import Cost, measured
 from alframe.data.dataset import UNKNOWN, Dataset
-from alframe.diagnostics import class_entropy
+from alframe.diagnostics import agreement, class_entropy
 from alframe.errors import TrialError, UsageError
 from alframe.events import Audience
-from alframe.info import DataRequest
 from alframe.learner import ActiveLearner, build_model
 from alframe.loading import loaded
 from alframe.networks.classifier import Classifier
@@ -27,7 +27,6 @@ from alframe.plugin import Plugin
 from alframe.registry import Registry
 from alframe.runs import TrialFolder
 from alframe.settings import Settings, with_location
-from alframe.stopping import agreement
 from alframe.trials import Listener, TrialRun
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials

@@ -18,14 +18,14 @@ import pluggy
 if TYPE_CHECKING:
     import torch
 
-    from alframe.context import Context
+    from alframe.contract.context import Context
+    from alframe.contract.info import PluginInfo
+    from alframe.contract.recipe import Recipe, TrainResult
+    from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
     from alframe.contract.trial import RunSummary, TrialRun
-    from alframe.info import DatasetInfo, ModelInfo, PluginInfo, PresetInfo
+    from alframe.contract.views import LabelledView, PoolView
     from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
-    from alframe.recipe import Recipe
-    from alframe.training import TrainResult
-    from alframe.views import LabelledView, PoolView
 
 PROJECT = "alframe"
 hookspec = pluggy.HookspecMarker(PROJECT)

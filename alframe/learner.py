@@ -12,23 +12,23 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.blame import blame
+from alframe.contract.options import build
+from alframe.contract.recipe import Recipe, TrainResult
+from alframe.contract.resources import ModelRequest
+from alframe.contract.views import LabelledView
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.diagnostics import describe_picks
 from alframe.errors import PluginError, UsageError
 from alframe.features import frozen_features
-from alframe.info import ModelRequest
+from alframe.learning.rows import NetworkRows
 from alframe.metrics import Evaluation, evaluate
 from alframe.networks.classifier import Classifier, initial_state, same_state
 from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
-from alframe.options import build
 from alframe.pipeline import Pipeline, RoundState, Selection
-from alframe.recipe import Recipe
 from alframe.registry import Registry, installed
-from alframe.training import TrainResult
 from alframe.validation import check_network
-from alframe.views import LabelledView, NetworkRows
 
 NO_LABELS = torch.empty(0, dtype=torch.int64)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from alframe import seeds
 from alframe.blame import blame
+from alframe.contract.options import build
+from alframe.contract.resources import DataRequest, DatasetInfo
 from alframe.data.dataset import Dataset
-from alframe.info import DataRequest, DatasetInfo
-from alframe.options import build
 from alframe.plugin import Offer
 from alframe.registry import Registry, installed
 from alframe.validation import check_dataset

@@ -11,18 +11,17 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.blame import blame
-from alframe.context import Context
+from alframe.contract.context import Context
+from alframe.contract.options import build
+from alframe.contract.recipe import Recipe, TrainResult
+from alframe.contract.views import LabelledView, PoolView, Rows
 from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Geometry
-from alframe.options import build
 from alframe.plugin import DEFAULT, Plugin
-from alframe.recipe import Recipe
 from alframe.registry import Registry
-from alframe.training import TrainResult
 from alframe.validation import check_embeddings, check_picks, check_scores, check_training
-from alframe.views import LabelledView, PoolView, Rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

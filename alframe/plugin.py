@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from alframe.contract.info import NewerApiError, PluginInfo
 from alframe.hookspecs import EVENTS, STAGES
-from alframe.info import NewerApiError, PluginInfo
 
 T = TypeVar("T")
 DEFAULT = "alframe/default"  # who serves a stage when nobody else does

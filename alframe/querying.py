@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from alframe.errors import UsageError
+from alframe.learning.rows import FeatureRows
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.pipeline import Pipeline, RoundState
 from alframe.registry import Registry, installed
-from alframe.views import FeatureRows
 
 if TYPE_CHECKING:
     import numpy as np

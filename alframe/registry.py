@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from alframe import defaults, discovery, plugin_files
+from alframe.contract.options import check_declaration
+from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
+from alframe.contract.sections import SECTIONS
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.hookspecs import PROJECT
 from alframe.importing import Import, attempt
-from alframe.info import DatasetInfo, ModelInfo, PresetInfo
-from alframe.options import check_declaration
 from alframe.plugin import Offer, Plugin
-from alframe.sections import SECTIONS
 from alframe.vetting import new_manager, vetted
 
 GROUP = PROJECT

@@ -14,16 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alframe.contract.options import build
+from alframe.contract.recipe import Recipe
+from alframe.contract.resources import DatasetInfo, ModelInfo
+from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
+from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.events import require_listeners
-from alframe.info import DatasetInfo, ModelInfo
-from alframe.options import build
 from alframe.pipeline import Pipeline
 from alframe.plugin import Offer
-from alframe.recipe import Recipe
 from alframe.registry import ALL, Registry
-from alframe.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
-from alframe.stopping import StopOptions
 
 Sections = dict[str, dict[str, Any]]
 NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alframe.contract.sections import SECTIONS
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.experiment import load_data, suited, trials
 from alframe.registry import Registry
-from alframe.sections import SECTIONS
 from alframe.settings import Sections, Settings, merge, resolve
 from alframe.trials import TrialRun
 

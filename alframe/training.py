@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alframe.augmentation import augmentation
+from alframe.contract.recipe import TrainResult
 from alframe.errors import TrialError
 from alframe.ops.blocks import BATCH_SIZE
 from alframe.threads import threads_for_training
@@ -17,31 +17,12 @@ from alframe.threads import threads_for_training
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from alframe.context import Context
+    from alframe.contract.context import Context
+    from alframe.contract.recipe import Recipe
+    from alframe.contract.views import LabelledView
     from alframe.networks.classifier import Classifier
-    from alframe.recipe import Recipe
-    from alframe.views import LabelledView
 
     Objective = Callable[[Classifier, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainResult:
-    """How a training went.
-
-    Attributes:
-        epochs: epochs trained.
-        accuracy: share of the training samples predicted right during the last epoch.
-        loss: mean training loss of the last epoch.
-        validation_accuracy: share of the validation samples that the final weights predict right, or None.
-        best_epoch: the epoch that the final weights are of, where it need not be the last, or None.
-    """
-
-    epochs: int
-    accuracy: float
-    loss: float
-    validation_accuracy: float | None = None
-    best_epoch: int | None = None
 
 
 def cross_entropy(

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alframe.contract.recipe import TrainResult
 from alframe.data.dataset import Dataset
 from alframe.errors import PluginError
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Embeddings, Geometry, as_geometry
-from alframe.training import TrainResult
 
 
 def check_dataset(result: Any) -> Dataset:

@@ -8,10 +8,10 @@ from typing import Any
 import pluggy
 
 from alframe import hookspecs
+from alframe.contract.info import NEEDS, PluginInfo
+from alframe.contract.options import check_declaration
 from alframe.errors import PluginError, unknown_name
 from alframe.hookspecs import PROJECT, STAGES
-from alframe.info import NEEDS, PluginInfo
-from alframe.options import check_declaration
 
 
 def new_manager() -> pluggy.PluginManager:

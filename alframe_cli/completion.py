@@ -108,8 +108,8 @@ def _plugins(registry: Registry, ctx: click.Context) -> Candidates:
 
 
 def _everything(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.contract.sections import SECTIONS
     from alframe.registry import RESOURCES
-    from alframe.sections import SECTIONS
 
     names: dict[str, str] = dict.fromkeys(SECTIONS, "section of a configuration")
     for kind in RESOURCES:
@@ -119,8 +119,8 @@ def _everything(registry: Registry, ctx: click.Context) -> Candidates:
 
 def _options(registry: Registry, ctx: click.Context) -> Candidates:
     """``section.key=`` of the engine, of the plugins, and of the data set and network on the line."""
-    from alframe.options import describe
-    from alframe.sections import SECTIONS
+    from alframe.contract.options import describe
+    from alframe.contract.sections import SECTIONS
 
     types: list[tuple[str, Any]] = list(SECTIONS.items())
     types += [(plugin.name, plugin.info.options) for plugin in registry.plugins if not plugin.problem]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alframe.options import describe
+from alframe.contract.options import describe
 
 PIPE_WIDTH = 160  # columns; a pipe has no width of its own
 

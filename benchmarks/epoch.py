@@ -24,10 +24,10 @@ from torch.nn import functional
 from alframe import Classifier, Context, Dataset, LabelledView, Recipe, load_dataset, train_supervised
 from alframe.data.samples import Samples
 from alframe.learner import build_model
+from alframe.learning.rows import NetworkRows
 from alframe.networks.devices import on_device, resolve_device
 from alframe.registry import installed
 from alframe.training import make_optimizer
-from alframe.views import NetworkRows
 
 
 @click.command()

@@ -55,10 +55,11 @@ def test_plugin_modules_do_not_import_torch_at_the_top(folder):
 
 
 UNMIRRORED = {  # sources without a test file of their own, and where they are tested
-    "alframe/info.py": "declarations; tested where they are used",
-    "alframe/context.py": "declarations; tested where they are used",
+    "alframe/contract/info.py": "declarations; tested where they are used",
+    "alframe/contract/context.py": "declarations; tested where they are used",
     "alframe/contract/trial.py": "declarations; tested where they are used",
-    "alframe/sections.py": "declarations; tested where they are used",
+    "alframe/contract/sections.py": "declarations; tested where they are used",
+    "alframe/contract/resources.py": "declarations; tested where they are used",
     "alframe/testing/checks_answers.py": "test_bad_plugins: a plugin that fails each check alone",
     "alframe/testing/checks_edges.py": "test_bad_plugins",
     "alframe/testing/checks_footprint.py": "test_bad_plugins",

@@ -14,6 +14,9 @@ CORE = ROOT / "alframe"
 ORDER = (
     ("ops", "errors", "seeds"),
     ("data", "networks"),
+    ("contract",),
+    ("hookspecs",),
+    ("learning",),
 )
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
 
@@ -80,16 +83,34 @@ def test_an_import_upwards_is_seen(tmp_path, line):
     assert len(upward(core, (("errors",), ("registry",)))) == 1
 
 
-WITHOUT_TORCH = [  # statements, each run in a process of its own
-    "import alframe",
-    "import alframe.contract.trial",
-    "import alframe.defaults",
-    "import alframe.doctor",
-    "from alframe.registry import Registry; Registry()",
+WITHOUT_TORCH = [
+    "alframe",
+    "alframe.contract.info",
+    "alframe.contract.options",
+    "alframe.contract.recipe",
+    "alframe.contract.resources",
+    "alframe.contract.sections",
+    "alframe.contract.stopping",
+    "alframe.contract.trial",
+    "alframe.defaults",
+    "alframe.doctor",
+    "alframe.hookspecs",
 ]
 
 
-@pytest.mark.parametrize("code", WITHOUT_TORCH)
-def test_no_torch_is_imported(code):
-    probe = f"import sys\n{code}\nassert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", probe], check=True)
+def torch_is_imported_by(code):
+    probe = f"import sys\n{code}\nsys.exit('torch' in sys.modules)"
+    return subprocess.run([sys.executable, "-c", probe]).returncode
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_a_module_imports_no_torch(module):
+    assert torch_is_imported_by(f"import {module}") == 0
+
+
+def test_discovery_imports_no_torch():
+    assert torch_is_imported_by("from alframe.registry import Registry; Registry()") == 0
+
+
+def test_an_import_of_torch_is_seen():
+    assert torch_is_imported_by("import alframe.seeds") == 1

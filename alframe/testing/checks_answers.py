@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alframe.contract.recipe import TrainResult
 from alframe.errors import PluginError
 from alframe.ops.geometry import Embeddings, Geometry
 from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, CheckFailedError, check, once
@@ -15,7 +16,6 @@ from alframe.testing.process import process_settings
 from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Answer, Subject
 from alframe.testing.witness import Call
-from alframe.training import TrainResult
 from alframe.validation import check_embeddings, check_picks, check_scores, check_training
 
 SEEDS = 20

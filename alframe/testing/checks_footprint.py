@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alframe.contract.views import PoolView
 from alframe.testing.checks_answers import close, shape
 from alframe.testing.kit import ANSWERS, QUERY, REPEATABLE, CheckFailedError, check, once
 from alframe.testing.problems import Problem
 from alframe.testing.subject import Subject
 from alframe.testing.witness import Call
-from alframe.views import PoolView
 
 SHOWN = 3
 

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from alframe.options import build, check_declaration
+from alframe.contract.options import build, check_declaration
 from alframe.registry import RESOURCES
 from alframe.testing.kit import CheckFailedError, CheckSkippedError, check, once
 from alframe.testing.subject import Subject

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from alframe.contract.resources import DataOptions, DataRequest, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
-from alframe.info import DataOptions, DataRequest, ModelInfo, ModelRequest
 from alframe.networks.classifier import Classifier
 from alframe.settings import resolve
 from alframe.testing.checks_listing import offers

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
+from alframe.contract.options import build
 from alframe.errors import reason, unknown_name
-from alframe.options import build
 from alframe.plugin import Plugin
 from alframe.registry import Registry
 from alframe.testing.process import kept_settings

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from alframe.data.samples import Samples
+from alframe.learning.rows import NetworkRows
 from alframe.networks.classifier import Classifier
-from alframe.views import NetworkRows
 
 INPUTS, FEATURES = 8, 16
 TINY = 1e-30  # which float32 can't tell from 0 beside 1

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alframe.contract.options import NoOptions
+from alframe.contract.resources import DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.hookspecs import hookimpl
-from alframe.info import DatasetInfo, ModelInfo, ModelRequest
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
-from alframe.options import NoOptions
 
 DATA, NETWORK = "kit-blobs", "kit-network"
 CLASSES = 3

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from alframe import defaults
+from alframe.contract.recipe import Recipe
+from alframe.contract.views import LabelledView, PoolView
 from alframe.ops.geometry import Geometry
 from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.plugin import Plugin
-from alframe.recipe import Recipe
 from alframe.registry import Registry
 from alframe.testing.problems import Problem, make_problem
 from alframe.testing.strangers import GEOMETRIES, Embedder, Lab, Scorer
 from alframe.testing.witness import Call, Witness
-from alframe.views import LabelledView, PoolView
 
 WITNESS = "kit-witness"
 RECIPE = Recipe(epochs=10, batch_size=8, learning_rate=0.05, stop_accuracy=None)

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from alframe.contract.info import PluginInfo
 from alframe.hookspecs import hookimpl
-from alframe.info import PluginInfo
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

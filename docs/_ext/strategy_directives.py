@@ -10,8 +10,8 @@ from docutils.parsers.rst import Directive
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from alframe.contract.options import describe
 from alframe.hookspecs import STAGES
-from alframe.options import describe
 from alframe.plugin import Plugin
 from alframe.registry import OWN_DISTRIBUTION, Registry
 

@@ -1,10 +1,32 @@
-"""Settings with known numbers for the tests of comparisons."""
+"""Views of small problems; settings with known numbers for the tests of comparisons."""
 
 import numpy as np
 import pytest
+import torch
 
+from alframe.contract.views import PoolView
+from alframe.data.samples import Samples
+from alframe.learning.rows import NetworkRows
 from alframe.results_tree import Setting
 from alframe.trial_files import Trial
+
+
+@pytest.fixture
+def inputs():
+    """Thirty samples of three numbers."""
+    return torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def view_of():
+    """Makes a pool's view of samples by a network."""
+
+    def view_of(model, inputs, positions=None, **kwargs):
+        positions = torch.arange(len(inputs)) if positions is None else positions
+        samples = Samples(inputs, torch.device("cpu"))
+        return PoolView(NetworkRows(model.eval(), samples, positions, seed=0), **kwargs)
+
+    return view_of
 
 
 def make_trial(accuracy, sizes=None):

@@ -1,9 +1,10 @@
 import torch
 
 from alframe import Classifier, Recipe, defaults
-from alframe.context import Context
+from alframe.contract.context import Context
+from alframe.contract.views import LabelledView
 from alframe.data.samples import Samples
-from alframe.views import LabelledView, NetworkRows
+from alframe.learning.rows import NetworkRows
 
 
 def test_training_uses_the_contexts_generator(toy):

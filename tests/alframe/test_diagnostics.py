@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.diagnostics import class_entropy, describe_picks
+from alframe.diagnostics import agreement, class_entropy, describe_picks
 
 
 def problem(n, d, classes=4, seed=0):
@@ -60,3 +60,19 @@ def test_class_entropy():
     assert class_entropy(torch.arange(8) % 4, 4).item() == pytest.approx(math.log(4))
     assert class_entropy(torch.zeros(5, dtype=torch.int64), 4).item() == 0
     assert class_entropy(torch.empty(0, dtype=torch.int64), 4).item() == 0
+
+
+def test_agreement_is_kappa():
+    generator = torch.Generator().manual_seed(0)
+    for classes in (2, 3, 10):
+        a, b = torch.randint(classes, (2, 500), generator=generator)
+        b = torch.where(torch.rand(500, generator=generator) < 0.7, a, b)
+        observed = (a == b).double().mean()
+        chance = (a.bincount(minlength=classes) * b.bincount(minlength=classes)).sum() / 500**2
+        assert agreement(a, b) == pytest.approx(float((observed - chance) / (1 - chance)), abs=1e-6)
+
+
+def test_agreement_of_one_class_is_whole():
+    ones = torch.ones(5, dtype=torch.int64)
+    assert agreement(ones, ones.clone()) == 1.0
+    assert agreement(ones, torch.zeros_like(ones)) == 0.0

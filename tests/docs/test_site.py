@@ -11,7 +11,7 @@ import pytest
 
 import alframe
 import alframe.ops
-from alframe.options import describe
+from alframe.contract.options import describe
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from alframe.options import describe
+from alframe.contract.options import describe
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

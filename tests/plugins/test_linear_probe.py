@@ -18,8 +18,8 @@ from alframe import (
     UsageError,
 )
 from alframe.data.samples import Samples
+from alframe.learning.rows import NetworkRows
 from alframe.registry import Registry
-from alframe.views import NetworkRows
 from alframe_linear_probe import Options
 from alframe_linear_probe._probe import probe
 

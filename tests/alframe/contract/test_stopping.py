@@ -1,7 +1,6 @@
 import pytest
-import torch
 
-from alframe.stopping import StopOptions, agreement
+from alframe.contract.stopping import StopOptions
 
 
 def rounds(*accuracies):
@@ -50,22 +49,6 @@ def test_stability_waits_for_its_window():
     assert found == [*[""] * 6, "the predictions are stable: mean kappa 0.9900 over 3 rounds"]
     found = after_agreements(StopOptions(stability=0.9, stability_window=1), 0.89, 0.9)
     assert found == ["", "", "the predictions are stable: mean kappa 0.9000 over 1 rounds"]
-
-
-def test_agreement_is_kappa():
-    generator = torch.Generator().manual_seed(0)
-    for classes in (2, 3, 10):
-        a, b = torch.randint(classes, (2, 500), generator=generator)
-        b = torch.where(torch.rand(500, generator=generator) < 0.7, a, b)
-        observed = (a == b).double().mean()
-        chance = (a.bincount(minlength=classes) * b.bincount(minlength=classes)).sum() / 500**2
-        assert agreement(a, b) == pytest.approx(float((observed - chance) / (1 - chance)), abs=1e-6)
-
-
-def test_agreement_of_one_class_is_whole():
-    ones = torch.ones(5, dtype=torch.int64)
-    assert agreement(ones, ones.clone()) == 1.0
-    assert agreement(ones, torch.zeros_like(ones)) == 0.0
 
 
 def test_a_rule_that_is_not_set_is_not_there():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from alframe.options import option
-from alframe.recipe import Recipe
-from alframe.stopping import StopOptions
+from alframe.contract.options import option
+from alframe.contract.recipe import Recipe
+from alframe.contract.stopping import StopOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from alframe.options import option
+from alframe.contract.options import option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,3 +89,22 @@ class Recipe:
         if self.schedule == "step":
             return self.step_factor ** (done // self.step_epochs)
         return 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """How a training went.
+
+    Attributes:
+        epochs: epochs trained.
+        accuracy: share of the training samples predicted right during the last epoch.
+        loss: mean training loss of the last epoch.
+        validation_accuracy: share of the validation samples that the final weights predict right, or None.
+        best_epoch: the epoch that the final weights are of, where it need not be the last, or None.
+    """
+
+    epochs: int
+    accuracy: float
+    loss: float
+    validation_accuracy: float | None = None
+    best_epoch: int | None = None

@@ -1,16 +1,13 @@
-"""When a trial ends before its last round: the section ``[stop]``. Nothing at the top imports torch."""
+"""When a trial ends before its last round: the section ``[stop]``."""
 
 from __future__ import annotations
 
 import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from alframe.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from alframe.contract.options import option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,20 +65,3 @@ class StopOptions:
         """Over the window; 0 while there are too few rounds for it."""
         agreements = [record["stability"] for record in records[1:]][-self.stability_window :]
         return round(statistics.fmean(agreements), 6) if len(agreements) == self.stability_window else 0.0
-
-
-def agreement(before: Tensor, after: Tensor) -> float:
-    """Cohen's kappa of two networks' predictions: agreement beyond chance, 1 where they are the same.
-
-    The measure of Bloodgood and Vijay-Shanker, CoNLL 2009, arXiv 1409.5165, who stop active learning when its
-    mean over the last three models is above 0.99.
-
-    Args:
-        before: ``n`` class numbers.
-        after: as many.
-    """
-    from sklearn.metrics import cohen_kappa_score
-
-    if before.equal(after):
-        return 1.0  # also of one class alone, where kappa is 0 / 0
-    return round(float(cohen_kappa_score(before.cpu(), after.cpu())), 6)

@@ -3,8 +3,8 @@ from typing import Literal
 
 import pytest
 
+from alframe.contract.options import NoOptions, build, check_declaration, describe, option
 from alframe.errors import PluginError, UsageError
-from alframe.options import NoOptions, build, check_declaration, describe, option
 
 
 @dataclasses.dataclass(frozen=True)

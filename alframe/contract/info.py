@@ -1,0 +1,58 @@
+"""What plugins say of themselves. Nothing here imports torch: listings must be fast."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from alframe.contract.options import NoOptions
+from alframe.errors import PluginError
+
+API_VERSION = 1
+NEEDS = ("dropout", "network")
+
+
+class NewerApiError(PluginError):
+    """A plugin was written for a newer alframe."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PluginInfo:
+    """A plugin's description of itself, returned by the hook ``alframe_info``.
+
+    Args:
+        summary: one line for listings.
+        reference: the paper, as "Authors, venue year, arXiv number".
+        options: a frozen dataclass of options (see `alframe.option`), or None.
+        uses: stages borrowed from other plugins without code, as ``{"select": "coreset"}``.
+        aliases: other names that ``--strategy`` takes for it.
+        needs: what it can't work without: ``"dropout"``, a network with Dropout layers; ``"network"``, the
+            whole network and inputs that a gradient can change, as images are.
+        trains: what its train stage changes: the whole ``"network"``, or the ``"head"`` alone, and then the
+            features of all samples are computed once and kept.
+        on_request: whether its event hooks are called only where ``--log NAME`` asks for it, as suits one
+            that writes files. Then it also hears that a trial was finished by an earlier run.
+        expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
+        api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
+
+    Raises:
+        PluginError: ``api`` is above this alframe's.
+    """
+
+    summary: str
+    reference: str = ""
+    options: type = NoOptions
+    uses: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    trains: Literal["network", "head"] = "network"
+    on_request: bool = False
+    expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    api: int = 1
+
+    def __new__(cls, *args: Any, **fields: Any) -> PluginInfo:
+        """Refuses a newer ``api`` before a field that this version does not know can be complained of."""
+        if (api := fields.get("api", 1)) > API_VERSION:
+            raise NewerApiError(f"needs plugin API {api}, this alframe has {API_VERSION}: upgrade alframe")
+        return super().__new__(cls)

@@ -1,0 +1,1 @@
+"""One round: fit, ask, tell; and who serves each stage."""

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from alframe.contract.views import LabelledView, UnknownLabelsError
+from alframe.data.samples import Samples
+from alframe.learning.rows import NetworkRows
+from alframe.ops.geometry import Euclidean
+
+
+def test_numbers_are_the_networks(view_of, linear_model, inputs):
+    positions = torch.tensor([4, 2, 9])
+    pool = view_of(linear_model, inputs, positions)
+    assert len(pool) == 3
+    assert torch.equal(pool.features, inputs[positions])
+    torch.testing.assert_close(pool.logits, linear_model(inputs[positions]))
+    torch.testing.assert_close(pool.probs, linear_model(inputs[positions]).softmax(1))
+    assert torch.equal(torch.cat(list(pool.inputs(2))), inputs[positions])
+    assert [len(batch) for batch in pool.inputs(2)] == [2, 1]
+
+
+def test_nothing_is_computed_until_read_and_then_once(view_of, linear_model, inputs, count_calls):
+    linear_model.features = counted = count_calls(linear_model.features)
+    pool = view_of(linear_model, inputs)
+    len(pool)
+    assert counted.counter.calls == 0
+    _ = pool.probs, pool.logits, pool.features, pool.probs
+    assert counted.counter.calls == 1
+
+
+def test_tensors_carry_no_graph_but_can_enter_one(view_of, linear_model, inputs):
+    features = view_of(linear_model, inputs).features
+    assert not features.requires_grad
+    leaf = features.clone().requires_grad_()
+    linear_model.head(leaf).sum().backward()
+    assert leaf.grad is not None
+
+
+def test_labels_of_the_pool_cannot_be_read(view_of, linear_model, inputs):
+    with pytest.raises(UnknownLabelsError, match="unknown"):
+        _ = view_of(linear_model, inputs).targets
+
+
+def test_the_labelled_set_has_its_labels(linear_model, inputs):
+    rows = NetworkRows(linear_model, Samples(inputs, torch.device("cpu")), torch.arange(2), seed=0)
+    assert LabelledView(rows, torch.tensor([1, 2])).targets.tolist() == [1, 2]
+
+
+def test_the_embedding_is_made_when_read(view_of, linear_model, inputs):
+    made = []
+    pool = view_of(linear_model, inputs, embed=lambda: made.append(1) or Euclidean(inputs))
+    assert made == []
+    assert pool.embedding is pool.embedding
+    assert made == [1]
+
+
+def test_an_embedder_cannot_read_its_own_answer(view_of, linear_model, inputs):
+    with pytest.raises(RuntimeError, match="embedder"):
+        _ = view_of(linear_model, inputs).embedding
