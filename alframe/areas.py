@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
 from scipy.special import ndtr, stdtrit
 
-from alframe.results_tree import Setting
+from alframe.records.tree import Setting
 
 RESAMPLES = 10_000
 LEVEL = 0.95

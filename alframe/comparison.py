@@ -13,9 +13,9 @@ from alframe.areas import Area, Saving, areas, common_grid, labels_saved
 from alframe.curves import CurvePoint, budget_curve, deviation
 from alframe.errors import UsageError
 from alframe.ranks import Ranks, rank
-from alframe.results_tree import ResultsTree, Setting
+from alframe.records.rounds import Trial
+from alframe.records.tree import ResultsTree, Setting
 from alframe.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
-from alframe.trial_files import Trial
 from alframe.verdicts import FEW, OUTCOMES, Verdict, verdicts
 
 REFERENCES = ("random", "margin")
@@ -88,7 +88,7 @@ def compare(
     """Compares the strategies of each setting, and sums up over settings.
 
     Args:
-        settings: at least one, as `alframe.results_tree.read_tree` gives them.
+        settings: at least one, as `alframe.records.tree.read_tree` gives them.
         references: strategies that the others are held against; where a setting lacks one, a note says so.
         criterion: when a difference counts; ``holm`` corrects the verdicts' p-values, too.
     """

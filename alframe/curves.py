@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from alframe.areas import area_under_curve, common_grid
-from alframe.results_tree import Setting
-from alframe.trial_files import Trial
+from alframe.records.rounds import Trial
+from alframe.records.tree import Setting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,8 +24,8 @@ from alframe.loading import loaded
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.plugin import Plugin
+from alframe.records.folder import TrialFolder
 from alframe.registry import Registry
-from alframe.runs import TrialFolder
 from alframe.settings import Settings, with_location
 from alframe.trials import Listener, TrialRun
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.trial_files import FEATURES, Unusable
+from alframe.records.rounds import FEATURES, Unusable
 
 METHODS = ("tsne", "pca")
 MOST = 5000  # samples drawn that were not queried, and that were; t-SNE of 10,000 takes a minute or two

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from alframe.errors import UsageError
-from alframe.results_tree import Setting
-from alframe.trial_files import Trial
+from alframe.records.rounds import Trial
+from alframe.records.tree import Setting
 
 ALPHA = 0.05
 Test = tuple[tuple[int, int], float, int]  # a pair of strategies, its t, its number of seeds

@@ -102,8 +102,8 @@ def compare(
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     from alframe import comparison
     from alframe.errors import UsageError
+    from alframe.records.tree import read_tree
     from alframe.registry import installed
-    from alframe.results_tree import read_tree
     from alframe.significance import Criterion
     from alframe_cli import comparison_data, comparison_tables
 

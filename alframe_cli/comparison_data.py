@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from alframe.comparison import Comparison, SettingComparison
-from alframe.results_tree import ResultsTree
+from alframe.records.tree import ResultsTree
 from alframe.significance import Criterion, PenaltyMatrix
 from alframe_cli.output import print_json
 

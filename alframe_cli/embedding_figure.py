@@ -11,8 +11,8 @@ import numpy as np
 
 from alframe.errors import UsageError
 from alframe.projection import Picture, picture, read_features
-from alframe.results_tree import Setting
-from alframe.trial_files import FEATURES, Unusable
+from alframe.records.rounds import FEATURES, Unusable
+from alframe.records.tree import Setting
 from alframe_cli.figure_files import save_figure
 from alframe_cli.figures import write_title
 

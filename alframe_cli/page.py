@@ -17,8 +17,8 @@ import numpy as np
 
 from alframe.comparison import Comparison, SettingComparison
 from alframe.errors import UsageError
-from alframe.provenance import configuration, environment
-from alframe.results_tree import ResultsTree
+from alframe.records.provenance import configuration, environment
+from alframe.records.tree import ResultsTree
 from alframe.significance import Criterion, PenaltyMatrix
 from alframe_cli import comparison_tables as tables
 from alframe_cli.palette import COLOURS, DARK_COLOURS, DASHES, MARKERS, Look, looks_of

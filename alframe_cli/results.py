@@ -13,8 +13,8 @@ import click
 from alframe.contract.trial import RunSummary
 from alframe.curves import CurvePoint, budget_curve, ranking
 from alframe.errors import AlframeError
+from alframe.records.rounds import Trial, trial_of
 from alframe.settings import NAMED, Settings
-from alframe.trial_files import Trial, trial_of
 from alframe.trials import TrialRun
 from alframe_cli.output import print_json, print_table, side_by_side
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from alframe.comparison import compare
-from alframe.results_tree import read_tree
+from alframe.records.tree import read_tree
 from alframe.significance import Criterion
 from alframe_cli.page import write_page
 

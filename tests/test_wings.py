@@ -15,7 +15,7 @@ ORDER = (
     ("ops", "errors", "seeds"),
     ("data", "networks"),
     ("contract",),
-    ("hookspecs",),
+    ("hookspecs", "records"),
     ("learning",),
 )
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
@@ -95,6 +95,10 @@ WITHOUT_TORCH = [
     "alframe.defaults",
     "alframe.doctor",
     "alframe.hookspecs",
+    "alframe.records.authors",
+    "alframe.records.provenance",
+    "alframe.records.rounds",
+    "alframe.records.tree",
 ]
 
 

@@ -7,8 +7,8 @@ import torch
 from alframe.contract.views import PoolView
 from alframe.data.samples import Samples
 from alframe.learning.rows import NetworkRows
-from alframe.results_tree import Setting
-from alframe.trial_files import Trial
+from alframe.records.rounds import Trial
+from alframe.records.tree import Setting
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 
 from alframe.comparison import choose, compare, query_cost
 from alframe.errors import UsageError
-from alframe.results_tree import ResultsTree
+from alframe.records.tree import ResultsTree
 from alframe.significance import Criterion
 from alframe.verdicts import OUTCOMES
 

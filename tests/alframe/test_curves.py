@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alframe.curves import budget_curve, ranking
-from alframe.trial_files import trial_of
+from alframe.records.rounds import trial_of
 
 
 def of(*accuracies):

@@ -363,7 +363,7 @@ def test_a_trial_that_was_killed_before_its_features_were_written(lab, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("alframe.runs.TrialFolder.keep_features", killed)
+        patch.setattr("alframe.records.folder.TrialFolder.keep_features", killed)
         with pytest.raises(KeyboardInterrupt):
             lab(keep_features=True)
     trial, summary = lab(keep_features=True)

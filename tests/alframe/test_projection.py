@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alframe.projection import Picture, picture, project, read_features
-from alframe.trial_files import Unusable
+from alframe.records.rounds import Unusable
 
 
 def clusters(n=60, dimensions=5):

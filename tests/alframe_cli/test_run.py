@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from alframe import PluginInfo
+from alframe.records.folder import TrialFolder
 from alframe.registry import installed
-from alframe.runs import TrialFolder
 
 
 def test_the_results_are_a_table_and_a_folder(alframe, quick, tmp_path):

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.provenance import Fact, configuration, environment
-from alframe.results_tree import read_tree
+from alframe.records.provenance import Fact, configuration, environment
+from alframe.records.tree import read_tree
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.results_tree import Setting
+from alframe.records.tree import Setting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,35 +7,26 @@ checkpoint carries a checksum, and the one before it is kept.
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import io
 import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import filelock
 import numpy as np
 import tomli_w
-import torch
 from torch import Tensor
 
 from alframe.contract.trial import Record
-from alframe.errors import AlframeError, PluginError, TrialError, UsageError, reason
-from alframe.trial_files import FEATURES
+from alframe.errors import TrialError, UsageError
+from alframe.records.checkpoint import DamagedError, packed, read_checkpoint, require_readable
+from alframe.records.rounds import FEATURES
+from alframe.records.writing import replace, unwritable
 
-FORMAT = 2
 LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-MARK = b"alframe checkpoint"  # begins the line before what torch saved: mark, format, checksum
-
-
-class DamagedError(Exception):
-    """A checkpoint is not what was written."""
 
 
 class TrialFolder:
@@ -78,7 +69,7 @@ class TrialFolder:
                 raise TrialError(f"{self.path} is in use by {owner.read_text().strip()}") from error
             raise TrialError(f"{self.path} is in use by another process") from error
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         try:
             with contextlib.suppress(OSError):  # the lock holds without it
                 owner.write_text(f"process {os.getpid()} on {platform.node()}\n")
@@ -97,11 +88,11 @@ class TrialFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _replace(self.path / "config.toml", lambda file: tomli_w.dump(sections, file))
+            replace(self.path / "config.toml", lambda file: tomli_w.dump(sections, file))
             text = json.dumps(environment, indent=2) + "\n"
-            _replace(self.path / "environment.json", lambda file: file.write(text.encode()))
+            replace(self.path / "environment.json", lambda file: file.write(text.encode()))
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
     def environment(self) -> dict[str, Any]:
         """What ``environment.json`` says; nothing where it can't be read."""
@@ -124,20 +115,17 @@ class TrialFolder:
             TrialError: it can't be written; what was written before stays.
             PluginError: what a plugin keeps would not come back from it.
         """
-        _require_readable(learner.get("plugins", {}))
+        require_readable(learner.get("plugins", {}))
         lines = "".join(json.dumps(record) + "\n" for record in records)
         state = {"rounds": lines, "learner": dict(learner), "note": note, "finished": finished}
-        packed = io.BytesIO()
-        torch.save(state, packed)
-        content = packed.getvalue()
-        head = b"%s %d %s\n" % (MARK, FORMAT, hashlib.sha256(content).hexdigest().encode())
+        content = packed(state)
         try:
             if self._checkpoint.exists():
                 self._checkpoint.replace(self._previous)
-            _replace(self._checkpoint, lambda file: (file.write(head), file.write(content)))
-            _replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
+            replace(self._checkpoint, lambda file: file.write(content))
+            replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
         except OSError as error:
-            raise TrialError(str(_unwritable(self.path, error))) from error
+            raise TrialError(str(unwritable(self.path, error))) from error
 
     @property
     def has_features(self) -> bool:
@@ -155,9 +143,9 @@ class TrialFolder:
         """
         array = features.float().cpu().numpy()
         try:
-            _replace(self.path / FEATURES, lambda file: np.save(file, array))
+            replace(self.path / FEATURES, lambda file: np.save(file, array))
         except OSError as error:
-            raise TrialError(str(_unwritable(self.path, error))) from error
+            raise TrialError(str(unwritable(self.path, error))) from error
 
     def load(self) -> dict[str, Any] | None:
         """What `save` wrote last, with ``records``; None where there is nothing yet.
@@ -177,7 +165,7 @@ class TrialFolder:
         self.notes = []
         for path in (self._checkpoint, self._previous):
             try:
-                state = _read_checkpoint(path)
+                state = read_checkpoint(path)
             except FileNotFoundError:
                 continue
             except DamagedError as error:
@@ -200,9 +188,9 @@ class TrialFolder:
             went_back = bool(self.notes) and old.startswith(lines.encode())  # said with the checkpoint
             if not (died_between or went_back):
                 self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
-            _replace(rounds, lambda file: file.write(lines.encode()))
+            replace(rounds, lambda file: file.write(lines.encode()))
         except OSError as error:
-            raise TrialError(str(_unwritable(self.path, error))) from error
+            raise TrialError(str(unwritable(self.path, error))) from error
 
     def progress(self) -> tuple[int, bool]:
         """Rounds recorded, and whether the trial is finished; writes nothing."""
@@ -221,86 +209,3 @@ class TrialFolder:
             pass
         except OSError as error:
             raise UsageError(f"folder {self.path} can't be removed: {error.strerror}") from error
-
-
-def _require_readable(states: Mapping[str, Any]) -> None:
-    """Raises `PluginError` where a plugin's ``ctx.state`` would not come back from a checkpoint."""
-    for plugin, state in states.items():
-        packed = io.BytesIO()
-        try:
-            torch.save(state, packed)
-            packed.seek(0)
-            torch.load(packed, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise PluginError(
-                f"plugin {plugin!r} keeps in ctx.state what a checkpoint can't hold; wanted tensors, "
-                f"numbers, texts, and lists and dictionaries of those ({reason(error)[:120]})"
-            ) from error
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    """What a checkpoint holds.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DamagedError: it is not what was written.
-        TrialError: another version of alframe wrote it.
-    """
-    try:
-        head, _, content = path.read_bytes().partition(b"\n")
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise DamagedError(error.strerror) from error
-    if not head.startswith(MARK):
-        raise DamagedError("it is cut off, or no checkpoint")
-    number, _, checksum = head[len(MARK) :].strip().partition(b" ")
-    if number.isdigit() and int(number) != FORMAT:
-        raise TrialError(
-            f"checkpoint {path} has format {int(number)}, this alframe reads {FORMAT}; "
-            "--force starts the trial anew"
-        )
-    if hashlib.sha256(content).hexdigest().encode() != checksum:
-        raise DamagedError("its checksum differs")
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return state
-
-
-def require_writable(folder: Path) -> None:
-    """Raises `UsageError` unless files can be made in ``folder``, which is made if need be."""
-    probe = folder / f".alframe-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(b"alframe")  # a full disk takes a file, but nothing into it
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"output folder {folder} can't be written to: {error.strerror}; choose another with --out"
-        ) from error
-
-
-def _unwritable(path: Path, error: OSError) -> AlframeError:
-    """A full disk is the trial's failure, as there may be room later; else it is the wrong folder."""
-    message = f"folder {path} can't be written to: {error.strerror}"
-    if error.errno in NO_ROOM:
-        return TrialError(
-            f"{message}; what was written stays, and the same command goes on when there is room"
-        )
-    return UsageError(message)
-
-
-def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Writes a file beside ``path`` and moves it there when it is wholly on disk."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):  # half a file would take up room
-            temporary.unlink(missing_ok=True)
-        raise

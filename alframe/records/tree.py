@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alframe.errors import UsageError
-from alframe.trial_files import Trial, Unusable, read_csv_trial, read_trial
+from alframe.records.authors import read_csv_trial
+from alframe.records.rounds import Trial, Unusable, read_trial
 
 LEVELS = {"setting": 0, "dataset": 1, "overall": 2}  # how many folders lie between DIR and a setting's runs
 EXPECTED = (

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from alframe.errors import UsageError
-from alframe.results_tree import read_tree
+from alframe.records.tree import read_tree
 
 
 def write(folder, *accuracies):

@@ -1,0 +1,1 @@
+"""A trial on disk: written to survive, and read back."""
