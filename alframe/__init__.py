@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import decode_images
     from alframe.data.tables import dataset_from_frame
+    from alframe.defaults.training import train_supervised
     from alframe.learner import ActiveLearner
     from alframe.loading import load_dataset
     from alframe.metrics import Evaluation
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.querying import QueryResult, query
-    from alframe.training import train_supervised
 
 _LAZY = {
     "ActiveLearner": "alframe.learner",
@@ -62,7 +62,7 @@ _LAZY = {
     "load_weights": "alframe.networks.weights",
     "query": "alframe.querying",
     "read_weights": "alframe.networks.weights",
-    "train_supervised": "alframe.training",
+    "train_supervised": "alframe.defaults.training",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from alframe_cli import completion
 from alframe_cli.params import NameList, plugin_files
 
 if TYPE_CHECKING:
-    from alframe.comparison import Comparison
+    from alframe.comparison.compare import Comparison
 
 
 @click.command()
@@ -100,11 +100,11 @@ def compare(
     alframe compare runs --figures figures --html comparison.html
     alframe compare runs --figures figures --embedding tsne
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
-    from alframe import comparison
+    from alframe.comparison import compare as comparison
+    from alframe.comparison.significance import Criterion
     from alframe.errors import UsageError
     from alframe.records.tree import read_tree
     from alframe.registry import installed
-    from alframe.significance import Criterion
     from alframe_cli import comparison_data, comparison_tables
 
     if embedding and not figures:

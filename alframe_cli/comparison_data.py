@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from alframe.comparison import Comparison, SettingComparison
+from alframe.comparison.compare import Comparison, SettingComparison
+from alframe.comparison.significance import Criterion, PenaltyMatrix
 from alframe.records.tree import ResultsTree
-from alframe.significance import Criterion, PenaltyMatrix
 from alframe_cli.output import print_json
 
 COLUMNS = ("dataset", "setting", "strategy", "labelled", "seeds", "mean", "std")

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from alframe.comparison import Comparison, SettingComparison
-from alframe.curves import CurvePoint
-from alframe.ranks import Ranks
-from alframe.significance import PenaltyMatrix
+from alframe.comparison.compare import Comparison, SettingComparison
+from alframe.comparison.curves import CurvePoint
+from alframe.comparison.ranks import Ranks
+from alframe.comparison.significance import PenaltyMatrix
 from alframe_cli.output import print_table, side_by_side
 
 MISSING = "-"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alframe.comparison.projection import Picture, picture, read_features
 from alframe.errors import UsageError
-from alframe.projection import Picture, picture, read_features
 from alframe.records.rounds import FEATURES, Unusable
 from alframe.records.tree import Setting
 from alframe_cli.figure_files import save_figure

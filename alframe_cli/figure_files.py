@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alframe.comparison import Comparison, SettingComparison
+from alframe.comparison.compare import Comparison, SettingComparison
 from alframe.errors import UsageError
 from alframe_cli.palette import Look, looks_of
 

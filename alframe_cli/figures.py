@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alframe.comparison import QueryCost
-from alframe.curves import CurvePoint
-from alframe.significance import PenaltyMatrix
+from alframe.comparison.compare import QueryCost
+from alframe.comparison.curves import CurvePoint
+from alframe.comparison.significance import PenaltyMatrix
 from alframe_cli.palette import COLOURS, DASHES, MARKERS, Look
 
 if TYPE_CHECKING:

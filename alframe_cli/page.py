@@ -15,11 +15,11 @@ import jinja2
 import markupsafe
 import numpy as np
 
-from alframe.comparison import Comparison, SettingComparison
+from alframe.comparison.compare import Comparison, SettingComparison
+from alframe.comparison.significance import Criterion, PenaltyMatrix
 from alframe.errors import UsageError
 from alframe.records.provenance import configuration, environment
 from alframe.records.tree import ResultsTree
-from alframe.significance import Criterion, PenaltyMatrix
 from alframe_cli import comparison_tables as tables
 from alframe_cli.palette import COLOURS, DARK_COLOURS, DASHES, MARKERS, Look, looks_of
 from alframe_cli.rank_figure import groups

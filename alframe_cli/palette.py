@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from alframe.comparison import Comparison
+from alframe.comparison.compare import Comparison
 
 # Okabe and Ito's colours ("Color Universal Design", 2008) without yellow, which is hardly seen on white. The
 # order is that in which neighbours differ most, also in lightness.

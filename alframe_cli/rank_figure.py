@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from alframe.ranks import Ranks
+from alframe.comparison.ranks import Ranks
 from alframe_cli.figures import ROW, WIDTH, marker_of
 from alframe_cli.palette import Look
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from alframe.comparison.areas import ranking
+from alframe.comparison.curves import CurvePoint, budget_curve
 from alframe.contract.trial import RunSummary
-from alframe.curves import CurvePoint, budget_curve, ranking
 from alframe.errors import AlframeError
 from alframe.records.rounds import Trial, trial_of
 from alframe.settings import NAMED, Settings

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from alframe.comparison import compare
+from alframe.comparison.compare import compare
+from alframe.comparison.significance import Criterion
 from alframe.records.tree import read_tree
-from alframe.significance import Criterion
 from alframe_cli.page import write_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

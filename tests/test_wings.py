@@ -16,6 +16,7 @@ ORDER = (
     ("data", "networks"),
     ("contract",),
     ("hookspecs", "records"),
+    ("defaults", "comparison"),
     ("learning",),
 )
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
@@ -85,6 +86,13 @@ def test_an_import_upwards_is_seen(tmp_path, line):
 
 WITHOUT_TORCH = [
     "alframe",
+    "alframe.comparison.areas",
+    "alframe.comparison.compare",
+    "alframe.comparison.curves",
+    "alframe.comparison.projection",
+    "alframe.comparison.ranks",
+    "alframe.comparison.significance",
+    "alframe.comparison.verdicts",
     "alframe.contract.info",
     "alframe.contract.options",
     "alframe.contract.recipe",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.ranks import PairTest
-from alframe.verdicts import OUTCOMES
+from alframe.comparison.ranks import PairTest
+from alframe.comparison.verdicts import OUTCOMES
 
 
 def refuse(constant):

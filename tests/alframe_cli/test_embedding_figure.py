@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from alframe.projection import Picture
+from alframe.comparison.projection import Picture
 from alframe_cli.embedding_figure import draw_embedding
 
 

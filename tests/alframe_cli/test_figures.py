@@ -3,9 +3,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from alframe.comparison import QueryCost
-from alframe.curves import CurvePoint
-from alframe.significance import PenaltyMatrix
+from alframe.comparison.compare import QueryCost
+from alframe.comparison.curves import CurvePoint
+from alframe.comparison.significance import PenaltyMatrix
 from alframe_cli.figures import draw_curves, draw_matrix, draw_seconds, write_title
 from alframe_cli.palette import COLOURS, looks
 

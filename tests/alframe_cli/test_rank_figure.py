@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
-from alframe.ranks import Ranks
+from alframe.comparison.ranks import Ranks
 from alframe_cli.figures import style
 from alframe_cli.palette import looks
 from alframe_cli.rank_figure import draw_ranks, groups

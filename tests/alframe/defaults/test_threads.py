@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from alframe import ActiveLearner, Recipe
-from alframe.threads import SHARE, step_operations, threads_for_training
+from alframe.defaults.threads import SHARE, step_operations, threads_for_training
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from alframe.projection import Picture, picture, project, read_features
+from alframe.comparison.projection import Picture, picture, project, read_features
 from alframe.records.rounds import Unusable
 
 
@@ -84,7 +84,7 @@ def test_the_fewest_samples(method):
 
 
 def test_a_large_pool_is_drawn_from(monkeypatch):
-    monkeypatch.setattr("alframe.projection.MOST", 20)
+    monkeypatch.setattr("alframe.comparison.projection.MOST", 20)
     rounds = np.full(100, -1)
     rounds[:30] = 1
     shown = picture(clusters(100), rounds, "pca")

@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from alframe.comparison.significance import (
+    Criterion,
+    PenaltyMatrix,
+    holm,
+    paired_t,
+    penalty_matrix,
+    total_penalties,
+)
 from alframe.errors import UsageError
-from alframe.significance import Criterion, PenaltyMatrix, holm, paired_t, penalty_matrix, total_penalties
 
 NAN = math.nan
 

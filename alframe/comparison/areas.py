@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
 from scipy.special import ndtr, stdtrit
 
+from alframe.records.rounds import Trial
 from alframe.records.tree import Setting
 
 RESAMPLES = 10_000
@@ -202,3 +203,52 @@ def _first_reached(sizes: NDArray[np.int64], curve: NDArray[np.float64], target:
     if k == 0:
         return float(sizes[0])
     return float(np.interp(target, curve[k - 1 : k + 1], sizes[k - 1 : k + 1]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Rank:
+    """One row of a ranking.
+
+    Attributes:
+        strategy: its name.
+        area: area under the budget curve over the labelled-set sizes that all strategies have, divided by
+            the range of sizes: a mean accuracy; mean over the seeds that all strategies have.
+        last: mean accuracy at the largest of these sizes.
+        query_seconds: mean time of all queries of a trial.
+        train_seconds: mean time of all trainings of a trial.
+        seeds: number of seeds that all strategies have.
+    """
+
+    strategy: str
+    area: float
+    last: float
+    query_seconds: float
+    train_seconds: float
+    seeds: int
+
+
+def ranking(strategies: Mapping[str, Mapping[int, Trial]]) -> list[Rank]:
+    """Orders strategies, the largest area first; empty where they have no size or no seed in common.
+
+    Args:
+        strategies: at least one; the trials of each by seed.
+    """
+    grid = common_grid(Setting("", "", strategies))
+    seeds = sorted(set.intersection(*(set(trials) for trials in grid.accuracies.values())))
+    if not seeds:
+        return []
+    rows = []
+    for name, accuracies in grid.accuracies.items():
+        mean = np.mean([accuracies[seed] for seed in seeds], axis=0)
+        trials = [strategies[name][seed] for seed in seeds]
+        rows.append(
+            Rank(
+                strategy=name,
+                area=area_under_curve(grid.sizes, mean),
+                last=float(mean[-1]),
+                query_seconds=float(np.mean([np.nansum(trial.query_seconds) for trial in trials])),
+                train_seconds=float(np.mean([np.nansum(trial.train_seconds) for trial in trials])),
+                seeds=len(seeds),
+            )
+        )
+    return sorted(rows, key=lambda row: (-row.area, row.strategy))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alframe.ranks import rank, smallest_p
-from alframe.significance import holm
+from alframe.comparison.ranks import rank, smallest_p
+from alframe.comparison.significance import holm
 
 
 def test_agrees_with_scipy_on_a_random_table():

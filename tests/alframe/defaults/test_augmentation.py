@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe import Recipe, UsageError
-from alframe.augmentation import augmentation, crop_and_flip
+from alframe.defaults.augmentation import augmentation, crop_and_flip
 
 
 def shifted(image, down, right, mirrored, padding):

@@ -2,7 +2,7 @@
 
 - embed: the network's features
 - select: the samples of highest score, ties in random order; without scores, uniformly at random
-- train: supervised, see `alframe.training`
+- train: supervised, see `alframe.defaults.training`
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def alframe_train(
     ctx: Context,
 ) -> TrainResult:
     """Supervised training on the labelled set."""
-    from alframe.training import train_supervised
+    from alframe.defaults.training import train_supervised
 
     return train_supervised(model, labelled, validation, recipe, ctx)
 

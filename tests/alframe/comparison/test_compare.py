@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from alframe.comparison import choose, compare, query_cost
+from alframe.comparison.compare import choose, compare, query_cost
+from alframe.comparison.significance import Criterion
+from alframe.comparison.verdicts import OUTCOMES
 from alframe.errors import UsageError
 from alframe.records.tree import ResultsTree
-from alframe.significance import Criterion
-from alframe.verdicts import OUTCOMES
 
 
 def test_cost_of_a_query(trial):

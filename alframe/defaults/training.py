@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alframe.augmentation import augmentation
 from alframe.contract.recipe import TrainResult
+from alframe.defaults.augmentation import augmentation
+from alframe.defaults.threads import threads_for_training
 from alframe.errors import TrialError
 from alframe.ops.blocks import BATCH_SIZE
-from alframe.threads import threads_for_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable

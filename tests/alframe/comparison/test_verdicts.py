@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alframe.areas import Area
-from alframe.significance import holm
-from alframe.verdicts import verdicts
+from alframe.comparison.areas import Area
+from alframe.comparison.significance import holm
+from alframe.comparison.verdicts import verdicts
 
 
 def area(values, first=1):

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.areas import Area, Saving, areas, common_grid, labels_saved
-from alframe.curves import CurvePoint, budget_curve, deviation
+from alframe.comparison.areas import Area, Saving, areas, common_grid, labels_saved
+from alframe.comparison.curves import CurvePoint, budget_curve, deviation
+from alframe.comparison.ranks import Ranks, rank
+from alframe.comparison.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
+from alframe.comparison.verdicts import FEW, OUTCOMES, Verdict, verdicts
 from alframe.errors import UsageError
-from alframe.ranks import Ranks, rank
 from alframe.records.rounds import Trial
 from alframe.records.tree import ResultsTree, Setting
-from alframe.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
-from alframe.verdicts import FEW, OUTCOMES, Verdict, verdicts
 
 REFERENCES = ("random", "margin")
 

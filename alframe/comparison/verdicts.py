@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
-from alframe.areas import LEVEL, Area
-from alframe.significance import ALPHA, DIGITS, holm, paired_t
+from alframe.comparison.areas import LEVEL, Area
+from alframe.comparison.significance import ALPHA, DIGITS, holm, paired_t
 
 FEW = 10  # seeds, below which a verdict is called one of few
 LEAST = 3  # seeds, below which there is none

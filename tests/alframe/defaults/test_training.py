@@ -7,9 +7,9 @@ from torchvision import models
 
 from alframe import Classifier, Context, LabelledView, Normalize, Recipe, TrialError, UsageError
 from alframe.data.samples import Samples
+from alframe.defaults.training import batches, make_optimizer, train_supervised
 from alframe.learning.rows import NetworkRows
 from alframe.networks.classifier import initial_state
-from alframe.training import batches, make_optimizer, train_supervised
 
 CPU = torch.device("cpu")
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alframe.areas import area_under_curve, areas, bootstrap_interval, common_grid, labels_saved
+from alframe.comparison.areas import (
+    area_under_curve,
+    areas,
+    bootstrap_interval,
+    common_grid,
+    labels_saved,
+    ranking,
+)
+from alframe.records.rounds import trial_of
 
 
 def test_area_by_hand():
@@ -120,3 +128,38 @@ def test_equal_means_that_are_rounded_differently_are_reached(make_setting):
 def test_no_seed_in_common_saves_nothing_that_is_known(make_setting):
     grid = common_grid(make_setting(a={1: [0.5, 0.6]}, random={2: [0.5, 0.6]}))
     assert labels_saved(grid, "a", "random") is None
+
+
+def of(*accuracies):
+    return trial_of(
+        [
+            {"labelled": 10 * (i + 1), "accuracy": a, "query_seconds": 1.0, "train_seconds": 2.0}
+            for i, a in enumerate(accuracies)
+        ]
+    )
+
+
+def test_ranked_by_the_area_over_the_sizes_in_common():
+    strategies = {"a": {1: of(0.2, 0.4, 0.9)}, "b": {1: of(0.3, 0.5)}, "c": {1: of(0.2, 0.4)}}
+    rows = ranking(strategies)
+    assert [row.strategy for row in rows] == ["b", "a", "c"]  # a tie goes by name
+    assert [row.area for row in rows] == pytest.approx([0.4, 0.3, 0.3])
+    assert [row.last for row in rows] == pytest.approx([0.5, 0.4, 0.4])
+    assert [row.query_seconds for row in rows] == [1.0, 2.0, 1.0]  # none comes before the initial set
+    assert [row.train_seconds for row in rows] == [4.0, 6.0, 4.0]
+
+
+def test_only_seeds_in_common_count():
+    """Seed 2 is easy, and the one without it must not come last for that."""
+    easy, hard = of(0.9, 0.9), of(0.4, 0.4)
+    rows = ranking({"lucky": {1: hard, 2: easy}, "better": {1: of(0.4, 0.5)}})
+    assert [(row.strategy, row.seeds) for row in rows] == [("better", 1), ("lucky", 1)]
+    assert rows[1].area == pytest.approx(0.4)
+    assert ranking({"a": {1: hard}, "b": {2: hard}}) == []
+
+
+def test_one_size_is_its_accuracy_and_none_is_no_ranking():
+    rows = ranking({"a": {1: of(0.2)}, "b": {1: of(0.4, 0.5)}})
+    assert [row.area for row in rows] == [0.4, 0.2]
+    later = trial_of([{"labelled": 15, "accuracy": 0.4}])
+    assert ranking({"a": {1: of(0.5)}, "b": {1: later}}) == []

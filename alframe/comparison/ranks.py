@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from alframe.significance import ALPHA, DIGITS, holm
+from alframe.comparison.significance import ALPHA, DIGITS, holm
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What runs show: statistics and verdicts. Nothing here imports torch."""

@@ -1,0 +1,48 @@
+"""Budget curves, accuracy by labelled-set size, and the order of strategies by the area under them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from alframe.records.rounds import Trial
+
+
+@dataclasses.dataclass(frozen=True)
+class CurvePoint:
+    """Accuracy at one labelled-set size.
+
+    Attributes:
+        labelled: number of labelled samples.
+        seeds: number of seeds S that have this size.
+        mean: mean accuracy over them, between 0 and 1.
+        std: standard deviation over them (S-1 degrees of freedom); None with one.
+    """
+
+    labelled: int
+    seeds: int
+    mean: float
+    std: float | None
+
+
+def budget_curve(trials: Mapping[int, Trial]) -> list[CurvePoint]:
+    """Averages the trials of a strategy, size by size, over the seeds that have the size.
+
+    Args:
+        trials: by seed.
+    """
+    by_size: dict[int, list[float]] = {}
+    for trial in trials.values():
+        for size, accuracy in zip(trial.labelled.tolist(), trial.accuracy.tolist(), strict=True):
+            by_size.setdefault(size, []).append(accuracy)
+    return [
+        CurvePoint(size, len(values), float(np.mean(values)), deviation(values))
+        for size, values in sorted(by_size.items())
+    ]
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation (S-1 degrees of freedom) of S numbers; None of one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
