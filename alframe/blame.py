@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from alframe.errors import PluginError, TrialError, UsageError, reason
-from alframe.plugin import Plugin
+from alframe.registry.plugin import Plugin
 
 
 class BlamedError(PluginError):

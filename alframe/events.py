@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alframe.errors import UsageError, unknown_name
-from alframe.plugin import Plugin
-from alframe.registry import Registry
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import Registry
 
 if TYPE_CHECKING:
     from alframe.contract.trial import TrialRun

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe import environment, seeds
+from alframe import seeds
 from alframe.contract.resources import DataRequest
 from alframe.contract.trial import Record, RunSummary
 from alframe.cost import Cost, measured
@@ -19,13 +19,14 @@ from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.diagnostics import agreement, class_entropy
 from alframe.errors import TrialError, UsageError
 from alframe.events import Audience
+from alframe.installation import environment
 from alframe.learner import ActiveLearner, build_model
 from alframe.loading import loaded
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
-from alframe.plugin import Plugin
 from alframe.records.folder import TrialFolder
-from alframe.registry import Registry
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import Registry
 from alframe.settings import Settings, with_location
 from alframe.trials import Listener, TrialRun
 

@@ -23,7 +23,7 @@ from alframe.contract.trial import Record, RunSummary
 from alframe.errors import AlframeError, TrialError
 from alframe.events import Audience
 from alframe.experiment import run_trial, trials
-from alframe.registry import Registry, installed
+from alframe.registry.registry import Registry, installed
 from alframe.settings import Sections, Settings, resolve
 from alframe.sweep import LoadedData
 from alframe.trials import Listener, TrialRun

@@ -27,7 +27,7 @@ from alframe.networks.classifier import Classifier, initial_state, same_state
 from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
 from alframe.pipeline import Pipeline, RoundState, Selection
-from alframe.registry import Registry, installed
+from alframe.registry.registry import Registry, installed
 from alframe.validation import check_network
 
 NO_LABELS = torch.empty(0, dtype=torch.int64)

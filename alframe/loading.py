@@ -10,8 +10,8 @@ from alframe.blame import blame
 from alframe.contract.options import build
 from alframe.contract.resources import DataRequest, DatasetInfo
 from alframe.data.dataset import Dataset
-from alframe.plugin import Offer
-from alframe.registry import Registry, installed
+from alframe.registry.plugin import Offer
+from alframe.registry.registry import Registry, installed
 from alframe.validation import check_dataset
 
 

@@ -19,8 +19,8 @@ from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Geometry
-from alframe.plugin import DEFAULT, Plugin
-from alframe.registry import Registry
+from alframe.registry.plugin import DEFAULT, Plugin
+from alframe.registry.registry import Registry
 from alframe.validation import check_embeddings, check_picks, check_scores, check_training
 
 

@@ -15,7 +15,7 @@ from alframe.learning.rows import FeatureRows
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.pipeline import Pipeline, RoundState
-from alframe.registry import Registry, installed
+from alframe.registry.registry import Registry, installed
 
 if TYPE_CHECKING:
     import numpy as np

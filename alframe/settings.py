@@ -22,8 +22,8 @@ from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.events import require_listeners
 from alframe.pipeline import Pipeline
-from alframe.plugin import Offer
-from alframe.registry import ALL, Registry
+from alframe.registry.plugin import Offer
+from alframe.registry.registry import ALL, Registry
 
 Sections = dict[str, dict[str, Any]]
 NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are

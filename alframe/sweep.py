@@ -13,7 +13,7 @@ from alframe.contract.sections import SECTIONS
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.experiment import load_data, suited, trials
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.settings import Sections, Settings, merge, resolve
 from alframe.trials import TrialRun
 

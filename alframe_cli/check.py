@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from alframe.errors import UsageError
-from alframe.registry import RESOURCES, installed
+from alframe.registry.registry import RESOURCES, installed
 from alframe_cli import completion
 from alframe_cli.listing import as_json
 from alframe_cli.output import console, print_json, print_table

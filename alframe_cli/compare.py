@@ -104,7 +104,7 @@ def compare(
     from alframe.comparison.significance import Criterion
     from alframe.errors import UsageError
     from alframe.records.tree import read_tree
-    from alframe.registry import installed
+    from alframe.registry.registry import installed
     from alframe_cli import comparison_data, comparison_tables
 
     if embedding and not figures:

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 if TYPE_CHECKING:
-    from alframe.registry import Registry
+    from alframe.registry.registry import Registry
 
 VARIABLE = "_ALFRAME_COMPLETE"  # what click looks for
 # For bash: the cursor stays behind `train.optimizer=` and `npz:`, whose value comes next.
@@ -52,7 +52,7 @@ def completes(candidates: Callable[[Registry, click.Context], Candidates], many:
     """
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from alframe.registry import installed
+        from alframe.registry.registry import installed
 
         before, comma, last = incomplete.rpartition(",") if many else ("", "", incomplete)
         given = before.split(",")
@@ -76,7 +76,7 @@ def _strategies(registry: Registry, ctx: click.Context) -> Candidates:
 
 
 def _strategies_and_all(registry: Registry, ctx: click.Context) -> Candidates:
-    from alframe.registry import ALL
+    from alframe.registry.registry import ALL
 
     return [*_strategies(registry, ctx), (ALL, "every strategy that suits the data and the network")]
 
@@ -109,7 +109,7 @@ def _plugins(registry: Registry, ctx: click.Context) -> Candidates:
 
 def _everything(registry: Registry, ctx: click.Context) -> Candidates:
     from alframe.contract.sections import SECTIONS
-    from alframe.registry import RESOURCES
+    from alframe.registry.registry import RESOURCES
 
     names: dict[str, str] = dict.fromkeys(SECTIONS, "section of a configuration")
     for kind in RESOURCES:

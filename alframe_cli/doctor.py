@@ -13,8 +13,8 @@ from alframe_cli.listing import as_json, data_dir, on_disk
 from alframe_cli.params import plugin_files
 
 if TYPE_CHECKING:
-    from alframe.doctor import Finding
-    from alframe.registry import Registry
+    from alframe.installation.doctor import Finding
+    from alframe.registry.registry import Registry
 
 FAILED = 1
 
@@ -29,8 +29,8 @@ def doctor(data_dir: str, out: str, as_json: bool) -> int:
 
     Ends with 0 where nothing is wrong, and with 1 otherwise.
     """
-    from alframe import doctor
-    from alframe.registry import installed
+    from alframe.installation import doctor
+    from alframe.registry.registry import installed
     from alframe_cli.output import print_json, print_table
 
     registry = installed()
@@ -61,7 +61,7 @@ def doctor(data_dir: str, out: str, as_json: bool) -> int:
 
 def _data(registry: Registry, folder: Path) -> list[Finding]:
     """The data sets whose files are in the folder of data sets, all or some."""
-    from alframe.doctor import Finding
+    from alframe.installation.doctor import Finding
 
     if not folder.is_dir():
         advice = "--data-dir or ALFRAME_DATA_DIR names another; `alframe run --download` makes it"

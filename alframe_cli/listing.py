@@ -8,8 +8,8 @@ from typing import Any
 import click
 from rich.filesize import decimal
 
-from alframe.plugin import Offer, Plugin
-from alframe.registry import Registry, installed
+from alframe.registry.plugin import Offer, Plugin
+from alframe.registry.registry import Registry, installed
 from alframe_cli.output import print_json, print_table
 from alframe_cli.params import plugin_files
 

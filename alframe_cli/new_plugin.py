@@ -29,8 +29,8 @@ def new_plugin(name: str, kind: str, out: Path) -> None:
     alframe new-plugin gini
     alframe new-plugin two-moons --kind dataset --out plugins
     """
-    from alframe.registry import installed
-    from alframe.scaffold import create
+    from alframe.registry.registry import installed
+    from alframe.scaffold.package import create
 
     package = create(name, kind, out, installed())
     folder = shlex.quote(str(package.folder))

@@ -17,7 +17,7 @@ Decorator = Callable[[Any], Any]
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
     from alframe.errors import AlframeError
-    from alframe.registry import installed
+    from alframe.registry.registry import installed
 
     for path in paths:
         try:

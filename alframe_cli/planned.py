@@ -8,7 +8,7 @@ import click
 
 from alframe.errors import TrialError
 from alframe.records.folder import TrialFolder
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.settings import Settings
 from alframe.sweep import where
 from alframe.trials import TrialRun

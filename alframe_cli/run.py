@@ -136,7 +136,7 @@ def run(
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     from alframe.records.writing import require_writable
-    from alframe.registry import installed
+    from alframe.registry.registry import installed
     from alframe.settings import merge, read_toml
     from alframe.sweep import LoadedData, as_sections, plan, resolve_presets, suited_plan
     from alframe_cli.planned import print_left_out, print_plan

@@ -27,7 +27,7 @@ from alframe.defaults.training import make_optimizer
 from alframe.learner import build_model
 from alframe.learning.rows import NetworkRows
 from alframe.networks.devices import on_device, resolve_device
-from alframe.registry import installed
+from alframe.registry.registry import installed
 
 
 @click.command()

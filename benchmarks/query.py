@@ -173,7 +173,7 @@ def main(
     file: Path | None,
 ) -> None:
     """Prints the table."""
-    from alframe.registry import installed
+    from alframe.registry.registry import installed
 
     options: dict[str, Any] = {}
     for section, key, text in overrides:

@@ -46,7 +46,7 @@ def main(
     import torch
 
     from alframe.experiment import load_data, run_trial, trials
-    from alframe.registry import installed
+    from alframe.registry.registry import installed
     from alframe.settings import merge, resolve
     from alframe_cli.display import SilentDisplay
 

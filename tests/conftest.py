@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alframe import Classifier, Dataset, hookimpl
-from alframe.registry import Registry, installed
+from alframe.registry.registry import Registry, installed
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores

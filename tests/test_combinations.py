@@ -5,7 +5,7 @@ import torch
 
 from alframe import ActiveLearner, Dataset
 from alframe.pipeline import Pipeline
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 
 EMBEDDERS = ["default", "alfamix", "badge", "cdal", "coregcn"]
 SCORERS = [None, "alfamix", "bald", "deepfool", "entropy", "least-confidence", "margin", "uncertaingcn"]

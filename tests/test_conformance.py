@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing import parametrize_with_checks
 
 # The graph networks train in each query: a few steps show as much.

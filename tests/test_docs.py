@@ -12,7 +12,7 @@ import torch
 import alframe
 from alframe import hookspecs
 from alframe.experiment import load_data, run_trial, trials
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.settings import resolve
 from alframe.sweep import resolve_sweep
 from alframe.testing import CHECKS

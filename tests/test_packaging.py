@@ -127,7 +127,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(built):
     assert {name for name in files if ".dist-info/" not in name} == on_disk
     assert "alframe/py.typed" in files
     assert not [name for name in files if "tests" in name.split("/") and "templates" not in name]
-    assert sum(name.startswith("alframe/templates/") for name in files) >= 16
+    assert sum(name.startswith("alframe/scaffold/templates/") for name in files) >= 16
 
 
 def test_the_wheel_names_its_entry_points_and_its_licence(built):

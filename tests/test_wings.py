@@ -17,7 +17,8 @@ ORDER = (
     ("contract",),
     ("hookspecs", "records"),
     ("defaults", "comparison"),
-    ("learning",),
+    ("registry",),
+    ("learning", "installation", "scaffold"),
 )
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
 
@@ -101,12 +102,15 @@ WITHOUT_TORCH = [
     "alframe.contract.stopping",
     "alframe.contract.trial",
     "alframe.defaults",
-    "alframe.doctor",
+    "alframe.installation.doctor",
     "alframe.hookspecs",
+    "alframe.installation.doctor",
     "alframe.records.authors",
     "alframe.records.provenance",
     "alframe.records.rounds",
     "alframe.records.tree",
+    "alframe.registry.registry",
+    "alframe.scaffold.package",
 ]
 
 
@@ -121,7 +125,7 @@ def test_a_module_imports_no_torch(module):
 
 
 def test_discovery_imports_no_torch():
-    assert torch_is_imported_by("from alframe.registry import Registry; Registry()") == 0
+    assert torch_is_imported_by("from alframe.registry.registry import Registry; Registry()") == 0
 
 
 def test_an_import_of_torch_is_seen():

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from alframe.contract.options import build, check_declaration
-from alframe.registry import RESOURCES
+from alframe.registry.registry import RESOURCES
 from alframe.testing.kit import CheckFailedError, CheckSkippedError, check, once
 from alframe.testing.subject import Subject
 

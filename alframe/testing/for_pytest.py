@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing.kit import Check, CheckFailedError, CheckSkippedError, checks_of
 
 if TYPE_CHECKING:

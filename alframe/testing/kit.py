@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from alframe.contract.options import build
 from alframe.errors import reason, unknown_name
-from alframe.plugin import Plugin
-from alframe.registry import Registry
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import Registry
 from alframe.testing.process import kept_settings
 from alframe.testing.randomness import random_state
 from alframe.testing.subject import Subject

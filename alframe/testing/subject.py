@@ -15,8 +15,8 @@ from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView, PoolView
 from alframe.ops.geometry import Geometry
 from alframe.pipeline import Pipeline, RoundState, Selection
-from alframe.plugin import Plugin
-from alframe.registry import Registry
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import Registry
 from alframe.testing.problems import Problem, make_problem
 from alframe.testing.strangers import GEOMETRIES, Embedder, Lab, Scorer
 from alframe.testing.witness import Call, Witness

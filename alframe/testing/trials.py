@@ -12,7 +12,7 @@ from pathlib import Path
 from alframe.contract.trial import Record, RunSummary
 from alframe.data.dataset import Dataset
 from alframe.experiment import load_data, run_trial, trials
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.settings import resolve
 from alframe.testing.strangers import DATA, NETWORK
 from alframe.testing.subject import Subject

@@ -12,8 +12,8 @@ from sphinx.application import Sphinx
 
 from alframe.contract.options import describe
 from alframe.hookspecs import STAGES
-from alframe.plugin import Plugin
-from alframe.registry import OWN_DISTRIBUTION, Registry
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import OWN_DISTRIBUTION, Registry
 
 DEFAULTS = {
     "train": "supervised",

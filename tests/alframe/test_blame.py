@@ -5,7 +5,7 @@ import torch
 
 from alframe import PluginError, TrialError, UsageError
 from alframe.blame import blame
-from alframe.plugin import Plugin
+from alframe.registry.plugin import Plugin
 
 PLUGIN = Plugin("mine", "their-package", "0.3")
 WHERE = r"^plugin 'mine' \(their-package 0.3\), hook alframe_score"

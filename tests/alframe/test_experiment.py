@@ -7,7 +7,7 @@ import torch
 
 from alframe import Classifier, DatasetInfo, ModelInfo, PluginInfo, TrialError, UsageError
 from alframe.experiment import RunSummary, has_work_left, load_data, run_trial, trials
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.settings import resolve
 
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}

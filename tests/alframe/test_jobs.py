@@ -8,7 +8,7 @@ from alframe.contract.trial import RunSummary
 from alframe.experiment import trials
 from alframe.jobs import _device, run_in_turn, run_side_by_side
 from alframe.records.folder import TrialFolder
-from alframe.registry import installed
+from alframe.registry.registry import installed
 from alframe.settings import resolve
 from alframe.sweep import LoadedData, resolve_sweep
 from alframe.sweep import plan as plan_of

@@ -14,7 +14,7 @@ from alframe import (
     TrainResult,
     UsageError,
 )
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 
 FAST = Recipe(epochs=15, learning_rate=0.01)
 

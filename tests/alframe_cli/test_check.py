@@ -3,7 +3,7 @@ import json
 import pytest
 
 from alframe import PluginInfo, TrainResult
-from alframe.registry import installed
+from alframe.registry.registry import installed
 
 
 def sums(pool):

@@ -7,7 +7,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from alframe import PluginInfo
-from alframe.registry import installed
+from alframe.registry.registry import installed
 from alframe_cli.main import COMMANDS, cli
 
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from alframe import doctor
-from alframe.registry import installed
+from alframe.installation import doctor
+from alframe.registry.registry import installed
 
 
 @pytest.fixture(autouse=True)

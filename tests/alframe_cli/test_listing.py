@@ -3,7 +3,7 @@ import json
 import pytest
 
 from alframe import DatasetInfo, PluginInfo
-from alframe.registry import installed
+from alframe.registry.registry import installed
 
 
 def test_strategies(alframe):

@@ -10,7 +10,7 @@ import torch
 
 from alframe import PluginInfo
 from alframe.records.folder import TrialFolder
-from alframe.registry import installed
+from alframe.registry.registry import installed
 
 
 def test_the_results_are_a_table_and_a_folder(alframe, quick, tmp_path):

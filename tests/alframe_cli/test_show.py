@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from alframe.registry import installed
+from alframe.registry.registry import installed
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from alframe.registry import installed
+from alframe.registry.registry import installed
 from alframe_cli.main import main
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pytest
 
-from alframe.registry import installed
+from alframe.registry.registry import installed
 from alframe_cli.main import cli
 
 ROOT = Path(__file__).parents[2]

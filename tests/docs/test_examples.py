@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import alframe
-from alframe.registry import installed
+from alframe.registry.registry import installed
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ import torch
 
 import alframe
 from alframe import hookspecs
-from alframe.registry import Registry, installed
+from alframe.registry.registry import Registry, installed
 
 TEXT = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("alframe_")}

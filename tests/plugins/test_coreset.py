@@ -89,7 +89,7 @@ def test_positions_are_those_of_the_pool_and_not_of_the_data_set():
 
 
 def test_scores_of_minus_infinity_are_never_picked(make_plugin):
-    from alframe.registry import Registry
+    from alframe.registry.registry import Registry
 
     registry = Registry()
 

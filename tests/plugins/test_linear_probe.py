@@ -19,7 +19,7 @@ from alframe import (
 )
 from alframe.data.samples import Samples
 from alframe.learning.rows import NetworkRows
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe_linear_probe import Options
 from alframe_linear_probe._probe import probe
 

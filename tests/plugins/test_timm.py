@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from alframe import ActiveLearner, Dataset, ImageModelOptions, ModelRequest, Recipe, UsageError
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe_timm import TimmOptions, VitOptions, build_named, build_vit
 from alframe_timm._networks import build
 

@@ -21,7 +21,7 @@ from alframe import (
     option,
     train_supervised,
 )
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing import CHECKS, checks_of, outcome_of
 
 MEMORY = {}

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing import checks_of, outcome_of
 
 

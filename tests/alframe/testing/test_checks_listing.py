@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing import checks_of, outcome_of
 
 INFO = """

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from alframe import Classifier, ModelInfo, PluginInfo
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing import checks_of, outcome_of
 
 

@@ -7,7 +7,7 @@ import pytest
 
 SUITE = """
 from alframe import PluginInfo, hookimpl
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing import parametrize_with_checks
 
 class Mine:

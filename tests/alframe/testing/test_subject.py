@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe import PluginInfo
-from alframe.registry import Registry
+from alframe.registry.registry import Registry
 from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Subject, copied
 

@@ -20,9 +20,10 @@ from packaging.version import InvalidVersion, Version
 from rich.filesize import decimal
 
 from alframe.contract.info import API_VERSION
-from alframe.plugin import Plugin
-from alframe.plugin_files import VARIABLE
-from alframe.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, RESOURCES, Registry
+from alframe.installation.versions import installed_version
+from alframe.registry.files import VARIABLE
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, RESOURCES, Registry
 
 LITTLE_SPACE = 10**9  # bytes; checkpoints of a few trials of a large network take more
 PROBE_SECONDS = 120  # importing torch from a network's disk may take a while
@@ -64,7 +65,7 @@ class Finding:
 def installation() -> list[Finding]:
     """Python, alframe, what it requires, and its extras."""
     version = metadata.version(OWN_DISTRIBUTION)
-    own = f"{version}, plugin API {API_VERSION}, in {Path(__file__).parent}"
+    own = f"{version}, plugin API {API_VERSION}, in {Path(__file__).parents[1]}"
     rows = [
         Finding("installation", "python", "ok", f"{platform.python_version()}, {sys.executable}"),
         Finding("installation", "alframe", "ok", own),
@@ -77,13 +78,13 @@ def installation() -> list[Finding]:
         needed = [r for r in requirements if r.marker and r.marker.evaluate({"extra": extra})]
         needed = [r for r in needed if r.marker and not r.marker.evaluate({"extra": ""})]
         if extra not in DEVELOPERS_EXTRAS and needed:
-            lacking = [r.name for r in needed if _installed(r.name) is None]
+            lacking = [r.name for r in needed if installed_version(r.name) is None]
             rows.append(_extra(extra, needed, lacking))
     return rows
 
 
 def _requirement(requirement: Requirement) -> Finding:
-    version = _installed(requirement.name)
+    version = installed_version(requirement.name)
     advice = f'pip install --upgrade "{requirement.name}{requirement.specifier}"'
     if version is None:
         return Finding("installation", requirement.name, "problem", "not installed", advice)
@@ -97,7 +98,7 @@ def _extra(name: str, needed: list[Requirement], lacking: list[str]) -> Finding:
     if lacking:
         advice = f'pip install "alframe[{name}]" where you want it'
         return Finding("extras", name, "note", f"without {', '.join(lacking)}", advice)
-    versions = ", ".join(f"{r.name} {_installed(r.name)}" for r in needed)
+    versions = ", ".join(f"{r.name} {installed_version(r.name)}" for r in needed)
     return Finding("extras", name, "ok", versions)
 
 
@@ -219,13 +220,6 @@ def out_folder(folder: Path) -> Finding:
     if free < LITTLE_SPACE:
         return Finding("runs", str(folder), "problem", f"{decimal(free)} free", f"make room, or {advice}")
     return Finding("runs", str(folder), "ok", f"can be written to, {decimal(free)} free")
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _pin(package: str, of: str) -> str | None:

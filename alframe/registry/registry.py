@@ -11,15 +11,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from alframe import defaults, discovery, plugin_files
+from alframe import defaults
 from alframe.contract.options import check_declaration
 from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
 from alframe.contract.sections import SECTIONS
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.hookspecs import PROJECT
-from alframe.importing import Import, attempt
-from alframe.plugin import Offer, Plugin
-from alframe.vetting import new_manager, vetted
+from alframe.registry import discovery, files
+from alframe.registry.importing import Import, attempt
+from alframe.registry.plugin import Offer, Plugin
+from alframe.registry.vetting import new_manager, vetted
 
 GROUP = PROJECT
 OWN_DISTRIBUTION = "alframe"
@@ -74,8 +75,8 @@ class Registry:
         known = [plugin for plugin in self.plugins if plugin.path == path]
         if known:
             return known[0]
-        row = Plugin(plugin_files.name_of(path), "local", path=path)
-        found = attempt(functools.partial(plugin_files.load, path))
+        row = Plugin(files.name_of(path), "local", path=path)
+        found = attempt(functools.partial(files.load, path))
         if isinstance(found.error, UsageError):
             raise found.error
         return self._add(found, row)
@@ -287,7 +288,7 @@ class Registry:
 def installed() -> Registry:
     """The registry of the installed plugins and ``ALFRAME_PLUGINS``, discovered once a process."""
     registry = Registry()
-    for path in plugin_files.from_environment():
+    for path in files.from_environment():
         try:
             registry.register_file(path)
         except UsageError as error:

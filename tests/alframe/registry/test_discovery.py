@@ -2,7 +2,7 @@ from importlib import metadata
 
 import pytest
 
-from alframe import discovery
+from alframe.registry import discovery
 
 
 @pytest.fixture

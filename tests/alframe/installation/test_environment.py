@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from alframe import environment
+from alframe.installation import environment
 
 
 def test_names_versions_and_device(registry):

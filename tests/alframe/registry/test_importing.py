@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from alframe import importing
-from alframe.importing import attempt
+from alframe.registry import importing
+from alframe.registry.importing import attempt
 
 
 def raising(error):

@@ -12,7 +12,7 @@ from alframe import (
     UsageError,
     hookimpl,
 )
-from alframe.registry import Registry, installed
+from alframe.registry.registry import Registry, installed
 
 
 class Entry:

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 from packaging.requirements import Requirement
 
-from alframe import DatasetInfo, PluginInfo, doctor
+from alframe import DatasetInfo, PluginInfo
+from alframe.installation import doctor
 
 PROBE = {
     "torch": "2.9.0+cpu",
@@ -154,7 +155,7 @@ def test_plugins_and_what_to_do(bare_registry, make_plugin, tmp_path, monkeypatc
 
 
 def test_a_plugin_that_is_switched_off_is_no_problem(monkeypatch):
-    from alframe.registry import Registry
+    from alframe.registry.registry import Registry
 
     monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", "margin")
     assert only(doctor.plugins(Registry()), "margin").state == "note"

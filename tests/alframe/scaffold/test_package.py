@@ -7,8 +7,9 @@ import tomllib
 
 import pytest
 
-from alframe import UsageError, scaffold
-from alframe.plugin_files import KINDS as FILE_KINDS
+from alframe import UsageError
+from alframe.registry.files import KINDS as FILE_KINDS
+from alframe.scaffold import package as scaffold
 from alframe_cli.new_plugin import KINDS as CLI_KINDS
 
 LONG = "a-name-of-as-many-as-30-letter"

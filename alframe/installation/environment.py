@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -16,7 +15,8 @@ from typing import Any
 
 import torch
 
-from alframe.plugin import Plugin
+from alframe.installation.versions import installed_version
+from alframe.registry.plugin import Plugin
 
 GIT_SECONDS = 5  # git may be slow on a network's disk; then there is no commit in the record
 
@@ -33,7 +33,7 @@ def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {"torch": torch.__version__} | {name: _version(name) for name in packages},
+        "packages": {"torch": torch.__version__} | {name: installed_version(name) for name in packages},
         "code": _code(sys.modules["alframe"]),
         "plugins": {plugin.key: _plugin(plugin) for plugin in plugins},
         "git": _git_commit(),
@@ -94,11 +94,4 @@ def _git_commit() -> str | None:
         commit = ask("rev-parse", "HEAD")
         return f"{commit} and changes" if ask("status", "--porcelain", "--untracked-files=no") else commit
     except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
         return None

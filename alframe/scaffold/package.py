@@ -11,7 +11,7 @@ from string import Template
 
 from alframe.contract.sections import SECTIONS
 from alframe.errors import UsageError
-from alframe.registry import ALL, OWN_DISTRIBUTION, Registry
+from alframe.registry.registry import ALL, OWN_DISTRIBUTION, Registry
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIX = ".template"  # so that no tool takes a template for what it will be

@@ -1,7 +1,7 @@
 import pytest
 
 from alframe import PluginInfo
-from alframe.plugin import Offer, Plugin
+from alframe.registry.plugin import Offer, Plugin
 
 
 def nothing():
