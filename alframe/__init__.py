@@ -31,36 +31,36 @@ if TYPE_CHECKING:
     from alframe.data.images import decode_images
     from alframe.data.tables import dataset_from_frame
     from alframe.defaults.training import train_supervised
-    from alframe.learner import ActiveLearner
-    from alframe.loading import load_dataset
-    from alframe.metrics import Evaluation
+    from alframe.learning.learner import ActiveLearner
+    from alframe.learning.loading import load_dataset
+    from alframe.learning.metrics import Evaluation
+    from alframe.learning.querying import QueryResult, query
     from alframe.networks.classifier import Classifier
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
-    from alframe.querying import QueryResult, query
 
 _LAZY = {
-    "ActiveLearner": "alframe.learner",
+    "ActiveLearner": "alframe.learning.learner",
     "Classifier": "alframe.networks.classifier",
     "Context": "alframe.contract.context",
     "Dataset": "alframe.data.dataset",
     "Embeddings": "alframe.ops.geometry",
     "Euclidean": "alframe.ops.geometry",
-    "Evaluation": "alframe.metrics",
+    "Evaluation": "alframe.learning.metrics",
     "Geometry": "alframe.ops.geometry",
     "LabelledView": "alframe.contract.views",
     "Normalize": "alframe.data.dataset",
     "OuterProduct": "alframe.ops.geometry",
     "PoolView": "alframe.contract.views",
-    "QueryResult": "alframe.querying",
+    "QueryResult": "alframe.learning.querying",
     "SymmetricKL": "alframe.ops.geometry",
     "TrainResult": "alframe.contract.recipe",
     "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.data.tables",
     "decode_images": "alframe.data.images",
-    "load_dataset": "alframe.loading",
+    "load_dataset": "alframe.learning.loading",
     "load_weights": "alframe.networks.weights",
-    "query": "alframe.querying",
+    "query": "alframe.learning.querying",
     "read_weights": "alframe.networks.weights",
     "train_supervised": "alframe.defaults.training",
 }

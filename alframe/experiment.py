@@ -16,12 +16,12 @@ from alframe.contract.resources import DataRequest
 from alframe.contract.trial import Record, RunSummary
 from alframe.cost import Cost, measured
 from alframe.data.dataset import UNKNOWN, Dataset
-from alframe.diagnostics import agreement, class_entropy
 from alframe.errors import TrialError, UsageError
 from alframe.events import Audience
 from alframe.installation import environment
-from alframe.learner import ActiveLearner, build_model
-from alframe.loading import loaded
+from alframe.learning.diagnostics import agreement, class_entropy
+from alframe.learning.learner import ActiveLearner
+from alframe.learning.loading import build_model, loaded
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.records.folder import TrialFolder

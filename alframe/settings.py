@@ -21,7 +21,7 @@ from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOpti
 from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.events import require_listeners
-from alframe.pipeline import Pipeline
+from alframe.learning.pipeline import Pipeline
 from alframe.registry.plugin import Offer
 from alframe.registry.registry import ALL, Registry
 

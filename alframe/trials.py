@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from alframe.contract.trial import Record, RunSummary
-from alframe.pipeline import Pipeline
+from alframe.learning.pipeline import Pipeline
 from alframe.settings import Settings, safe_name
 
 

@@ -80,7 +80,7 @@ def query(
     arrays |= {name: _read_array(others[name]) for name in ARRAYS if others[name]}
     _require(arrays)
 
-    from alframe.querying import query as choose
+    from alframe.learning.querying import query as choose
 
     result = choose(
         strategy,

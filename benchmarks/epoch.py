@@ -24,7 +24,7 @@ from torch.nn import functional
 from alframe import Classifier, Context, Dataset, LabelledView, Recipe, load_dataset, train_supervised
 from alframe.data.samples import Samples
 from alframe.defaults.training import make_optimizer
-from alframe.learner import build_model
+from alframe.learning.loading import build_model
 from alframe.learning.rows import NetworkRows
 from alframe.networks.devices import on_device, resolve_device
 from alframe.registry.registry import installed

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe import ActiveLearner, Dataset
-from alframe.pipeline import Pipeline
+from alframe.learning.pipeline import Pipeline
 from alframe.registry.registry import Registry
 
 EMBEDDERS = ["default", "alfamix", "badge", "cdal", "coregcn"]

@@ -39,9 +39,15 @@ def unwritable(path: Path, error: OSError) -> AlframeError:
     return UsageError(message)
 
 
-def replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Writes a file beside ``path`` and moves it there when it is wholly on disk."""
-    temporary = path.with_name(path.name + ".tmp")
+def replace(path: Path, write: Callable[[IO[bytes]], Any], *, shared: bool = False) -> None:
+    """Writes a file beside ``path`` and moves it there when it is wholly on disk.
+
+    Args:
+        path: the file.
+        write: writes its content.
+        shared: whether another process may write the same file at the same time.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp" if shared else f"{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
             write(file)

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from alframe.contract.recipe import TrainResult
 from alframe.errors import PluginError
+from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.ops.geometry import Embeddings, Geometry
 from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, CheckFailedError, check, once
 from alframe.testing.process import process_settings
 from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Answer, Subject
 from alframe.testing.witness import Call
-from alframe.validation import check_embeddings, check_picks, check_scores, check_training
 
 SEEDS = 20
 TRAINED_SEEDS = 5  # a training takes longer than a query

@@ -6,7 +6,7 @@ import dataclasses
 
 import torch
 
-from alframe.learner import ActiveLearner
+from alframe.learning.learner import ActiveLearner
 from alframe.testing.kit import ANSWERS, CheckFailedError, check
 from alframe.testing.strangers import NETWORK, blobs
 from alframe.testing.subject import RECIPE, Subject

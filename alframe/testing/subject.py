@@ -13,8 +13,8 @@ from torch import Tensor
 from alframe import defaults
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView, PoolView
+from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.ops.geometry import Geometry
-from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry
 from alframe.testing.problems import Problem, make_problem

@@ -174,7 +174,7 @@ def test_stable_predictions_stop_a_continued_trial_where_they_stop_a_whole_one(l
 
 def test_without_the_rule_nothing_is_predicted(lab, monkeypatch):
     _, with_rule = lab(out="with", stop={"stability": 1.0})
-    monkeypatch.delattr("alframe.learner.ActiveLearner.predict")
+    monkeypatch.delattr("alframe.learning.learner.ActiveLearner.predict")
     trial, without = lab(stop={"stability_window": 7})
     assert "stability" not in without.records[-1]
     for record in with_rule.records:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 from alframe.data.samples import Samples
 from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE
+from alframe.records.writing import replace
 
 PROBED = 16  # samples whose features enter the key
 
@@ -67,14 +67,9 @@ def _read(path: Path, count: int) -> Tensor | None:
 
 
 def _write(path: Path, features: Tensor) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # another process may write the same
+    array = features.cpu().numpy()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                np.save(file, features.cpu().numpy())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace(path, lambda file: np.save(file, array), shared=True)
     except OSError as error:
         warnings.warn(f"features can't be kept in {path.parent}: {error.strerror or error}", stacklevel=2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.diagnostics import agreement, class_entropy, describe_picks
+from alframe.learning.diagnostics import agreement, class_entropy, describe_picks
 
 
 def problem(n, d, classes=4, seed=0):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe import PluginError, TrialError, UsageError
-from alframe.blame import blame
+from alframe.learning.blame import blame
 from alframe.registry.plugin import Plugin
 
 PLUGIN = Plugin("mine", "their-package", "0.3")

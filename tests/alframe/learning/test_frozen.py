@@ -5,7 +5,7 @@ from torch import nn
 
 from alframe import Classifier, Normalize
 from alframe.data.samples import Samples
-from alframe.features import frozen_features
+from alframe.learning.frozen import frozen_features
 
 CPU = torch.device("cpu")
 

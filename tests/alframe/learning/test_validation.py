@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from alframe import Embeddings, PluginError, TrainResult
-from alframe.ops.geometry import Euclidean
-from alframe.validation import (
+from alframe.learning.validation import (
     check_dataset,
     check_embeddings,
     check_network,
@@ -11,6 +10,7 @@ from alframe.validation import (
     check_scores,
     check_training,
 )
+from alframe.ops.geometry import Euclidean
 
 
 def test_what_is_right_passes():

@@ -11,24 +11,21 @@ import torch
 from torch import Tensor
 
 from alframe import seeds
-from alframe.blame import blame
-from alframe.contract.options import build
 from alframe.contract.recipe import Recipe, TrainResult
-from alframe.contract.resources import ModelRequest
 from alframe.contract.views import LabelledView
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
-from alframe.diagnostics import describe_picks
 from alframe.errors import PluginError, UsageError
-from alframe.features import frozen_features
+from alframe.learning.diagnostics import describe_picks
+from alframe.learning.frozen import frozen_features
+from alframe.learning.loading import build_model
+from alframe.learning.metrics import Evaluation, evaluate
+from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.learning.rows import NetworkRows
-from alframe.metrics import Evaluation, evaluate
 from alframe.networks.classifier import Classifier, initial_state, same_state
 from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
-from alframe.pipeline import Pipeline, RoundState, Selection
 from alframe.registry.registry import Registry, installed
-from alframe.validation import check_network
 
 NO_LABELS = torch.empty(0, dtype=torch.int64)
 
@@ -323,38 +320,3 @@ class ActiveLearner:
             logged=self.logged,
             progress=lambda stage, done, total: self.progress(stage, done, total),
         )
-
-
-def build_model(
-    registry: Registry,
-    name: str,
-    dataset: Dataset,
-    options: Mapping[str, Any],
-    seed: int,
-    *,
-    download: bool = False,
-) -> Classifier:
-    """Builds a network by name, its initial weights drawn from the seed's stream.
-
-    Args:
-        registry: where the name is looked up.
-        name: as ``alframe list-models`` shows it, with what follows the colon.
-        dataset: gives the shape of a sample and the number of classes.
-        options: the network's options.
-        seed: of the initial weights.
-        download: whether fetching what is missing is allowed.
-
-    Raises:
-        UsageError: an unknown name or option, or a network that does not suit the data.
-        PluginError: the plugin that offers the network is broken.
-    """
-    offer, location = registry.located("model", name)
-    request = ModelRequest(
-        input_shape=dataset.example().shape[1:],
-        num_classes=dataset.num_classes,
-        options=build(offer.value.options, options, "model"),
-        download=download,
-        location=location,
-    )
-    with seeds.global_stream(seed, "initial weights"), blame(offer.plugin, f"model {offer.name!r}"):
-        return check_network(offer.value.build(request))

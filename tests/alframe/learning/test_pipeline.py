@@ -16,8 +16,8 @@ from alframe import (
     hookimpl,
     option,
 )
+from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
-from alframe.pipeline import Pipeline, RoundState
 
 N, L = 20, 4
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from alframe.errors import UsageError
+from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
-from alframe.pipeline import Pipeline, RoundState
 from alframe.registry.registry import Registry, installed
 
 if TYPE_CHECKING:

@@ -1,18 +1,20 @@
-"""Loading a data set: by name, outside a run, and what a plugin loads."""
+"""Data sets and networks by name, and what a plugin makes of a request for one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from alframe import seeds
-from alframe.blame import blame
 from alframe.contract.options import build
-from alframe.contract.resources import DataRequest, DatasetInfo
+from alframe.contract.resources import DataRequest, DatasetInfo, ModelRequest
 from alframe.data.dataset import Dataset
+from alframe.learning.blame import blame
+from alframe.learning.validation import check_dataset, check_network
+from alframe.networks.classifier import Classifier
 from alframe.registry.plugin import Offer
 from alframe.registry.registry import Registry, installed
-from alframe.validation import check_dataset
 
 
 def load_dataset(
@@ -67,3 +69,38 @@ def loaded(offer: Offer[DatasetInfo], request: DataRequest) -> Dataset:
     """
     with blame(offer.plugin, f"data set {offer.name!r}"):
         return check_dataset(offer.value.load(request))
+
+
+def build_model(
+    registry: Registry,
+    name: str,
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    seed: int,
+    *,
+    download: bool = False,
+) -> Classifier:
+    """Builds a network by name, its initial weights drawn from the seed's stream.
+
+    Args:
+        registry: where the name is looked up.
+        name: as ``alframe list-models`` shows it, with what follows the colon.
+        dataset: gives the shape of a sample and the number of classes.
+        options: the network's options.
+        seed: of the initial weights.
+        download: whether fetching what is missing is allowed.
+
+    Raises:
+        UsageError: an unknown name or option, or a network that does not suit the data.
+        PluginError: the plugin that offers the network is broken.
+    """
+    offer, location = registry.located("model", name)
+    request = ModelRequest(
+        input_shape=dataset.example().shape[1:],
+        num_classes=dataset.num_classes,
+        options=build(offer.value.options, options, "model"),
+        download=download,
+        location=location,
+    )
+    with seeds.global_stream(seed, "initial weights"), blame(offer.plugin, f"model {offer.name!r}"):
+        return check_network(offer.value.build(request))

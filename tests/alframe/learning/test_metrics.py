@@ -2,7 +2,7 @@ import pytest
 import torch
 from sklearn import metrics
 
-from alframe.metrics import evaluate
+from alframe.learning.metrics import evaluate
 
 
 @pytest.mark.parametrize("seed", range(3))

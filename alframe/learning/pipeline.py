@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from alframe import seeds
-from alframe.blame import blame
 from alframe.contract.context import Context
 from alframe.contract.options import build
 from alframe.contract.recipe import Recipe, TrainResult
 from alframe.contract.views import LabelledView, PoolView, Rows
 from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
+from alframe.learning.blame import blame
+from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import DEFAULT, Plugin
 from alframe.registry.registry import Registry
-from alframe.validation import check_embeddings, check_picks, check_scores, check_training
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
