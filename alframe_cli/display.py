@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from alframe.contract.trial import Record, RunSummary
-from alframe.trials import TrialRun
+from alframe.experiments.trials import TrialRun
 from alframe_cli.output import console
 
 

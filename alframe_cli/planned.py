@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import click
 
 from alframe.errors import TrialError
+from alframe.experiments.plan import where
+from alframe.experiments.settings import Settings
+from alframe.experiments.trials import TrialRun
 from alframe.records.folder import TrialFolder
 from alframe.registry.registry import Registry
-from alframe.settings import Settings
-from alframe.sweep import where
-from alframe.trials import TrialRun
 from alframe_cli.output import print_json, print_table
 
 

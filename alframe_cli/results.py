@@ -14,9 +14,9 @@ from alframe.comparison.areas import ranking
 from alframe.comparison.curves import CurvePoint, budget_curve
 from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError
+from alframe.experiments.settings import NAMED, Settings
+from alframe.experiments.trials import TrialRun
 from alframe.records.rounds import Trial, trial_of
-from alframe.settings import NAMED, Settings
-from alframe.trials import TrialRun
 from alframe_cli.output import print_json, print_table, side_by_side
 
 Done = list[tuple[TrialRun, RunSummary]]

@@ -135,10 +135,12 @@ def run(
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
+    from alframe.experiments.configuration import merge, read_toml
+    from alframe.experiments.data import LoadedData
+    from alframe.experiments.plan import plan, suited_plan
+    from alframe.experiments.sweep import as_sections, resolve_presets
     from alframe.records.writing import require_writable
     from alframe.registry.registry import installed
-    from alframe.settings import merge, read_toml
-    from alframe.sweep import LoadedData, as_sections, plan, resolve_presets, suited_plan
     from alframe_cli.planned import print_left_out, print_plan
 
     registry = installed()
@@ -159,7 +161,7 @@ def run(
         for out in {one.run.out for one in settings}:
             require_writable(Path(out))
     data = LoadedData()
-    planned, left_out = suited_plan(settings, data, registry)
+    planned, left_out = suited_plan(settings, data)
     if asks_for_all and not quiet:
         print_left_out(left_out, settings, registry)
     if dry_run:
@@ -187,7 +189,7 @@ def run(
 def _sections(
     flags: dict[str, Any], overrides: tuple[tuple[str, str, str], ...]
 ) -> dict[str, dict[str, Any]]:
-    from alframe.settings import merge
+    from alframe.experiments.configuration import merge
 
     sections: dict[str, dict[str, Any]] = {}
     for flag, value in flags.items():
@@ -210,8 +212,9 @@ def _run(
     verbose: bool,
 ) -> int:
     from alframe.errors import TrialError
-    from alframe.experiment import has_work_left
-    from alframe.jobs import run_in_turn, run_side_by_side
+    from alframe.experiments.executors.in_turn import run_in_turn
+    from alframe.experiments.executors.processes import run_side_by_side
+    from alframe.experiments.trial_loop import has_work_left
     from alframe_cli.display import make_display
     from alframe_cli.results import print_results
 

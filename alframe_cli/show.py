@@ -9,7 +9,7 @@ import click
 
 from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
-from alframe.events import listeners
+from alframe.experiments.events import listeners
 from alframe.hookspecs import STAGES
 from alframe.registry.plugin import Offer, Plugin
 from alframe.registry.registry import RESOURCES, installed

@@ -88,7 +88,7 @@ def measure_ours(
     import torch
 
     import alframe
-    from alframe.cost import measured
+    from alframe.experiments.cost import measured
 
     problem = make_problem(scale)
     on = torch.device(device)

@@ -45,9 +45,12 @@ def main(
     begun = time.perf_counter()
     import torch
 
-    from alframe.experiment import load_data, run_trial, trials
+    from alframe.experiments.configuration import merge
+    from alframe.experiments.data import load_data
+    from alframe.experiments.plan import trials
+    from alframe.experiments.settings import resolve
+    from alframe.experiments.trial_loop import run_trial
     from alframe.registry.registry import installed
-    from alframe.settings import merge, resolve
     from alframe_cli.display import SilentDisplay
 
     registry = installed()

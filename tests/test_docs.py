@@ -11,10 +11,12 @@ import torch
 
 import alframe
 from alframe import hookspecs
-from alframe.experiment import load_data, run_trial, trials
+from alframe.experiments.data import load_data
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
+from alframe.experiments.sweep import resolve_sweep
+from alframe.experiments.trial_loop import run_trial
 from alframe.registry.registry import Registry
-from alframe.settings import resolve
-from alframe.sweep import resolve_sweep
 from alframe.testing import CHECKS
 from alframe_cli.display import SilentDisplay
 from alframe_cli.main import COMMANDS, main

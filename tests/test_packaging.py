@@ -60,6 +60,7 @@ UNMIRRORED = {  # sources without a test file of their own, and where they are t
     "alframe/contract/trial.py": "declarations; tested where they are used",
     "alframe/contract/sections.py": "declarations; tested where they are used",
     "alframe/contract/resources.py": "declarations; tested where they are used",
+    "alframe/experiments/executors/in_turn.py": "test_processes holds both executors against each other",
     "alframe/testing/checks_answers.py": "test_bad_plugins: a plugin that fails each check alone",
     "alframe/testing/checks_edges.py": "test_bad_plugins",
     "alframe/testing/checks_footprint.py": "test_bad_plugins",

@@ -19,6 +19,8 @@ ORDER = (
     ("defaults", "comparison"),
     ("registry",),
     ("learning", "installation", "scaffold"),
+    ("experiments",),
+    ("testing",),
 )
 ABOVE_ALL = {"__init__"}  # the public names, loaded when first used
 

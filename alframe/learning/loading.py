@@ -8,7 +8,7 @@ from typing import Any
 
 from alframe import seeds
 from alframe.contract.options import build
-from alframe.contract.resources import DataRequest, DatasetInfo, ModelRequest
+from alframe.contract.resources import DataRequest, DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.learning.blame import blame
 from alframe.learning.validation import check_dataset, check_network
@@ -95,10 +95,37 @@ def build_model(
         PluginError: the plugin that offers the network is broken.
     """
     offer, location = registry.located("model", name)
+    built = build(offer.value.options, options, "model")
+    return build_network(offer, location, built, dataset, seed, download=download)
+
+
+def build_network(
+    offer: Offer[ModelInfo],
+    location: str,
+    options: Any,
+    dataset: Dataset,
+    seed: int,
+    *,
+    download: bool = False,
+) -> Classifier:
+    """What a plugin builds when it is asked for one of its networks.
+
+    Args:
+        offer: the plugin's offer.
+        location: what follows the colon in ``timm:NAME``, else "".
+        options: the network's options object.
+        dataset: gives the shape of a sample and the number of classes.
+        seed: of the initial weights.
+        download: whether fetching what is missing is allowed.
+
+    Raises:
+        UsageError: the network does not suit the data.
+        PluginError: the plugin fails in another way, or what it returns is no network.
+    """
     request = ModelRequest(
         input_shape=dataset.example().shape[1:],
         num_classes=dataset.num_classes,
-        options=build(offer.value.options, options, "model"),
+        options=options,
         download=download,
         location=location,
     )

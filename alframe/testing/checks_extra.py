@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from alframe.cost import measured
+from alframe.experiments.cost import measured
 from alframe.testing.checks_answers import difference
 from alframe.testing.kit import ANSWERS, QUERY, REPEATABLE, CheckFailedError, CheckSkippedError, check
 from alframe.testing.subject import Subject

@@ -12,8 +12,8 @@ import torch
 from alframe.contract.resources import DataOptions, DataRequest, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
+from alframe.experiments.settings import resolve
 from alframe.networks.classifier import Classifier
-from alframe.settings import resolve
 from alframe.testing.checks_listing import offers
 from alframe.testing.kit import DESCRIBED, CheckFailedError, CheckSkippedError, check, once
 from alframe.testing.randomness import random_state

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from alframe.contract.trial import Record, RunSummary
 from alframe.data.dataset import Dataset
-from alframe.experiment import load_data, run_trial, trials
+from alframe.experiments.data import load_data
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
+from alframe.experiments.trial_loop import run_trial
+from alframe.experiments.trials import TrialRun
 from alframe.registry.registry import Registry
-from alframe.settings import resolve
 from alframe.testing.strangers import DATA, NETWORK
 from alframe.testing.subject import Subject
-from alframe.trials import TrialRun
 
 INITIAL, BUDGET, ROUNDS = 12, 5, 2
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}

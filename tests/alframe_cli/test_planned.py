@@ -1,6 +1,7 @@
 import json
 
-from alframe.sweep import plan, resolve_sweep
+from alframe.experiments.plan import plan
+from alframe.experiments.sweep import resolve_sweep
 from alframe_cli.planned import print_left_out, print_plan
 
 

@@ -54,7 +54,7 @@ def test_what_is_finished_is_read_without_processes(alframe, quick, monkeypatch)
     def forbidden(*arguments, **options):
         raise AssertionError("a process")
 
-    monkeypatch.setattr("alframe.jobs._Worker", forbidden)
+    monkeypatch.setattr("alframe.experiments.executors.processes._Worker", forbidden)
     assert alframe(*command).out == first.out
     with pytest.raises(AssertionError, match="a process"):
         alframe(*command, "--force")

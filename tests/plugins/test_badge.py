@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 
 import alframe
 from alframe import Euclidean, OuterProduct, SymmetricKL
-from alframe.cost import measured
+from alframe.experiments.cost import measured
 from alframe_badge._badge import LARGEST_BLOCK, kmeans_plus_plus, largest_log_residual, residuals
 
 

@@ -12,8 +12,10 @@ from scipy.io import savemat
 
 import alframe
 from alframe import UsageError
-from alframe.experiment import load_data, run_trial, trials
-from alframe.settings import resolve
+from alframe.experiments.data import load_data
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
+from alframe.experiments.trial_loop import run_trial
 from alframe_cli.display import SilentDisplay
 from alframe_vision._catalogue import MNIST_MEAN, MNIST_STD, SOURCES
 from alframe_vision._pickles import load_pickle

@@ -1,8 +1,8 @@
 import dataclasses
 from pathlib import Path
 
-from alframe.experiment import trials
-from alframe.settings import resolve
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
 
 
 def test_the_name_says_the_setting_where_there_are_several(registry):

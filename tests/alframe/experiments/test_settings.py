@@ -4,7 +4,7 @@ import pytest
 import tomli_w
 
 from alframe import PluginError, UsageError
-from alframe.settings import merge, read_toml, resolve, safe_name
+from alframe.experiments.settings import resolve, safe_name
 
 
 def test_defaults(registry):
@@ -14,11 +14,6 @@ def test_defaults(registry):
     assert settings.model.name == "mlp"
     assert settings.run.seeds == (1, 2, 3, 4, 5)
     assert settings.run.rounds == 10
-
-
-def test_later_layers_win_key_by_key():
-    merged = merge({"run": {"rounds": 1, "device": "cpu"}}, {"run": {"rounds": 2}}, {"train": {"epochs": 3}})
-    assert merged == {"run": {"rounds": 2, "device": "cpu"}, "train": {"epochs": 3}}
 
 
 def test_every_value_survives_the_way_through_a_file(registry):
@@ -138,22 +133,6 @@ def test_growing_queries(registry):
 def test_options_that_nobody_uses_are_noticed(registry):
     settings = resolve(registry, {"run": {"strategy": ["random"]}, "alfamix": {"cap": 0.1}})
     assert settings.unused_sections() == ["alfamix"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "can't be read: No such file"),
-        ("[run", "is not valid TOML"),
-        ("rounds = 3", "'rounds' stands outside a section"),
-    ],
-)
-def test_files_that_cannot_be_used(tmp_path, content, message):
-    path = tmp_path / "c.toml"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(UsageError, match=message):
-        read_toml(path)
 
 
 def test_safe_names():

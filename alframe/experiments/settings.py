@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
 from alframe.contract.stopping import StopOptions
-from alframe.errors import UsageError, unknown_name
-from alframe.events import require_listeners
+from alframe.errors import unknown_name
+from alframe.experiments.configuration import Sections
+from alframe.experiments.events import require_listeners
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.plugin import Offer
 from alframe.registry.registry import ALL, Registry
 
-Sections = dict[str, dict[str, Any]]
 NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are
 
 
@@ -216,36 +215,6 @@ def _pipelines(
         expanded += registry.strategy_names if name == ALL else [name]
     pipelines = [Pipeline(registry, name, stages, options) for name in expanded]
     return tuple({pipeline.strategy.key: pipeline for pipeline in pipelines}.values())
-
-
-def read_toml(path: Path) -> Sections:
-    """Reads a configuration file.
-
-    Raises:
-        UsageError: it can't be read, is not TOML, or has a key outside a section.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"configuration {path} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"configuration {path} is not valid TOML: {error}") from error
-    for key, value in content.items():
-        if not isinstance(value, dict):
-            raise UsageError(
-                f"configuration {path}: {key!r} stands outside a section; write it under [run], [data], "
-                "[model], [train], [stages], [stop] or a plugin's name, as `alframe run --print-config` does"
-            )
-    return content
-
-
-def merge(*layers: Mapping[str, Mapping[str, Any]]) -> Sections:
-    """Lays configurations over one another; later ones win, key by key."""
-    merged: Sections = {}
-    for layer in layers:
-        for name, section in layer.items():
-            merged.setdefault(name, {}).update(section)
-    return merged
 
 
 def with_location(name: str, location: str) -> str:

@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from alframe.cost import measured
+from alframe.experiments.cost import measured
 
 
 def test_measures_time_and_memory():

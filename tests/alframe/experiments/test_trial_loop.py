@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from alframe import Classifier, DatasetInfo, ModelInfo, PluginInfo, TrialError, UsageError
-from alframe.experiment import RunSummary, has_work_left, load_data, run_trial, trials
+from alframe import DatasetInfo, PluginInfo, TrialError
+from alframe.experiments.data import load_data
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
+from alframe.experiments.trial_loop import RunSummary, has_work_left, run_trial
 from alframe.registry.registry import Registry
-from alframe.settings import resolve
 
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 
@@ -278,13 +280,6 @@ def test_changed_data_are_noticed(lab, toy):
         lab()
 
 
-def test_unlabelled_data_cannot_be_simulated(lab, toy, make_plugin):
-    offer = {"hidden": DatasetInfo(summary="", load=lambda request: toy.hide_labels())}
-    lab.registry.register(make_plugin(alframe_datasets=lambda: offer), "hidden")
-    with pytest.raises(UsageError, match="samples without a label"):
-        load_data(resolve(lab.registry, {"data": {"name": "hidden"}}))
-
-
 def test_a_training_that_diverges_is_the_trials_failure(lab, toy):
     toy.inputs.mul_(1e38).clamp_(-3e38, 3e38)
     with pytest.raises(TrialError, match="loss became NaN"):
@@ -369,33 +364,3 @@ def test_a_trial_that_was_killed_before_its_features_were_written(lab, monkeypat
     trial, summary = lab(keep_features=True)
     assert len(summary.records) == 4
     assert (trial.folder / "features.npy").exists()
-
-
-def test_the_network_hears_its_location_and_whether_it_may_fetch(toy, make_plugin, tmp_path):
-    asked = []
-
-    def build(request):
-        asked.append((request.location, request.download))
-        return Classifier(torch.nn.Identity(), torch.nn.Linear(*request.input_shape, request.num_classes))
-
-    registry = Registry()
-    hooks = {
-        "alframe_datasets": lambda: {"toy": DatasetInfo(summary="toy", load=lambda request: toy)},
-        "alframe_models": lambda: {"net": ModelInfo(summary="", build=build, location="NAME")},
-    }
-    registry.register(make_plugin(**hooks), "toys")
-    for download in (True, False):
-        sections = {
-            "run": {
-                "strategy": ["random"],
-                "rounds": 0,
-                "device": "cpu",
-                "out": str(tmp_path / str(download)),
-            },
-            "data": {"name": "toy", "download": download},
-            "model": {"name": "net:x"},
-            "train": {"epochs": 1},
-        }
-        settings = resolve(registry, sections)
-        run_trial(trials(settings)[0], load_data(settings), registry, Watch())
-    assert asked == [("x", True), ("x", False)]

@@ -12,81 +12,21 @@ import torch
 from torch import Tensor
 
 from alframe import seeds
-from alframe.contract.resources import DataRequest
 from alframe.contract.trial import Record, RunSummary
-from alframe.cost import Cost, measured
-from alframe.data.dataset import UNKNOWN, Dataset
-from alframe.errors import TrialError, UsageError
-from alframe.events import Audience
+from alframe.data.dataset import Dataset
+from alframe.errors import TrialError
+from alframe.experiments.cost import Cost, measured
+from alframe.experiments.data import network_of
+from alframe.experiments.events import Audience
+from alframe.experiments.trials import Listener, TrialRun
 from alframe.installation import environment
 from alframe.learning.diagnostics import agreement, class_entropy
 from alframe.learning.learner import ActiveLearner
-from alframe.learning.loading import build_model, loaded
-from alframe.networks.classifier import Classifier
-from alframe.networks.devices import resolve_device
 from alframe.records.folder import TrialFolder
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry
-from alframe.settings import Settings, with_location
-from alframe.trials import Listener, TrialRun
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
-
-
-def trials(settings: Settings) -> list[TrialRun]:
-    """The trials of a run: every seed of the first strategy, then of the next."""
-    return [
-        TrialRun(settings, pipeline, seed) for pipeline in settings.pipelines for seed in settings.run.seeds
-    ]
-
-
-def suited(
-    planned: list[TrialRun], dataset: Dataset, registry: Registry
-) -> tuple[list[TrialRun], dict[str, str]]:
-    """Which of the trials can run with this network on these data.
-
-    Args:
-        planned: trials of one run.
-        dataset: its data set.
-        registry: where the network is looked up.
-
-    Returns:
-        The trials that can, and the reason of each strategy that is left out.
-
-    Raises:
-        UsageError: a strategy that was asked for by name can't.
-    """
-    settings = planned[0].settings
-    model = _build_model(settings, registry, dataset, planned[0].seed)
-    reasons = {}
-    for pipeline in settings.pipelines:
-        if reason := pipeline.why_unsuited(model, dataset.example()):
-            if not settings.asks_for_all:
-                raise UsageError(reason)
-            reasons[pipeline.label] = reason
-    return [trial for trial in planned if trial.strategy not in reasons], reasons
-
-
-def load_data(settings: Settings) -> Dataset:
-    """Loads the run's data set onto the run's device.
-
-    Raises:
-        UsageError: the data are missing or unusable; the message says what to do.
-        TrialError: a file can't be read, or there is no memory.
-        PluginError: the plugin that offers the data set is broken.
-    """
-    request = DataRequest(
-        location=settings.location,
-        data_dir=Path(settings.source.dir),
-        download=settings.source.download,
-        options=settings.data_options,
-    )
-    dataset = loaded(settings.dataset, request)
-    if (dataset.targets == UNKNOWN).any():
-        raise UsageError(
-            f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
-        )
-    return dataset.near(resolve_device(settings.run.device))
 
 
 def has_work_left(trial: TrialRun) -> bool:
@@ -164,7 +104,7 @@ def _run_held(
         return done
     learner = ActiveLearner(
         dataset.hide_labels(),
-        _build_model(settings, registry, dataset, trial.seed),
+        network_of(settings, dataset, trial.seed),
         trial.pipeline,
         seed=trial.seed,
         recipe=settings.recipe,
@@ -305,17 +245,6 @@ def initial_set(learner: ActiveLearner, oracle: Tensor, size: int, how: str) -> 
             turn[of_class] = torch.arange(int(of_class.sum()))
         order = order[turn.argsort(stable=True)]
     return order[:size]
-
-
-def _build_model(settings: Settings, registry: Registry, dataset: Dataset, seed: int) -> Classifier:
-    return build_model(
-        registry,
-        with_location(settings.model.key, settings.model_location),
-        dataset,
-        dataclasses.asdict(settings.model_options),
-        seed,
-        download=settings.source.download,
-    )
 
 
 def _serving(trial: TrialRun) -> list[Plugin]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from alframe.contract.trial import Record, RunSummary
+from alframe.experiments.settings import Settings, safe_name
 from alframe.learning.pipeline import Pipeline
-from alframe.settings import Settings, safe_name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

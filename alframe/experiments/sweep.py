@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alframe.contract.sections import SECTIONS
-from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
-from alframe.experiment import load_data, suited, trials
+from alframe.experiments.configuration import merge
+from alframe.experiments.settings import Sections, Settings, resolve
 from alframe.registry.registry import Registry
-from alframe.settings import Sections, Settings, merge, resolve
-from alframe.trials import TrialRun
 
 NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
 NO_AXES = {
@@ -23,28 +20,7 @@ NO_AXES = {
     "data": ("name", "dir", "download"),
     "model": ("name",),
 }
-NAMED_AT_MOST = 5  # settings in a message
 Axis = tuple[str, str, list[Any]]  # section, key, values
-
-
-class LoadedData:
-    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
-
-    def __init__(self) -> None:
-        self._key: tuple[Any, ...] = ()
-        self._dataset: Dataset | None = None
-
-    def of(self, settings: Settings) -> Dataset:
-        """The setting's data set, loaded where it is not the one at hand.
-
-        Raises:
-            UsageError: as `load_data`.
-        """
-        if self._dataset is None or self._key != settings.data_key:
-            self._dataset = None
-            self._dataset = load_data(settings)
-            self._key = settings.data_key
-        return self._dataset
 
 
 def resolve_sweep(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> list[Settings]:
@@ -103,68 +79,6 @@ def as_sections(settings: Sequence[Settings], given: Mapping[str, Mapping[str, A
         if shared or key in given.get(name, {}):
             sections.setdefault(name, {})[key] = values[0] if len(values) == 1 else values
     return sections
-
-
-def plan(settings: Sequence[Settings]) -> list[TrialRun]:
-    """The trials of all settings; what several have in common is run once."""
-    return _unique(trial for one in settings for trial in trials(one))
-
-
-def suited_plan(
-    settings: Sequence[Settings], data: LoadedData, registry: Registry
-) -> tuple[list[TrialRun], dict[tuple[str, str], list[Settings]]]:
-    """The same of those that can run, so that what can't is known before anything is trained.
-
-    Each data set is loaded once for this, the first one last: ``data`` then holds what is needed first.
-
-    Args:
-        settings: what `resolve_sweep` made.
-        data: where the data sets are loaded.
-        registry: where networks are looked up.
-
-    Returns:
-        The trials, and each strategy that is left out with the reason: in which settings.
-
-    Raises:
-        UsageError: data that can't be loaded, a network that does not suit them, or a strategy asked for by
-            name that does not suit either; the message names the settings.
-    """
-    planned: list[list[TrialRun]] = []
-    left_out: dict[tuple[str, str], list[Settings]] = {}
-    failures: dict[str, list[Settings]] = {}
-    for one in reversed(settings):
-        try:
-            able, reasons = suited(trials(one), data.of(one), registry)
-        except UsageError as error:
-            failures.setdefault(str(error), []).insert(0, one)
-            continue
-        planned.insert(0, able)
-        for reason in reasons.items():
-            left_out.setdefault(reason, []).insert(0, one)
-    if failures:
-        lines = [f"{where(of, settings)}{message}" for message, of in reversed(failures.items())]
-        head = "nothing is run, as some settings can't:\n  " if len(lines) > 1 else ""
-        raise UsageError(head + "\n  ".join(lines))
-    return _unique(itertools.chain(*planned)), left_out
-
-
-def _unique(planned: Iterable[TrialRun]) -> list[TrialRun]:
-    """Each trial once: where only a strategy's option varies, other strategies' trials are the same."""
-    found: dict[Path, TrialRun] = {}
-    for trial in planned:
-        found.setdefault(trial.folder, trial)
-    return list(found.values())
-
-
-def where(some: Sequence[Settings], of: Sequence[Settings]) -> str:
-    """Says which settings a message is about, and a colon; "" where it is about all."""
-    if len(some) == len(of):
-        return ""
-    shared = dict(set.intersection(*({*one.varied.items()} for one in some)))
-    if sum(shared.items() <= one.varied.items() for one in of) == len(some):
-        some = [dataclasses.replace(some[0], varied={k: v for k, v in some[0].varied.items() if k in shared})]
-    names = [one.label for one in some[:NAMED_AT_MOST]]
-    return "; ".join([*names, *(["..."] if len(some) > NAMED_AT_MOST else [])]) + ": "
 
 
 def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:

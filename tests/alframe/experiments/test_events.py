@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from alframe import PluginInfo, UsageError
-from alframe.events import Audience, listeners, require_listeners
+from alframe.experiments.events import Audience, listeners, require_listeners
 
 
 class Odd(BaseException): ...

@@ -5,13 +5,15 @@ import pytest
 
 from alframe import TrialError
 from alframe.contract.trial import RunSummary
-from alframe.experiment import trials
-from alframe.jobs import _device, run_in_turn, run_side_by_side
+from alframe.experiments.data import LoadedData
+from alframe.experiments.executors.in_turn import run_in_turn
+from alframe.experiments.executors.processes import _device, run_side_by_side
+from alframe.experiments.plan import plan as plan_of
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
+from alframe.experiments.sweep import resolve_sweep
 from alframe.records.folder import TrialFolder
 from alframe.registry.registry import installed
-from alframe.settings import resolve
-from alframe.sweep import LoadedData, resolve_sweep
-from alframe.sweep import plan as plan_of
 
 TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 

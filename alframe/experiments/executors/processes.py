@@ -21,12 +21,13 @@ import torch
 
 from alframe.contract.trial import Record, RunSummary
 from alframe.errors import AlframeError, TrialError
-from alframe.events import Audience
-from alframe.experiment import run_trial, trials
-from alframe.registry.registry import Registry, installed
-from alframe.settings import Sections, Settings, resolve
-from alframe.sweep import LoadedData
-from alframe.trials import Listener, TrialRun
+from alframe.experiments.data import LoadedData
+from alframe.experiments.events import Audience
+from alframe.experiments.plan import trials
+from alframe.experiments.settings import Sections, Settings, resolve
+from alframe.experiments.trial_loop import run_trial
+from alframe.experiments.trials import Listener, TrialRun
+from alframe.registry.registry import installed
 
 Outcome = tuple[TrialRun, RunSummary | AlframeError]
 Outcomes = Generator[Outcome, None, None]
@@ -209,32 +210,3 @@ def _end_with_parent() -> None:
     assert parent is not None
     wait([parent.sentinel])
     os._exit(1)
-
-
-def run_in_turn(
-    planned: Sequence[TrialRun],
-    data: LoadedData,
-    registry: Registry,
-    listener: Listener,
-    *,
-    force: bool = False,
-) -> Outcomes:
-    """The same, one trial after another in this process.
-
-    Args:
-        planned: the trials.
-        data: where the data sets are loaded, or the first one is already.
-        registry: whose plugins hear of the events.
-        listener: the display.
-        force: whether trials start anew.
-    """
-    audience = Audience(registry, lambda plugin, text: listener.note(text))
-    for trial in planned:
-        try:
-            summary = run_trial(
-                trial, data.of(trial.settings), registry, listener, force=force, audience=audience
-            )
-        except AlframeError as error:
-            yield trial, error
-        else:
-            yield trial, summary

@@ -1,0 +1,73 @@
+"""A run's data set and network, as its settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alframe.contract.resources import DataRequest
+from alframe.data.dataset import UNKNOWN, Dataset
+from alframe.errors import UsageError
+from alframe.experiments.settings import Settings
+from alframe.learning.loading import build_network, loaded
+from alframe.networks.classifier import Classifier
+from alframe.networks.devices import resolve_device
+
+
+def load_data(settings: Settings) -> Dataset:
+    """Loads the run's data set onto the run's device.
+
+    Raises:
+        UsageError: the data are missing or unusable; the message says what to do.
+        TrialError: a file can't be read, or there is no memory.
+        PluginError: the plugin that offers the data set is broken.
+    """
+    request = DataRequest(
+        location=settings.location,
+        data_dir=Path(settings.source.dir),
+        download=settings.source.download,
+        options=settings.data_options,
+    )
+    dataset = loaded(settings.dataset, request)
+    if (dataset.targets == UNKNOWN).any():
+        raise UsageError(
+            f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
+        )
+    return dataset.near(resolve_device(settings.run.device))
+
+
+class LoadedData:
+    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._dataset: Dataset | None = None
+
+    def of(self, settings: Settings) -> Dataset:
+        """The setting's data set, loaded where it is not the one at hand.
+
+        Raises:
+            UsageError: as `load_data`.
+        """
+        if self._dataset is None or self._key != settings.data_key:
+            self._dataset = None
+            self._dataset = load_data(settings)
+            self._key = settings.data_key
+        return self._dataset
+
+
+def network_of(settings: Settings, dataset: Dataset, seed: int) -> Classifier:
+    """The setting's network for a data set, with the initial weights of a trial's seed.
+
+    Raises:
+        UsageError: it does not suit the data.
+        PluginError: the plugin that offers it is broken.
+    """
+    return build_network(
+        settings.model,
+        settings.model_location,
+        settings.model_options,
+        dataset,
+        seed,
+        download=settings.source.download,
+    )

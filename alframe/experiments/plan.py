@@ -1,0 +1,109 @@
+"""The trials of a run: which there are, and which can run."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from alframe.data.dataset import Dataset
+from alframe.errors import UsageError
+from alframe.experiments.data import LoadedData, network_of
+from alframe.experiments.settings import Settings
+from alframe.experiments.trials import TrialRun
+
+
+def trials(settings: Settings) -> list[TrialRun]:
+    """The trials of a run: every seed of the first strategy, then of the next."""
+    return [
+        TrialRun(settings, pipeline, seed) for pipeline in settings.pipelines for seed in settings.run.seeds
+    ]
+
+
+def suited(planned: list[TrialRun], dataset: Dataset) -> tuple[list[TrialRun], dict[str, str]]:
+    """Which of the trials can run with this network on these data.
+
+    Args:
+        planned: trials of one run.
+        dataset: its data set.
+
+    Returns:
+        The trials that can, and the reason of each strategy that is left out.
+
+    Raises:
+        UsageError: a strategy that was asked for by name can't.
+    """
+    settings = planned[0].settings
+    model = network_of(settings, dataset, planned[0].seed)
+    reasons = {}
+    for pipeline in settings.pipelines:
+        if reason := pipeline.why_unsuited(model, dataset.example()):
+            if not settings.asks_for_all:
+                raise UsageError(reason)
+            reasons[pipeline.label] = reason
+    return [trial for trial in planned if trial.strategy not in reasons], reasons
+
+
+NAMED_AT_MOST = 5  # settings in a message
+
+
+def plan(settings: Sequence[Settings]) -> list[TrialRun]:
+    """The trials of all settings; what several have in common is run once."""
+    return _unique(trial for one in settings for trial in trials(one))
+
+
+def suited_plan(
+    settings: Sequence[Settings], data: LoadedData
+) -> tuple[list[TrialRun], dict[tuple[str, str], list[Settings]]]:
+    """The same of those that can run, so that what can't is known before anything is trained.
+
+    Each data set is loaded once for this, the first one last: ``data`` then holds what is needed first.
+
+    Args:
+        settings: what `resolve_sweep` made.
+        data: where the data sets are loaded.
+
+    Returns:
+        The trials, and each strategy that is left out with the reason: in which settings.
+
+    Raises:
+        UsageError: data that can't be loaded, a network that does not suit them, or a strategy asked for by
+            name that does not suit either; the message names the settings.
+    """
+    planned: list[list[TrialRun]] = []
+    left_out: dict[tuple[str, str], list[Settings]] = {}
+    failures: dict[str, list[Settings]] = {}
+    for one in reversed(settings):
+        try:
+            able, reasons = suited(trials(one), data.of(one))
+        except UsageError as error:
+            failures.setdefault(str(error), []).insert(0, one)
+            continue
+        planned.insert(0, able)
+        for reason in reasons.items():
+            left_out.setdefault(reason, []).insert(0, one)
+    if failures:
+        lines = [f"{where(of, settings)}{message}" for message, of in reversed(failures.items())]
+        head = "nothing is run, as some settings can't:\n  " if len(lines) > 1 else ""
+        raise UsageError(head + "\n  ".join(lines))
+    return _unique(itertools.chain(*planned)), left_out
+
+
+def _unique(planned: Iterable[TrialRun]) -> list[TrialRun]:
+    """Each trial once: where only a strategy's option varies, other strategies' trials are the same."""
+    found: dict[Path, TrialRun] = {}
+    for trial in planned:
+        found.setdefault(trial.folder, trial)
+    return list(found.values())
+
+
+def where(some: Sequence[Settings], of: Sequence[Settings]) -> str:
+    """Says which settings a message is about, and a colon; "" where it is about all."""
+    if len(some) == len(of):
+        return ""
+    shared = dict(set.intersection(*({*one.varied.items()} for one in some)))
+    if sum(shared.items() <= one.varied.items() for one in of) == len(some):
+        some = [dataclasses.replace(some[0], varied={k: v for k, v in some[0].varied.items() if k in shared})]
+    names = [one.label for one in some[:NAMED_AT_MOST]]
+    return "; ".join([*names, *(["..."] if len(some) > NAMED_AT_MOST else [])]) + ": "
