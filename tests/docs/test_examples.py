@@ -1,5 +1,6 @@
 """The Python of docs/ runs, its modules are plugins that work, and the output it shows is what is printed."""
 
+import contextlib
 import itertools
 import re
 import types
@@ -10,10 +11,12 @@ import torch
 
 import alframe
 from alframe.registry import installed
+from alframe.testing import CHECKS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-ELSEWHERE = {"plugins", "hooks"}  # tests/test_docs.py, test_hooks.py
+# tests/test_docs.py, test_hooks.py, test_cli_page.py
+ELSEWHERE = {"plugins", "plugin-reference", "kit", "hooks", "cli"}
 
 
 @pytest.fixture
@@ -101,6 +104,21 @@ def test_a_borrowed_strategy_is_what_the_flags_make(install_page):
     stages = {"embed": "cdal", "select": "badge"}
     other = alframe.query("random", features=features, head=head, n=5, stages=stages, device="cpu")
     assert one.indices.tolist() == other.indices.tolist()
+
+
+def test_the_kits_page_and_the_tutorials_package(blocks, install_page):
+    """The Python of the one runs on the plugin of the other, which passes."""
+    assert "alframe_strategy_mine" in install_page(DOCS / "plugins.md")
+    suite, plugin = [types.ModuleType("suite"), types.ModuleType("plugin")]
+    codes = [block.text for block in blocks(DOCS / "kit.md") if block.language == "python"]
+    for module, code in zip((suite, plugin), codes, strict=True):
+        exec(compile(code, "kit.md", "exec"), module.__dict__)
+    assert set(plugin.alframe_info().expected_failures) <= set(CHECKS)
+    (mark,) = suite.test_conforms.pytestmark
+    assert len(mark.args[1]) > 20
+    for parameter in mark.args[1]:
+        with contextlib.suppress(pytest.skip.Exception):
+            suite.test_conforms(*parameter.values)
 
 
 def stable(text):
