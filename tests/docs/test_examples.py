@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import re
+import textwrap
 import types
 from pathlib import Path
 
@@ -176,8 +177,12 @@ def test_outputs_are_current(tmp_path, monkeypatch, blocks, alframe_command):
 
 
 @pytest.mark.slow
-def test_the_readmes_first_output_is_current(tmp_path, monkeypatch, alframe_command):
+def test_the_first_output_is_current(tmp_path, monkeypatch, alframe_command):
+    """The whole of it on the page of installing, its beginning in README."""
     monkeypatch.chdir(tmp_path)
-    shown = re.search(r"and prints\n\n(.*?)\n\n(?=\S)", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    pages = [page.read_text() for page in (ROOT / "README.md", DOCS / "guide" / "install.md")]
+    begin, whole = [re.search(r"and prints\n\n(.*?)\n\n(?=\S)", page, re.DOTALL)[1] for page in pages]
     printed = alframe_command("run", "--strategy", "alfamix")
-    assert agree(shown, printed), printed
+    assert agree(whole, printed), printed
+    assert agree(textwrap.dedent(begin), printed), printed
+    assert "..." not in whole
