@@ -72,6 +72,7 @@ def folder(tmp_path, monkeypatch):
             ]
             path.write_text("".join(json.dumps(record) + "\n" for record in records))
             np.save(path.with_name("features.npy"), rng.normal(size=(12, 3)))
+    (tmp_path / "several").symlink_to("runs")  # what `--out several` would make
     yield tmp_path
     installed.cache_clear()
 
