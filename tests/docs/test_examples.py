@@ -107,6 +107,12 @@ def test_a_borrowed_strategy_is_what_the_flags_make(install_page):
     assert one.indices.tolist() == other.indices.tolist()
 
 
+def test_the_tutorials_module_is_what_new_plugin_writes(tmp_path, blocks, alframe_command):
+    alframe_command("new-plugin", "mine", "--out", str(tmp_path))
+    written = (tmp_path / "alframe-strategy-mine" / "alframe_strategy_mine.py").read_text()
+    assert written in [block.text for block in blocks(DOCS / "plugins.md")]
+
+
 def test_the_kits_page_and_the_tutorials_package(blocks, install_page):
     """The Python of the one runs on the plugin of the other, which passes."""
     assert "alframe_strategy_mine" in install_page(DOCS / "plugins.md")
