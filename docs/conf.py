@@ -18,6 +18,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathm
 html_theme = "furo"
 html_title = f"alframe {version}"
 html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["alframe.css"]
 html_copy_source = False
 html_show_sphinx = False
 

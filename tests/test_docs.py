@@ -22,7 +22,10 @@ from alframe_cli.display import SilentDisplay
 from alframe_cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
-GUIDE = (ROOT / "docs" / "plugins.md").read_text()
+DOCS = ROOT / "docs"
+TUTORIAL = (DOCS / "plugins.md").read_text()
+REFERENCE = (DOCS / "plugin-reference.md").read_text()
+KIT = (DOCS / "kit.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 
@@ -30,9 +33,9 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def of_guide(word):
-    """The one Python block of the guide that has a word."""
-    (code,) = [block for block in blocks(GUIDE, "python") if word in block]
+def of_reference(word):
+    """The one Python block of the plugin reference that has a word."""
+    (code,) = [block for block in blocks(REFERENCE, "python") if word in block]
     return code
 
 
@@ -44,8 +47,10 @@ def run_block(code, namespace):
     return module
 
 
-def test_the_guides_strategy_works(monkeypatch):
-    for code in blocks(GUIDE, "python")[:3]:
+def test_the_tutorials_strategy_works(monkeypatch):
+    codes = blocks(TUTORIAL, "python")
+    assert len(codes) == 2  # a file, and the module of a package
+    for code in codes:
         module = run_block(code, {})
         monkeypatch.setitem(__import__("sys").modules, "block", module)
         registry = Registry(entry_points=[])
@@ -58,9 +63,9 @@ def test_the_guides_strategy_works(monkeypatch):
         assert result.indices.tolist() == [1]
 
 
-def test_the_guides_selector_works_on_any_geometry():
+def test_the_references_selector_works_on_any_geometry():
     registry = Registry()
-    assert registry.register(run_block(of_guide("alframe_select"), {}), "near").problem == ""
+    assert registry.register(run_block(of_reference("alframe_select"), {}), "near").problem == ""
     x, head = [[3.0, 0.0], [0.1, 0.2], [0.0, 2.0]], ([[1.0, 0.0], [0.0, 1.0]], None)
     for embedder, nearest in (("default", 1), ("badge", 1), ("cdal", 1)):
         stages = {"embed": embedder, "select": "near"}
@@ -68,18 +73,18 @@ def test_the_guides_selector_works_on_any_geometry():
         assert result.indices.tolist() == [nearest]
 
 
-def test_the_guides_data_set_and_network_work():
+def test_the_references_data_set_and_network_work():
     registry = Registry()
-    plugin = registry.register(run_block(of_guide("moons"), {}), "moons")
+    plugin = registry.register(run_block(of_reference("moons"), {}), "moons")
     assert plugin.problem == ""
     moons = alframe.load_dataset("moons", registry=registry)
     learner = alframe.ActiveLearner(moons.hide_labels(), "wide", "margin", registry=registry)
     assert len(learner.ask(5)) == 5
 
 
-def test_the_guides_frozen_network_works(tmp_path):
+def test_the_references_frozen_network_works(tmp_path):
     registry = Registry()
-    module = run_block(of_guide("tuned"), {})
+    module = run_block(of_reference("tuned"), {})
     assert registry.register(module, "tuned").problem == ""
     images = alframe.Dataset("grey", torch.randn(20, 1, 8, 8), torch.arange(20) % 2, 2)
     path = tmp_path / "w.pt"
@@ -94,18 +99,21 @@ def test_the_guides_frozen_network_works(tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("alframe_")])
-def test_every_hook_is_in_the_guide(name):
-    assert name in GUIDE
+def test_every_hook_is_in_the_reference(name):
+    assert name in REFERENCE
 
 
-def test_the_guide_lists_the_checks_of_the_kit():
-    rows = re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (.*) \|$", GUIDE, re.MULTILINE)
+def test_the_kits_page_lists_its_checks():
+    rows = re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (.*) \|$", KIT, re.MULTILINE)
     assert rows == [(check.name, check.demand) for check in CHECKS.values()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_in_the_readme(command):
-    assert command in README
+def test_every_command_is_in_the_readme_or_the_guide_and_on_its_page(command):
+    """As `alframe NAME`: "run" alone is just a word."""
+    assert f"\n## alframe {command}\n" in (DOCS / "cli.md").read_text()
+    guide = [page.read_text() for page in DOCS.rglob("*.md") if page.name != "cli.md"]
+    assert re.search(rf"\balframe {command}(?![\w-])", "\n".join([README, *guide]))
 
 
 def test_the_readmes_file_is_a_strategy_and_its_command_runs(tmp_path, monkeypatch, capsys):
@@ -134,6 +142,14 @@ def test_every_strategy_is_in_the_readmes_table(registry):
         assert f"| `{plugin.name}` |" in README
 
 
+def test_the_citation_is_of_this_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = (ROOT / "CITATION.cff").read_text()
+    for line in (f"version: {project['version']}", f"license: {project['license']}"):
+        assert f"\n{line}\n" in citation
+    assert "(CITATION.cff)" in README
+
+
 def test_the_gate_runs_the_readmes_commands():
     gate = (ROOT / ".ci" / "run").read_text()
     assert "pip install -e . && alframe run --strategy alfamix" in README
@@ -143,21 +159,33 @@ def test_the_gate_runs_the_readmes_commands():
 
 
 def test_the_readmes_python_runs():
-    for code in blocks(README, "python"):
+    codes = blocks(README, "python")
+    assert codes
+    for code in codes:
         run_block(code, {})
 
 
-def test_the_readmes_sweep_is_four_settings():
-    (toml,) = blocks(README, "toml")
+def test_the_guides_sweep_is_four_settings():
+    (toml,) = blocks((DOCS / "guide" / "running.md").read_text(), "toml")
     settings = resolve_sweep(Registry(), tomllib.loads(toml))
     assert [one.label for one in settings] == [
         f"{data} query_size={size}" for data in ("digits", "mnist") for size in (10, 100)
     ]
 
 
-def test_the_guides_event_plugin_hears_where_it_is_asked_for(tmp_path, toy, make_plugin):
+def test_the_references_trainer_works(toy):
     registry = Registry()
-    assert registry.register(run_block(of_guide("on_request"), {}), "result").problem == ""
+    assert registry.register(run_block(of_reference("smoothed"), {}), "smooth").problem == ""
+    learner = alframe.ActiveLearner(
+        toy, "mlp", "random", stages={"train": "smooth"}, registry=registry, device="cpu"
+    )
+    learner.fit()
+    assert learner.evaluate().accuracy > 0.9
+
+
+def test_the_references_event_plugin_hears_where_it_is_asked_for(tmp_path, toy, make_plugin):
+    registry = Registry()
+    assert registry.register(run_block(of_reference("on_request"), {}), "result").problem == ""
     offer = {"toy": alframe.DatasetInfo("toy", lambda request: toy)}
     registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
     for log, out in (([], "without"), (["result"], "with")):

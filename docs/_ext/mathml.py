@@ -17,7 +17,7 @@ def _inline(self: Any, node: nodes.math) -> None:
 
 def _block(self: Any, node: nodes.math_block) -> None:
     markup = _converted(node, as_block=True)
-    self.body.append(f'<div class="math" style="margin: 1em 0; overflow-x: auto">{markup}</div>\n')
+    self.body.append(f'<div class="math">{markup}</div>\n')
     raise nodes.SkipNode
 
 

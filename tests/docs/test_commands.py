@@ -26,7 +26,6 @@ EXECUTED = (
     "--help",
 )
 DRY = {"--dry-run", "--print-config"}
-PARSED = {"--embedding"}  # which needs runs that kept their features
 SCORER = (
     "from alframe import hookimpl\n\n@hookimpl\ndef alframe_score(pool):\n    return pool.logits.sum(1)\n"
 )
@@ -48,7 +47,7 @@ def commands(text):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with runs of three strategies, and the files that the pages say there are."""
+    """A folder with runs of three strategies that kept features, and the files that pages speak of."""
     monkeypatch.chdir(tmp_path)
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
@@ -63,9 +62,17 @@ def folder(tmp_path, monkeypatch):
             path = tmp_path / "runs" / "digits" / "setting" / strategy / f"seed-{seed}" / "rounds.jsonl"
             path.parent.mkdir(parents=True)
             records = [
-                {"round": r, "labelled": 10 * r, "accuracy": 0.5 + 0.1 * r - 0.01 * k * seed} for r in (1, 2)
+                {
+                    "round": r,
+                    "labelled": 10 * r,
+                    "accuracy": 0.5 + 0.1 * r - 0.01 * k * seed,
+                    "queried": [2 * r, 2 * r + 1],
+                }
+                for r in (1, 2)
             ]
             path.write_text("".join(json.dumps(record) + "\n" for record in records))
+            np.save(path.with_name("features.npy"), rng.normal(size=(12, 3)))
+    (tmp_path / "several").symlink_to("runs")  # what `--out several` would make
     yield tmp_path
     installed.cache_clear()
 
@@ -74,7 +81,7 @@ def check(arguments, run):
     command = arguments[0]
     if command == "run":
         run(*arguments, *([] if DRY & set(arguments) else ["--dry-run"]))
-    elif command in EXECUTED and not PARSED & set(arguments):
+    elif command in EXECUTED:
         run(*arguments)
     else:
         found = cli.get_command(click.Context(cli), command)

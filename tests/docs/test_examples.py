@@ -1,7 +1,9 @@
 """The Python of docs/ runs, its modules are plugins that work, and the output it shows is what is printed."""
 
+import contextlib
 import itertools
 import re
+import textwrap
 import types
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import torch
 
 import alframe
 from alframe.registry.registry import installed
+from alframe.testing import CHECKS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-ELSEWHERE = {"plugins", "hooks"}  # tests/test_docs.py, test_hooks.py
+# tests/test_docs.py, test_hooks.py, test_cli_page.py
+ELSEWHERE = {"plugins", "plugin-reference", "kit", "hooks", "cli"}
 
 
 @pytest.fixture
@@ -103,6 +107,27 @@ def test_a_borrowed_strategy_is_what_the_flags_make(install_page):
     assert one.indices.tolist() == other.indices.tolist()
 
 
+def test_the_tutorials_module_is_what_new_plugin_writes(tmp_path, blocks, alframe_command):
+    alframe_command("new-plugin", "mine", "--out", str(tmp_path))
+    written = (tmp_path / "alframe-strategy-mine" / "alframe_strategy_mine.py").read_text()
+    assert written in [block.text for block in blocks(DOCS / "plugins.md")]
+
+
+def test_the_kits_page_and_the_tutorials_package(blocks, install_page):
+    """The Python of the one runs on the plugin of the other, which passes."""
+    assert "alframe_strategy_mine" in install_page(DOCS / "plugins.md")
+    suite, plugin = [types.ModuleType("suite"), types.ModuleType("plugin")]
+    codes = [block.text for block in blocks(DOCS / "kit.md") if block.language == "python"]
+    for module, code in zip((suite, plugin), codes, strict=True):
+        exec(compile(code, "kit.md", "exec"), module.__dict__)
+    assert set(plugin.alframe_info().expected_failures) <= set(CHECKS)
+    (mark,) = suite.test_conforms.pytestmark
+    assert len(mark.args[1]) > 20
+    for parameter in mark.args[1]:
+        with contextlib.suppress(pytest.skip.Exception):
+            suite.test_conforms(*parameter.values)
+
+
 def stable(text):
     """Words of an output: no rules, and no hash of a setting."""
     words = re.sub(r"[─,|]+", " ", text).split()
@@ -158,8 +183,12 @@ def test_outputs_are_current(tmp_path, monkeypatch, blocks, alframe_command):
 
 
 @pytest.mark.slow
-def test_the_readmes_first_output_is_current(tmp_path, monkeypatch, alframe_command):
+def test_the_first_output_is_current(tmp_path, monkeypatch, alframe_command):
+    """The whole of it on the page of installing, its beginning in README."""
     monkeypatch.chdir(tmp_path)
-    shown = re.search(r"and prints\n\n(.*?)\n\n(?=\S)", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    pages = [page.read_text() for page in (ROOT / "README.md", DOCS / "guide" / "install.md")]
+    begin, whole = [re.search(r"and prints\n\n(.*?)\n\n(?=\S)", page, re.DOTALL)[1] for page in pages]
     printed = alframe_command("run", "--strategy", "alfamix")
-    assert agree(shown, printed), printed
+    assert agree(whole, printed), printed
+    assert agree(textwrap.dedent(begin), printed), printed
+    assert "..." not in whole

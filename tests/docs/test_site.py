@@ -2,6 +2,7 @@
 
 import html.parser
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import alframe.ops
 from alframe.contract.options import describe
 
 ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.slow
 
 
@@ -94,3 +96,26 @@ def test_every_public_name_is_in_the_reference(site):
     ids = site[page_of(site, "api.html")].ids
     assert {f"alframe.{name}" for name in alframe.__all__} <= ids
     assert {f"alframe.ops.{name}" for name in alframe.ops.__all__} <= ids
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+@pytest.mark.parametrize("width", [1200, 420])
+def test_formulas_fit_their_boxes_and_pages_the_window(site, width):
+    """A formula that is higher than its box has a scroll bar of its own, or is cut off."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        window = browser.new_page(viewport={"width": width, "height": 900})
+        formulas = 0
+        for path in site:
+            window.goto(path.as_uri())
+            heights = window.eval_on_selector_all(
+                "div.math", "boxes => boxes.map(box => [box.scrollHeight, box.clientHeight])"
+            )
+            assert not [box for box in heights if box[0] > box[1]], path.name
+            formulas += len(heights)
+            page = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            scrolled, shown = window.evaluate(page)
+            assert scrolled <= shown, f"{path.name} is {scrolled} wide in a window of {shown}"
+        browser.close()
+    assert formulas >= len(list((ROOT / "docs" / "strategies").glob("*.md"))) - 1
