@@ -41,7 +41,7 @@ def check(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Check that the plugin NAME does what plugins promise; docs/plugins.md lists the checks."""
+    """Check that the plugin NAME does what plugins promise; docs/kit.md lists the checks."""
     registry = installed()
     for kind in RESOURCES:
         for offer in registry.offers(kind):

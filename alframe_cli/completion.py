@@ -29,13 +29,13 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print the script that lets SHELL complete commands, flags, names and options.
+    """Print the script that lets SHELL complete commands, flags, names and options.
 
     \b
     eval "$(alframe completion bash)"       # in ~/.bashrc
     eval "$(alframe completion zsh)"        # in ~/.zshrc
     alframe completion fish > ~/.config/fish/completions/alframe.fish
-    """
+    """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     kind = get_completion_class(shell)
     assert kind is not None
     assert ctx.parent is not None

@@ -23,12 +23,12 @@ KINDS = ("strategy", "dataset", "model", "trainer", "events")
     help="Where the package's folder is made.  [default: here]",
 )
 def new_plugin(name: str, kind: str, out: Path) -> None:
-    r"""Make a package for a plugin called NAME: it installs, runs and passes its tests as it is.
+    """Make a package for a plugin called NAME: it installs, runs and passes its tests as it is.
 
     \b
     alframe new-plugin gini
     alframe new-plugin two-moons --kind dataset --out plugins
-    """
+    """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     from alframe.registry.registry import installed
     from alframe.scaffold.package import create
 

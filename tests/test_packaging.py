@@ -150,6 +150,7 @@ def test_the_sdist_has_the_tests_and_makes_the_same_wheel(built, tmp_path):
         "check",
         "tests/test_packaging.py",
         "docs/plugins.md",
+        "CITATION.cff",
     ):
         assert (source / name).is_file()
     assert not [path for path in source.rglob("*") if path.name in ("__pycache__", "runs", ".mypy_cache")]

@@ -207,7 +207,7 @@ def checks_of(
     expected = {**found.info.expected_failures, **(expected_failures or {})}
     for name in expected:
         if name not in CHECKS:
-            raise unknown_name("check in expected_failures", name, CHECKS, "See docs/plugins.md.")
+            raise unknown_name("check in expected_failures", name, CHECKS, "See docs/kit.md.")
     for name, values in (options or {}).items():
         build(registry.plugin(name).info.options, values, name)
     subject = Subject(found, registry, options or {}, expected)
