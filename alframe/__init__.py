@@ -20,6 +20,7 @@ from alframe.contract.resources import (
     ModelRequest,
     PresetInfo,
 )
+from alframe.contract.trial import Round, RunSummary, TrialRun
 from alframe.errors import AlframeError, PluginError, TrialError, UsageError
 from alframe.hookspecs import hookimpl
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from alframe.data.images import decode_images
     from alframe.data.tables import dataset_from_frame
     from alframe.defaults.training import train_supervised
+    from alframe.experiments.run import RunResult, run
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
     from alframe.learning.metrics import Evaluation
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from alframe.networks.classifier import Classifier
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
+    from alframe.records.rounds import read_rounds
 
 _LAZY = {
     "ActiveLearner": "alframe.learning.learner",
@@ -53,6 +56,7 @@ _LAZY = {
     "OuterProduct": "alframe.ops.geometry",
     "PoolView": "alframe.contract.views",
     "QueryResult": "alframe.learning.querying",
+    "RunResult": "alframe.experiments.run",
     "SymmetricKL": "alframe.ops.geometry",
     "TrainResult": "alframe.contract.recipe",
     "Vectors": "alframe.ops.geometry",
@@ -61,7 +65,9 @@ _LAZY = {
     "load_dataset": "alframe.learning.loading",
     "load_weights": "alframe.networks.weights",
     "query": "alframe.learning.querying",
+    "read_rounds": "alframe.records.rounds",
     "read_weights": "alframe.networks.weights",
+    "run": "alframe.experiments.run",
     "train_supervised": "alframe.defaults.training",
 }
 
@@ -91,9 +97,13 @@ __all__ = [
     "PresetInfo",
     "QueryResult",
     "Recipe",
+    "Round",
+    "RunResult",
+    "RunSummary",
     "SymmetricKL",
     "TrainResult",
     "TrialError",
+    "TrialRun",
     "UsageError",
     "Vectors",
     "dataset_from_frame",
@@ -103,7 +113,9 @@ __all__ = [
     "load_weights",
     "option",
     "query",
+    "read_rounds",
     "read_weights",
+    "run",
     "train_supervised",
 ]
 

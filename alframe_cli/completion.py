@@ -98,7 +98,7 @@ def _providers(stage: str) -> Callable[[Registry, click.Context], Candidates]:
 
 
 def _listeners(registry: Registry, ctx: click.Context) -> Candidates:
-    from alframe.experiments.events import listeners
+    from alframe.registry.listeners import listeners
 
     return [(name, registry.plugin(name).info.summary) for name in listeners(registry)]
 

@@ -16,8 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from alframe.contract.trial import Record, RunSummary
-from alframe.experiments.trials import TrialRun
+from alframe.contract.trial import Round, RunSummary
+from alframe.errors import AlframeError
+from alframe.experiments.trials import Silence, Trial
 from alframe_cli.output import console
 
 
@@ -37,7 +38,7 @@ def make_display(kind: str, quiet: bool, trials: int, rounds: int) -> SilentDisp
     return PlainDisplay()
 
 
-class SilentDisplay:
+class SilentDisplay(Silence):
     """Shows notes alone, and with ``quiet`` not even those."""
 
     def __init__(self, quiet: bool = False) -> None:
@@ -52,22 +53,10 @@ class SilentDisplay:
     ) -> None:
         pass
 
-    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
-        """Nothing to show."""
-
-    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
-        """Nothing to show."""
-
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
-        """Nothing to show."""
-
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+    def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
         """Shows why a trial ended early."""
         if summary.note:
             self.note(f"{trial.name}: {summary.note}")
-
-    def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
-        """Nothing to show: the errors stand at the end."""
 
     def note(self, text: str) -> None:
         """Shows a remark, once, be it true of many trials."""
@@ -82,26 +71,26 @@ class SilentDisplay:
 class PlainDisplay(SilentDisplay):
     """One line a round."""
 
-    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
+    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
         """Says where a trial goes on."""
         total = trial.settings.run.rounds + 1
         if rounds_done and not finished:
             click.echo(f"{trial.name}: continues after {rounds_done} of {total} trainings", err=True)
 
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
+    def round_finished(self, trial: Trial, done: Round) -> None:
         """Shows a round."""
-        click.echo(f"{trial.name}  {_describe(trial, record)}", err=True)
+        click.echo(f"{trial.name}  {_describe(trial, done)}", err=True)
 
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+    def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
         """Shows the last accuracy."""
         super().trial_finished(trial, summary)
-        last = summary.records[-1]
+        last = summary.rounds[-1]
         click.echo(
-            f"{trial.name}: finished, accuracy {last['accuracy']:.4f} with {last['labelled']} labels",
+            f"{trial.name}: finished, accuracy {last.accuracy:.4f} with {last.labelled} labels",
             err=True,
         )
 
-    def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
+    def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
         """Says so at once, where other trials go on."""
         click.echo(f"{trial.name}: failed", err=True)
 
@@ -133,34 +122,34 @@ class RichDisplay(SilentDisplay):
     ) -> None:
         self._bars.stop()
 
-    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
+    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
         """Counts what an earlier run has done."""
         self._bars.update(self._all, advance=rounds_done)
         self._parts[trial.name] = self._bars.add_task(f"  {trial.name}", total=None, unit="", state="")
 
-    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
+    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
         """Moves the inner bar."""
         unit = "epochs" if stage == "train" else "steps"
         part = self._parts[trial.name]
         self._bars.update(part, completed=done, total=total, unit=f"{unit} of {stage}")
 
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
+    def round_finished(self, trial: Trial, done: Round) -> None:
         """Moves the outer bar and shows the accuracy."""
-        state = f"{record['labelled']} labels, accuracy {record['accuracy']:.3f}"
+        state = f"{done.labelled} labels, accuracy {done.accuracy:.3f}"
         self._bars.update(self._all, advance=1)
         self._bars.update(self._parts[trial.name], state=state)
 
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+    def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
         """Leaves a line behind."""
         super().trial_finished(trial, summary)
-        last = summary.records[-1]
-        self._bars.update(self._all, advance=trial.settings.run.rounds + 1 - len(summary.records))
+        last = summary.rounds[-1]
+        self._bars.update(self._all, advance=trial.settings.run.rounds + 1 - len(summary.rounds))
         self._bars.remove_task(self._parts.pop(trial.name))
         self._bars.console.print(
-            f"{trial.name}: accuracy {last['accuracy']:.4f} with {last['labelled']} labels", highlight=False
+            f"{trial.name}: accuracy {last.accuracy:.4f} with {last.labelled} labels", highlight=False
         )
 
-    def trial_failed(self, trial: TrialRun, reason: Exception) -> None:
+    def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
         """Takes its bar away."""
         if part := self._parts.pop(trial.name, None):
             self._bars.remove_task(part)
@@ -170,9 +159,9 @@ class RichDisplay(SilentDisplay):
         self._bars.console.print(f"note: {text}", markup=False, highlight=False)
 
 
-def _describe(trial: TrialRun, record: Record) -> str:
+def _describe(trial: Trial, done: Round) -> str:
     return (
-        f"round {record['round']}/{trial.settings.run.rounds}  {record['labelled']} labels  "
-        f"accuracy {record['accuracy']:.4f}  query {record['query_seconds']:.2f} s  "
-        f"training {record['train_seconds']:.2f} s ({record['epochs']} epochs)"
+        f"round {done.round}/{trial.settings.run.rounds}  {done.labelled} labels  "
+        f"accuracy {done.accuracy:.4f}  query {done.query_seconds:.2f} s  "
+        f"training {done.train_seconds:.2f} s ({done.epochs} epochs)"
     )

@@ -12,7 +12,7 @@ import numpy as np
 from alframe.comparison.projection import Picture, picture, read_features
 from alframe.errors import UsageError
 from alframe.records.rounds import FEATURES, Unusable
-from alframe.records.tree import Setting
+from alframe.records.tree import SettingRuns
 from alframe_cli.figure_files import save_figure
 from alframe_cli.figures import write_title
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMES = {"tsne": "t-SNE", "pca": "principal components"}
 
 
-def require_features(settings: Sequence[Setting]) -> None:
+def require_features(settings: Sequence[SettingRuns]) -> None:
     """Raises `UsageError` where no trial kept its features."""
     if not any(setting.files(FEATURES) for setting in settings):
         raise UsageError(
@@ -32,7 +32,7 @@ def require_features(settings: Sequence[Setting]) -> None:
 
 
 def write_embeddings(
-    settings: Sequence[Setting], folder: Path, method: str, progress: Callable[[str], None]
+    settings: Sequence[SettingRuns], folder: Path, method: str, progress: Callable[[str], None]
 ) -> tuple[list[Path], list[str]]:
     """Draws a picture for each setting and strategy: that of the lowest seed that kept its features.
 

@@ -9,13 +9,13 @@ import click
 from alframe.errors import TrialError
 from alframe.experiments.plan import where
 from alframe.experiments.settings import Settings
-from alframe.experiments.trials import TrialRun
+from alframe.experiments.trials import Trial
 from alframe.records.folder import TrialFolder
 from alframe.registry.registry import Registry
 from alframe_cli.output import print_json, print_table
 
 
-def print_plan(planned: Sequence[TrialRun], as_json: bool) -> None:
+def print_plan(planned: Sequence[Trial], as_json: bool) -> None:
     """Prints a row a trial; its setting where there are several."""
     rows = [
         {
@@ -52,7 +52,7 @@ def print_left_out(
         click.echo(f"note: {name} is left out: {reason}", err=True)
 
 
-def _state(trial: TrialRun) -> str:
+def _state(trial: Trial) -> str:
     folder = TrialFolder(trial.folder)
     try:
         recorded, finished = folder.progress()

@@ -10,17 +10,17 @@ from typing import Any
 
 import click
 
-from alframe.comparison.areas import ranking
+from alframe.comparison.areas import by_area
 from alframe.comparison.curves import CurvePoint, budget_curve
 from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError
 from alframe.experiments.settings import NAMED, Settings
-from alframe.experiments.trials import TrialRun
-from alframe.records.rounds import Trial, trial_of
+from alframe.experiments.trials import Trial
+from alframe.records.rounds import Curves, curves_of
 from alframe_cli.output import print_json, print_table, side_by_side
 
-Done = list[tuple[TrialRun, RunSummary]]
-Failed = list[tuple[TrialRun, AlframeError]]
+Done = list[tuple[Trial, RunSummary]]
+Failed = list[tuple[Trial, AlframeError]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _print_setting(one: _Setting) -> None:
 
 
 def _print_ranking(done: Done, seeds: int) -> None:
-    ranks = ranking(_trials(done))
+    ranks = by_area(_trials(done))
     if not ranks:
         click.echo("no ranking: the strategies have no seed and labelled-set size in common")
         return
@@ -123,10 +123,10 @@ def _curves(done: Done) -> dict[str, list[CurvePoint]]:
     return {strategy: budget_curve(trials) for strategy, trials in _trials(done).items()}
 
 
-def _trials(done: Done) -> dict[str, dict[int, Trial]]:
-    by_strategy: dict[str, dict[int, Trial]] = {}
+def _trials(done: Done) -> dict[str, dict[int, Curves]]:
+    by_strategy: dict[str, dict[int, Curves]] = {}
     for trial, summary in done:
-        by_strategy.setdefault(trial.strategy, {})[trial.seed] = trial_of(summary.records)
+        by_strategy.setdefault(trial.strategy, {})[trial.seed] = curves_of(summary.records)
     return by_strategy
 
 
@@ -137,7 +137,7 @@ def _cell(point: CurvePoint) -> str:
 
 def _as_data(one: _Setting) -> dict[str, Any]:
     curves = _curves(one.done)
-    ranks = ranking(_trials(one.done)) if one.done else []
+    ranks = by_area(_trials(one.done)) if one.done else []
     return {
         "folder": one.folder,
         "varied": dict(one.settings.varied),

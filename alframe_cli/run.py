@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import traceback
 from pathlib import Path
 from typing import Any
@@ -135,13 +134,17 @@ def run(
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
+    from alframe.errors import TrialError
     from alframe.experiments.configuration import merge, read_toml
     from alframe.experiments.data import LoadedData
     from alframe.experiments.plan import plan, suited_plan
+    from alframe.experiments.run import executor_for, run_planned
     from alframe.experiments.sweep import as_sections, resolve_presets
     from alframe.records.writing import require_writable
     from alframe.registry.registry import installed
+    from alframe_cli.display import make_display
     from alframe_cli.planned import print_left_out, print_plan
+    from alframe_cli.results import print_results
 
     registry = installed()
     given = merge(read_toml(config) if config else {}, _sections(flags, overrides))
@@ -170,20 +173,19 @@ def run(
     unused = {name for one in settings for name in one.unused_sections()}
     for name in [] if quiet else sorted(unused & given.keys()):  # a preset has options for whoever may run
         click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
+    rounds = sum(trial.settings.run.rounds + 1 for trial in planned)
+    executor = executor_for(planned, registry, data, force=force)
     try:
-        return _run(
-            registry,
-            settings,
-            planned,
-            data,
-            force=force,
-            as_json=as_json,
-            display=display,
-            quiet=quiet,
-            verbose=verbose,
-        )
+        with make_display(display, quiet, len(planned), rounds) as shown:
+            result = run_planned(planned, executor, shown, several=len(settings) > 1)
     except KeyboardInterrupt as stop:
         raise click.Abort("the same command continues where this one stopped") from stop
+    for trial, failure in result.failed:
+        if verbose:
+            traceback.print_exception(failure)
+        click.echo(f"error: {trial.name}: {failure}", err=True)
+    print_results(settings, result.done, result.failed, as_json)
+    return TrialError.exit_code if result.failed else 0
 
 
 def _sections(
@@ -197,53 +199,3 @@ def _sections(
             section, _, key = FLAGS[flag].partition(".")
             sections.setdefault(section, {})[key] = value
     return merge(sections, by_section(overrides))
-
-
-def _run(
-    registry: Any,
-    settings: list[Any],
-    planned: list[Any],
-    data: Any,
-    *,
-    force: bool,
-    as_json: bool,
-    display: str,
-    quiet: bool,
-    verbose: bool,
-) -> int:
-    from alframe.errors import TrialError
-    from alframe.experiments.executors.in_turn import run_in_turn
-    from alframe.experiments.executors.processes import run_side_by_side
-    from alframe.experiments.trial_loop import has_work_left
-    from alframe_cli.display import make_display
-    from alframe_cli.results import print_results
-
-    done = []
-    failed = []
-    left_out = set()
-    jobs = min(settings[0].run.jobs, len(planned))
-    rounds = sum(trial.settings.run.rounds + 1 for trial in planned)
-    with contextlib.ExitStack() as stack:
-        shown = stack.enter_context(make_display(display, quiet, len(planned), rounds))
-        if jobs > 1 and (force or any(map(has_work_left, planned))):
-            outcomes = run_side_by_side(planned, shown, jobs, force=force)
-        else:
-            outcomes = run_in_turn(planned, data, registry, shown, force=force)
-        for trial, outcome in stack.enter_context(contextlib.closing(outcomes)):
-            asked_for = not trial.settings.asks_for_all
-            if not isinstance(outcome, Exception):
-                done.append((trial, outcome))
-            elif isinstance(outcome, TrialError) or (asked_for and len(settings) > 1):
-                failed.append((trial, outcome))
-                shown.trial_failed(trial, outcome)
-            elif asked_for:
-                raise outcome
-            elif trial.strategy not in left_out:  # what nobody asked for by name ends no run
-                left_out.add(trial.strategy)
-                shown.note(f"{trial.strategy} is left out: {outcome}")
-    for trial, failure in failed:
-        if verbose:
-            traceback.print_exception(failure)
-        click.echo(f"error: {trial.name}: {failure}", err=True)
-    print_results(settings, done, failed, as_json)
-    return TrialError.exit_code if failed else 0

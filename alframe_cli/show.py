@@ -9,8 +9,8 @@ import click
 
 from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
-from alframe.experiments.events import listeners
 from alframe.hookspecs import STAGES
+from alframe.registry.listeners import listeners
 from alframe.registry.plugin import Offer, Plugin
 from alframe.registry.registry import RESOURCES, installed
 from alframe_cli import completion

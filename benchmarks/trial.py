@@ -71,10 +71,10 @@ def main(
         planned = trials(resolve(registry, merge(preset, flags, {"run": {"out": folder}})))
         with tempfile.TemporaryDirectory() as other:
             first = trials(resolve(registry, merge(preset, flags, {"run": {"out": other}})))[0]
-            run_trial(first, data, registry, SilentDisplay(quiet=True))
+            run_trial(first, data, SilentDisplay(quiet=True))
         for trial in planned:
             start = time.perf_counter()
-            summary = run_trial(trial, data, registry, SilentDisplay(quiet=True))
+            summary = run_trial(trial, data, SilentDisplay(quiet=True))
             whole = time.perf_counter() - start
             training, querying = (
                 sum(record[f"{part}_seconds"] for record in summary.records) for part in ("train", "query")

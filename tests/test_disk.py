@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
+from doubles import repeatable
+
 pytestmark = (
     pytest.mark.slow
-)  # each starts processes; tests/alframe/test_runs.py has the write sites one by one
-MEASURED = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
+)  # each starts processes; tests/alframe/records/test_folder.py has the write sites one by one
 COMMAND = [
     *(
         sys.executable,
@@ -37,7 +38,7 @@ def records(out):
     found = {}
     for path in out.rglob("rounds.jsonl"):
         lines = map(json.loads, path.read_text().splitlines())
-        found[path.parts[-3:-1]] = [{k: v for k, v in line.items() if k not in MEASURED} for line in lines]
+        found[path.parts[-3:-1]] = repeatable(lines)
     return found
 
 

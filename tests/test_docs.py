@@ -192,7 +192,7 @@ def test_the_references_event_plugin_hears_where_it_is_asked_for(tmp_path, toy, 
         run = {"strategy": ["random"], "seeds": [1], "rounds": 0, "device": "cpu", "out": str(tmp_path / out)}
         sections = {"run": run | {"log": log}, "data": {"name": "toy"}, "train": {"epochs": 1}}
         settings = resolve(registry, sections)
-        run_trial(trials(settings)[0], load_data(settings), registry, SilentDisplay())
+        run_trial(trials(settings)[0], load_data(settings), SilentDisplay())
     (path,) = tmp_path.rglob("result.txt")
     assert re.fullmatch(r"0\.\d{4} with 100 labels\n", path.read_text())
     assert "with/toy" in str(path)

@@ -111,6 +111,7 @@ WITHOUT_TORCH = [
     "alframe.records.provenance",
     "alframe.records.rounds",
     "alframe.records.tree",
+    "alframe.registry.listeners",
     "alframe.registry.registry",
     "alframe.scaffold.package",
 ]

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
 from scipy.special import ndtr, stdtrit
 
-from alframe.records.rounds import Trial
-from alframe.records.tree import Setting
+from alframe.records.rounds import Curves
+from alframe.records.tree import SettingRuns
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -73,7 +73,7 @@ class Saving:
     seeds: int
 
 
-def common_grid(setting: Setting) -> Grid:
+def common_grid(setting: SettingRuns) -> Grid:
     """Finds the sizes that every strategy reached, and the trials that have all of them.
 
     Args:
@@ -206,7 +206,7 @@ def _first_reached(sizes: NDArray[np.int64], curve: NDArray[np.float64], target:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rank:
+class AreaRow:
     """One row of a ranking.
 
     Attributes:
@@ -227,13 +227,13 @@ class Rank:
     seeds: int
 
 
-def ranking(strategies: Mapping[str, Mapping[int, Trial]]) -> list[Rank]:
+def by_area(strategies: Mapping[str, Mapping[int, Curves]]) -> list[AreaRow]:
     """Orders strategies, the largest area first; empty where they have no size or no seed in common.
 
     Args:
         strategies: at least one; the trials of each by seed.
     """
-    grid = common_grid(Setting("", "", strategies))
+    grid = common_grid(SettingRuns("", "", strategies))
     seeds = sorted(set.intersection(*(set(trials) for trials in grid.accuracies.values())))
     if not seeds:
         return []
@@ -242,7 +242,7 @@ def ranking(strategies: Mapping[str, Mapping[int, Trial]]) -> list[Rank]:
         mean = np.mean([accuracies[seed] for seed in seeds], axis=0)
         trials = [strategies[name][seed] for seed in seeds]
         rows.append(
-            Rank(
+            AreaRow(
                 strategy=name,
                 area=area_under_curve(grid.sizes, mean),
                 last=float(mean[-1]),

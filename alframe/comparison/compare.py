@@ -15,8 +15,8 @@ from alframe.comparison.ranks import Ranks, rank
 from alframe.comparison.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
 from alframe.comparison.verdicts import FEW, OUTCOMES, Verdict, verdicts
 from alframe.errors import UsageError
-from alframe.records.rounds import Trial
-from alframe.records.tree import ResultsTree, Setting
+from alframe.records.rounds import Curves
+from alframe.records.tree import ResultsTree, SettingRuns
 
 REFERENCES = ("random", "margin")
 
@@ -53,7 +53,7 @@ class SettingComparison:
         notes: what is left out, a line each.
     """
 
-    setting: Setting
+    setting: SettingRuns
     curves: Mapping[str, list[CurvePoint]]
     areas: Mapping[str, Area]
     costs: Mapping[str, QueryCost]
@@ -83,7 +83,9 @@ class Comparison:
 
 
 def compare(
-    settings: Sequence[Setting], references: Sequence[str] = REFERENCES, criterion: Criterion | None = None
+    settings: Sequence[SettingRuns],
+    references: Sequence[str] = REFERENCES,
+    criterion: Criterion | None = None,
 ) -> Comparison:
     """Compares the strategies of each setting, and sums up over settings.
 
@@ -122,7 +124,7 @@ def compare(
     return Comparison(found, total, ranks, ordered, notes)
 
 
-def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[Setting]:
+def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[SettingRuns]:
     """The settings with some strategies alone, in the order given; settings that have none are left out.
 
     Args:
@@ -151,7 +153,7 @@ def require_strategies(tree: ResultsTree, names: Sequence[str]) -> None:
             raise UsageError(f"no runs of strategy {name!r} here; there are runs of {', '.join(known)}")
 
 
-def query_cost(trials: Mapping[int, Trial]) -> QueryCost:
+def query_cost(trials: Mapping[int, Curves]) -> QueryCost:
     """What the queries of a strategy cost.
 
     Args:
@@ -168,7 +170,9 @@ def query_cost(trials: Mapping[int, Trial]) -> QueryCost:
     )
 
 
-def _compare_setting(setting: Setting, references: Sequence[str], criterion: Criterion) -> SettingComparison:
+def _compare_setting(
+    setting: SettingRuns, references: Sequence[str], criterion: Criterion
+) -> SettingComparison:
     grid = common_grid(setting)
     area = areas(grid)
     penalties, notes = penalty_matrix(setting, criterion)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from alframe.records.rounds import Trial
+from alframe.records.rounds import Curves
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class CurvePoint:
     std: float | None
 
 
-def budget_curve(trials: Mapping[int, Trial]) -> list[CurvePoint]:
+def budget_curve(trials: Mapping[int, Curves]) -> list[CurvePoint]:
     """Averages the trials of a strategy, size by size, over the seeds that have the size.
 
     Args:

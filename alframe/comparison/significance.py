@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from alframe.errors import UsageError
-from alframe.records.rounds import Trial
-from alframe.records.tree import Setting
+from alframe.records.rounds import Curves
+from alframe.records.tree import SettingRuns
 
 ALPHA = 0.05
 Test = tuple[tuple[int, int], float, int]  # a pair of strategies, its t, its number of seeds
@@ -115,7 +115,9 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
-def penalty_matrix(setting: Setting, criterion: Criterion | None = None) -> tuple[PenaltyMatrix, list[str]]:
+def penalty_matrix(
+    setting: SettingRuns, criterion: Criterion | None = None
+) -> tuple[PenaltyMatrix, list[str]]:
     """Computes the pairwise penalty matrix of a setting.
 
     Every round after the initial labelled set is tested, pair by pair, over the seeds that both have there.
@@ -189,7 +191,7 @@ def _significant(tests: list[Test], criterion: Criterion) -> NDArray[np.bool_]:
     return np.asarray(t > critical)
 
 
-def _later(trials: Mapping[int, Trial]) -> dict[int, dict[int, float]]:
+def _later(trials: Mapping[int, Curves]) -> dict[int, dict[int, float]]:
     """Accuracy after the initial set, by seed and labelled-set size."""
     return {
         seed: dict(zip(trial.labelled[1:].tolist(), trial.accuracy[1:].tolist(), strict=True))
@@ -208,7 +210,7 @@ def _differences(
     return found
 
 
-def _left_out(setting: Setting) -> list[str]:
+def _left_out(setting: SettingRuns) -> list[str]:
     """Notes on the strategies that lack seeds or sizes that others have."""
     seeds = {name: set(trials) for name, trials in setting.strategies.items()}
     sizes = {

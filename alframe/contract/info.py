@@ -9,7 +9,7 @@ from typing import Any, Literal
 from alframe.contract.options import NoOptions
 from alframe.errors import PluginError
 
-API_VERSION = 1
+API_VERSION = 2
 NEEDS = ("dropout", "network")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from alframe.contract.options import option
@@ -101,6 +102,7 @@ class TrainResult:
         loss: mean training loss of the last epoch.
         validation_accuracy: share of the validation samples that the final weights predict right, or None.
         best_epoch: the epoch that the final weights are of, where it need not be the last, or None.
+        logged: numbers that were logged meanwhile, by plugin name; the engine fills this in.
     """
 
     epochs: int
@@ -108,3 +110,4 @@ class TrainResult:
     loss: float
     validation_accuracy: float | None = None
     best_epoch: int | None = None
+    logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)

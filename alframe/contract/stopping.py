@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alframe.contract.options import option
@@ -41,27 +39,3 @@ class StopOptions:
         if self.stability is None:
             values = {name: value for name, value in values.items() if not name.startswith("stability_")}
         return {name: value for name, value in values.items() if value is not None}
-
-    def reason(self, records: Sequence[Mapping[str, Any]]) -> str:
-        """Why a trial with these rounds stops, or "" where it goes on.
-
-        Args:
-            records: every round so far, at least one.
-        """
-        last = records[-1]
-        if self.labels is not None and last["labelled"] >= self.labels:
-            return f"{last['labelled']} samples are labelled"
-        if self.accuracy is not None and last["accuracy"] >= self.accuracy:
-            return f"the accuracy is {last['accuracy']:.4f}"
-        accuracies = [record["accuracy"] for record in records]
-        since = len(accuracies) - 1 - accuracies.index(max(accuracies))
-        if self.patience is not None and since >= self.patience:
-            return f"no better accuracy for {since} rounds"
-        if self.stability is not None and (mean := self._mean_agreement(records)) >= self.stability:
-            return f"the predictions are stable: mean kappa {mean:.4f} over {self.stability_window} rounds"
-        return ""
-
-    def _mean_agreement(self, records: Sequence[Mapping[str, Any]]) -> float:
-        """Over the window; 0 while there are too few rounds for it."""
-        agreements = [record["stability"] for record in records[1:]][-self.stability_window :]
-        return round(statistics.fmean(agreements), 6) if len(agreements) == self.stability_window else 0.0

@@ -1,44 +1,146 @@
-"""What is told of a trial: to plugins that hear events, to displays, to whoever reads its records.
-
-Nothing here imports torch.
-"""
+"""What is told of a trial: to plugins that hear events, to displays, to whoever reads its records."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, Self
 
-Record = dict[str, Any]
+Record = dict[str, Any]  # a `Round` as it stands in ``rounds.jsonl``
+MEASURED = frozenset({"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"})
+UNWATCHED: Literal["unwatched"] = "unwatched"
+Stability = float | Literal["unwatched"] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """A round: one query, then one training. Round 0 is the initial labelled set and has no query.
+
+    Attributes:
+        round: the number of the round.
+        labelled: samples that are labelled.
+        accuracy: share of the test part predicted right.
+        balanced_accuracy: mean recall over the classes that occur.
+        macro_f1: mean F1 over the classes that occur or are predicted.
+        loss: mean cross-entropy on the test part, in nats.
+        epochs: epochs trained.
+        train_accuracy: share of the training samples predicted right during the last epoch.
+        train_loss: mean training loss of the last epoch.
+        validation: labelled samples held out for validation.
+        validation_accuracy: share of those that the final weights predict right, or None.
+        best_epoch: the epoch that the final weights are of, where it need not be the last, or None.
+        query_seconds: duration of the query, in seconds.
+        query_peak_memory: peak memory of the query, in bytes.
+        train_seconds: duration of the training, in seconds.
+        train_peak_memory: peak memory of the training, in bytes.
+        topped_up: how many of the queried samples the engine drew at random.
+        queried: the samples that were labelled, as positions in the data set, best first.
+        diagnostics: how sure the network was of them, how varied and how balanced they are.
+        logged: numbers that plugins logged, by plugin name.
+        stability: Cohen's kappa of this network's predictions and the last one's, None in the first round;
+            `UNWATCHED` where predictions are not compared, and then the record has no such key.
+        more: what another version of alframe recorded beside.
+    """
+
+    round: int
+    labelled: int
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    loss: float
+    epochs: int
+    train_accuracy: float
+    train_loss: float
+    validation: int
+    validation_accuracy: float | None
+    best_epoch: int | None
+    query_seconds: float
+    query_peak_memory: int
+    train_seconds: float
+    train_peak_memory: int
+    topped_up: int
+    queried: tuple[int, ...]
+    diagnostics: Mapping[str, float]
+    logged: Mapping[str, Mapping[str, float]]
+    stability: Stability = UNWATCHED
+    more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The round of a record.
+
+        Args:
+            record: a line of ``rounds.jsonl``; what another version did not record is None in the round.
+
+        Raises:
+            ValueError: it has no ``round``, ``labelled`` or ``accuracy``.
+        """
+        if lacking := [name for name in ("round", "labelled", "accuracy") if name not in record]:
+            raise ValueError(f"a round's record lacks {', '.join(lacking)}")
+        names = [field.name for field in dataclasses.fields(cls) if field.name not in ("stability", "more")]
+        values: dict[str, Any] = {name: record.get(name) for name in names}
+        values["queried"] = tuple(record.get("queried", ()))
+        values |= {name: record.get(name, {}) for name in ("diagnostics", "logged")}
+        more = {name: value for name, value in record.items() if name not in {*names, "stability"}}
+        return cls(**values, stability=record.get("stability", UNWATCHED), more=more)
+
+    def as_dict(self) -> Record:
+        """The round as it stands in ``rounds.jsonl``: a dictionary of its own, which may be changed."""
+        record = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        record |= {
+            "queried": list(self.queried),
+            "diagnostics": dict(self.diagnostics),
+            "logged": {plugin: dict(values) for plugin, values in self.logged.items()},
+        }
+        if self.stability == UNWATCHED:
+            del record["stability"]
+        del record["more"]
+        return {**record, **self.more}
+
+    def flat(self) -> dict[str, Any]:
+        """The single values by column, those inside ``logged`` as ``logged/alfamix/candidates``; no lists.
+
+        Example:
+            >>> logged = {"alfamix": {"candidates": 3}}
+            >>> record = {"round": 1, "labelled": 9, "accuracy": 0.5, "logged": logged}
+            >>> Round.of(record).flat()["logged/alfamix/candidates"]
+            3
+        """
+        return _flat(self.as_dict())
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            values |= _flat(value, f"{prefix}{key}/")
+        elif not isinstance(value, list):
+            values[prefix + key] = value
+    return values
 
 
 class TrialRun(Protocol):
-    """One strategy with one seed on one setting, as an event's plugin may read it."""
+    """One strategy with one seed on one setting, as an event's plugin may read it.
+
+    Attributes:
+        strategy: the strategy's name, with whatever differs from its defaults.
+        seed: the trial's seed.
+        name: for people: setting where there are several, strategy, seed.
+        folder: ``OUT/<dataset>/<setting>/<strategy>/seed-<k>``, where its files are.
+        config: every resolved value by section, plain data, as in ``config.toml``.
+    """
 
     @property
-    def strategy(self) -> str:
-        """The strategy's name, with whatever differs from its defaults."""
-        ...
-
+    def strategy(self) -> str: ...  # noqa: D102 (above)
     @property
-    def seed(self) -> int:
-        """The trial's seed."""
-        ...
-
+    def seed(self) -> int: ...  # noqa: D102
     @property
-    def name(self) -> str:
-        """For people: setting where there are several, strategy, seed."""
-        ...
-
+    def name(self) -> str: ...  # noqa: D102
     @property
-    def folder(self) -> Path:
-        """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
-        ...
-
+    def folder(self) -> Path: ...  # noqa: D102
     @property
-    def settings(self) -> Any:
-        """The run it belongs to."""
-        ...
+    def config(self) -> Mapping[str, Mapping[str, Any]]: ...  # noqa: D102
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +148,14 @@ class RunSummary:
     """A finished trial.
 
     Attributes:
-        records: one dictionary a round, as in ``rounds.jsonl``.
+        rounds: every round, the initial set's first.
         note: why the trial ended early, or "".
     """
 
-    records: list[Record]
+    rounds: tuple[Round, ...]
     note: str = ""
+
+    @property
+    def records(self) -> list[Record]:
+        """One dictionary a round, as in ``rounds.jsonl``."""
+        return [one.as_dict() for one in self.rounds]

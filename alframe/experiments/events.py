@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alframe.errors import UsageError, unknown_name
+from alframe.errors import UsageError
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry
 
 if TYPE_CHECKING:
-    from alframe.contract.trial import TrialRun
+    from alframe.experiments.trials import Trial
 
 
 class Audience:
@@ -29,7 +29,7 @@ class Audience:
         self._report = report
         self.dropped: set[str] = set()
 
-    def send(self, event: str, run: TrialRun, *, again: bool = False, **arguments: Any) -> None:
+    def send(self, event: str, run: Trial, *, again: bool = False, **arguments: Any) -> None:
         """Sends an event to all plugins but those that are to be asked for and were not.
 
         Args:
@@ -39,12 +39,11 @@ class Audience:
                 were, so that what they write is complete.
             arguments: the hook's others.
         """
-        asked_for = {self._registry.plugin(name).key for name in run.settings.run.log}
 
         def hears(plugin: Plugin) -> bool:
             if plugin.key in self.dropped:
                 return False
-            return plugin.key in asked_for if plugin.info.on_request else not again
+            return plugin.key in run.settings.listeners if plugin.info.on_request else not again
 
         for plugin, error in self._registry.send(event, hears, run=run, **arguments):
             self.dropped.add(plugin.key)
@@ -53,27 +52,6 @@ class Audience:
                 f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event} and hears no more of "
                 f"this run: {_reason(error)}",
             )
-
-
-def listeners(registry: Registry) -> list[str]:
-    """Names of the usable plugins with an event hook, sorted."""
-    return sorted(plugin.name for plugin in registry.plugins if plugin.hears_events and not plugin.problem)
-
-
-def require_listeners(registry: Registry, names: tuple[str, ...]) -> None:
-    """Checks what ``--log`` names.
-
-    Raises:
-        UsageError: an unknown plugin, or one without an event hook.
-        PluginError: a broken one.
-    """
-    able = listeners(registry)
-    for name in names:
-        if not registry.named(name):
-            raise unknown_name("plugin for --log", name, able, "See `alframe show run`.")
-        if not registry.plugin(name).hears_events:
-            have = f"{', '.join(able)} have one" if able else "no installed plugin has one"
-            raise UsageError(f"--log {name}: {name!r} has no event hook; {have}")
 
 
 def _reason(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,18 +9,16 @@ from pathlib import Path
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.experiments.data import LoadedData, network_of
-from alframe.experiments.settings import Settings
-from alframe.experiments.trials import TrialRun
+from alframe.experiments.settings import Settings, label_of
+from alframe.experiments.trials import Trial
 
 
-def trials(settings: Settings) -> list[TrialRun]:
+def trials(settings: Settings) -> list[Trial]:
     """The trials of a run: every seed of the first strategy, then of the next."""
-    return [
-        TrialRun(settings, pipeline, seed) for pipeline in settings.pipelines for seed in settings.run.seeds
-    ]
+    return [Trial(settings, pipeline, seed) for pipeline in settings.pipelines for seed in settings.run.seeds]
 
 
-def suited(planned: list[TrialRun], dataset: Dataset) -> tuple[list[TrialRun], dict[str, str]]:
+def suited(planned: list[Trial], dataset: Dataset) -> tuple[list[Trial], dict[str, str]]:
     """Which of the trials can run with this network on these data.
 
     Args:
@@ -48,14 +45,14 @@ def suited(planned: list[TrialRun], dataset: Dataset) -> tuple[list[TrialRun], d
 NAMED_AT_MOST = 5  # settings in a message
 
 
-def plan(settings: Sequence[Settings]) -> list[TrialRun]:
+def plan(settings: Sequence[Settings]) -> list[Trial]:
     """The trials of all settings; what several have in common is run once."""
     return _unique(trial for one in settings for trial in trials(one))
 
 
 def suited_plan(
     settings: Sequence[Settings], data: LoadedData
-) -> tuple[list[TrialRun], dict[tuple[str, str], list[Settings]]]:
+) -> tuple[list[Trial], dict[tuple[str, str], list[Settings]]]:
     """The same of those that can run, so that what can't is known before anything is trained.
 
     Each data set is loaded once for this, the first one last: ``data`` then holds what is needed first.
@@ -71,7 +68,7 @@ def suited_plan(
         UsageError: data that can't be loaded, a network that does not suit them, or a strategy asked for by
             name that does not suit either; the message names the settings.
     """
-    planned: list[list[TrialRun]] = []
+    planned: list[list[Trial]] = []
     left_out: dict[tuple[str, str], list[Settings]] = {}
     failures: dict[str, list[Settings]] = {}
     for one in reversed(settings):
@@ -90,9 +87,9 @@ def suited_plan(
     return _unique(itertools.chain(*planned)), left_out
 
 
-def _unique(planned: Iterable[TrialRun]) -> list[TrialRun]:
+def _unique(planned: Iterable[Trial]) -> list[Trial]:
     """Each trial once: where only a strategy's option varies, other strategies' trials are the same."""
-    found: dict[Path, TrialRun] = {}
+    found: dict[Path, Trial] = {}
     for trial in planned:
         found.setdefault(trial.folder, trial)
     return list(found.values())
@@ -102,8 +99,8 @@ def where(some: Sequence[Settings], of: Sequence[Settings]) -> str:
     """Says which settings a message is about, and a colon; "" where it is about all."""
     if len(some) == len(of):
         return ""
+    labels = [one.label for one in some]
     shared = dict(set.intersection(*({*one.varied.items()} for one in some)))
     if sum(shared.items() <= one.varied.items() for one in of) == len(some):
-        some = [dataclasses.replace(some[0], varied={k: v for k, v in some[0].varied.items() if k in shared})]
-    names = [one.label for one in some[:NAMED_AT_MOST]]
-    return "; ".join([*names, *(["..."] if len(some) > NAMED_AT_MOST else [])]) + ": "
+        labels = [label_of({key: value for key, value in some[0].varied.items() if key in shared})]
+    return "; ".join([*labels[:NAMED_AT_MOST], *(["..."] if len(labels) > NAMED_AT_MOST else [])]) + ": "

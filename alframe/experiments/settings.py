@@ -20,8 +20,8 @@ from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOpti
 from alframe.contract.stopping import StopOptions
 from alframe.errors import unknown_name
 from alframe.experiments.configuration import Sections
-from alframe.experiments.events import require_listeners
 from alframe.learning.pipeline import Pipeline
+from alframe.registry.listeners import require_listeners
 from alframe.registry.plugin import Offer
 from alframe.registry.registry import ALL, Registry
 
@@ -45,6 +45,7 @@ class Settings:
         stop: when a trial ends before its last round.
         plugin_options: what the user gave, by plugin name.
         pipelines: the resolved strategies, in the order asked for.
+        listeners: keys of the plugins that ``run.log`` names.
         varied: what tells this setting from the others of a sweep, as ``{"run.query_size": "10"}``.
     """
 
@@ -60,15 +61,13 @@ class Settings:
     stop: StopOptions
     plugin_options: Mapping[str, Mapping[str, Any]]
     pipelines: tuple[Pipeline, ...]
+    listeners: frozenset[str] = frozenset()
     varied: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """``varied`` for people, as ``mnist query_size=10``; "" for a setting alone."""
-        return " ".join(
-            value if key in NAMED else f"{key.removeprefix('run.')}={value}"
-            for key, value in self.varied.items()
-        )
+        return label_of(self.varied)
 
     @property
     def data_key(self) -> tuple[Any, ...]:
@@ -89,6 +88,11 @@ class Settings:
     def model_name(self) -> str:
         """The network as the user names it, ``mlp`` or ``timm:NAME``."""
         return with_location(self.model.name, self.model_location)
+
+    @property
+    def folder(self) -> Path:
+        """``OUT/<dataset>/<setting>``, where its runs are."""
+        return Path(self.run.out) / self.dataset_folder / self.setting_folder
 
     @property
     def dataset_folder(self) -> str:
@@ -161,8 +165,17 @@ class Settings:
         return sorted(set(self.plugin_options) - used)
 
 
-def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Settings:
+def resolve(
+    registry: Registry,
+    sections: Mapping[str, Mapping[str, Any]],
+    varied: Mapping[str, str] | None = None,
+) -> Settings:
     """Validates a configuration and looks up every name in it.
+
+    Args:
+        registry: the plugins.
+        sections: the configuration.
+        varied: what tells this setting from the others of a sweep.
 
     Raises:
         UsageError: an unknown section, key or name, or a value that can't be used.
@@ -170,7 +183,7 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
     """
     given = {name: dict(section) for name, section in sections.items()}
     run = build(RunOptions, given.pop("run", {}), "run")
-    require_listeners(registry, run.log)
+    listeners = require_listeners(registry, run.log)
     recipe = build(Recipe, given.pop("train", {}), "train")
     stop = build(StopOptions, given.pop("stop", {}), "stop")
     stages = {
@@ -188,8 +201,10 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
             raise unknown_name("section", name, known)
-        plugin = registry.plugin(name)
-        build(plugin.info.options, given[name], name)
+    pipelines = _pipelines(registry, run.strategy, stages, given)
+    used = {name for pipeline in pipelines for name in pipeline.options}
+    for name in given.keys() - used:  # the pipelines have built the others
+        build(registry.plugin(name).info.options, given[name], name)
     return Settings(
         run=run,
         source=source,
@@ -202,7 +217,9 @@ def resolve(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> Se
         stages=stages,
         stop=stop,
         plugin_options=given,
-        pipelines=_pipelines(registry, run.strategy, stages, given),
+        pipelines=pipelines,
+        listeners=listeners,
+        varied=varied or {},
     )
 
 
@@ -215,6 +232,13 @@ def _pipelines(
         expanded += registry.strategy_names if name == ALL else [name]
     pipelines = [Pipeline(registry, name, stages, options) for name in expanded]
     return tuple({pipeline.strategy.key: pipeline for pipeline in pipelines}.values())
+
+
+def label_of(varied: Mapping[str, str]) -> str:
+    """What tells settings apart, for people: ``mnist query_size=10`` of data set and query size."""
+    return " ".join(
+        value if key in NAMED else f"{key.removeprefix('run.')}={value}" for key, value in varied.items()
+    )
 
 
 def with_location(name: str, location: str) -> str:

@@ -23,11 +23,20 @@ NO_AXES = {
 Axis = tuple[str, str, list[Any]]  # section, key, values
 
 
-def resolve_sweep(registry: Registry, sections: Mapping[str, Mapping[str, Any]]) -> list[Settings]:
+def resolve_sweep(
+    registry: Registry,
+    sections: Mapping[str, Mapping[str, Any]],
+    varied: Mapping[str, str] | None = None,
+) -> list[Settings]:
     """Validates a configuration whose values may be lists.
 
     A list, or text with commas where a number, a truth value or one of given words is expected, makes a
     setting of each value. An option that takes a list, as ``train.augment``, has one value.
+
+    Args:
+        registry: the plugins.
+        sections: the configuration.
+        varied: what tells all of these settings from others, as the preset that they are of.
 
     Returns:
         A setting for each combination, those of one data set one after the other.
@@ -39,7 +48,7 @@ def resolve_sweep(registry: Registry, sections: Mapping[str, Mapping[str, Any]])
     found = []
     for named, names in _crossed(sections, _axes(sections, NAMES)):
         for one, others in _crossed(named, _axes(named, _hints(registry, named))):
-            found.append(dataclasses.replace(resolve(registry, one), varied={**names, **others}))
+            found.append(resolve(registry, one, {**(varied or {}), **names, **others}))
     return found
 
 
@@ -55,8 +64,7 @@ def resolve_presets(
     for preset in presets or [""]:
         below = registry.resource("preset", preset).value.settings if preset else {}
         named = {"preset": preset} if len(presets) > 1 else {}
-        for one in resolve_sweep(registry, merge(below, given)):
-            found.append(dataclasses.replace(one, varied={**named, **one.varied}))
+        found += resolve_sweep(registry, merge(below, given), named)
     return found
 
 

@@ -1,19 +1,23 @@
-"""What is run: trials, how they end, and who is told."""
+"""What is run: trials, and who is told how they go."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from alframe.contract.trial import Record, RunSummary
-from alframe.experiments.settings import Settings, safe_name
+from alframe.contract.trial import Round, RunSummary
+from alframe.errors import AlframeError
+from alframe.experiments.configuration import Sections
+from alframe.experiments.settings import Settings, resolve, safe_name
 from alframe.learning.pipeline import Pipeline
+from alframe.registry.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TrialRun:
-    """One strategy with one seed on one setting.
+class Trial:
+    """One strategy with one seed on one setting. Plugins see it as an `alframe.TrialRun`.
 
     Attributes:
         settings: the run it belongs to.
@@ -39,30 +43,93 @@ class TrialRun:
     @property
     def folder(self) -> Path:
         """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
-        settings = self.settings
-        return (
-            Path(settings.run.out)
-            / settings.dataset_folder
-            / settings.setting_folder
-            / safe_name(self.strategy)
-            / f"seed-{self.seed}"
-        )
+        return self.settings.folder / safe_name(self.strategy) / f"seed-{self.seed}"
+
+    @property
+    def config(self) -> Sections:
+        """Every resolved value by section, as in ``config.toml``: a dictionary of its own."""
+        return self.settings.sections((self.pipeline,), (self.seed,))
+
+    @property
+    def task(self) -> Task:
+        """The trial as plain data."""
+        files = tuple(str(path) for path in self.pipeline.registry.files)
+        return Task(self.config, dict(self.settings.varied), files)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A trial as plain data: what another process needs to run it.
+
+    Attributes:
+        sections: every resolved value by section.
+        varied: what tells its setting from the others of a sweep.
+        files: the plugins that are files, by path.
+    """
+
+    sections: Sections
+    varied: Mapping[str, str]
+    files: tuple[str, ...]
+
+    def trial(self, registry: Registry, device: str | None = None) -> Trial:
+        """The trial, resolved anew.
+
+        Args:
+            registry: the plugins; the task's files are added.
+            device: where it runs, in the place of what was asked for.
+
+        Raises:
+            UsageError: the installed plugins are not those that the task was made with.
+            PluginError: one of its plugins is broken.
+        """
+        for file in self.files:
+            registry.register_file(Path(file))
+        sections = self.sections
+        if device is not None:
+            sections = sections | {"run": sections["run"] | {"device": device}}
+        settings = resolve(registry, sections, self.varied)
+        return Trial(settings, settings.pipelines[0], settings.run.seeds[0])
 
 
 class Listener(Protocol):
     """Who is told how a run goes."""
 
-    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
-        """A trial starts, continues after ``rounds_done`` records, or is finished with them."""
+    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
+        """A trial starts, continues after ``rounds_done`` rounds, or is finished with them."""
 
-    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
+    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
         """Work inside a round: epochs of training, steps of a strategy."""
 
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
-        """A round's record is on disk."""
+    def round_finished(self, trial: Trial, done: Round) -> None:
+        """A round is on disk."""
 
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
+    def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
         """A trial is done, be it since an earlier run."""
+
+    def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
+        """A trial has failed; others go on."""
 
     def note(self, text: str) -> None:
         """Something worth knowing that is no error."""
+
+
+class Silence:
+    """A listener whom nothing interests; others inherit what they don't need."""
+
+    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
+        """Nothing to do."""
+
+    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
+        """Nothing to do."""
+
+    def round_finished(self, trial: Trial, done: Round) -> None:
+        """Nothing to do."""
+
+    def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
+        """Nothing to do."""
+
+    def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
+        """Nothing to do."""
+
+    def note(self, text: str) -> None:
+        """Nothing to do."""

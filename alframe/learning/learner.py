@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,14 +21,34 @@ from alframe.learning.diagnostics import describe_picks
 from alframe.learning.frozen import frozen_features
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
-from alframe.learning.pipeline import Pipeline, RoundState, Selection
+from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import NetworkRows
 from alframe.networks.classifier import Classifier, initial_state, same_state
 from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
 
-NO_LABELS = torch.empty(0, dtype=torch.int64)
+
+def _no_progress(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Query:
+    """The answer to one query of an `ActiveLearner`.
+
+    Attributes:
+        indices: ``n`` distinct positions in the data set, best first: int64, on the CPU.
+        scores: a score of each sample of the unlabelled pool, ``N`` numbers on the CPU, or None where no
+            scorer served.
+        topped_up: how many of the last indices the engine drew at random.
+        logged: numbers that plugins logged, by plugin name.
+    """
+
+    indices: Tensor
+    scores: Tensor | None
+    topped_up: int
+    logged: Mapping[str, Mapping[str, float]]
 
 
 class ActiveLearner:
@@ -47,6 +68,7 @@ class ActiveLearner:
         device: ``"auto"``, or what `torch.device` takes.
         registry: where plugins are looked up; the installed ones by default.
         feature_folder: where the features of a frozen body are kept for other learners, or None.
+        progress: told ``(stage, done, total)`` during long work.
 
     Raises:
         UsageError: a name or a value that can't be used, or a strategy that does not suit network or data.
@@ -77,18 +99,18 @@ class ActiveLearner:
         device: str | torch.device = "auto",
         registry: Registry | None = None,
         feature_folder: Path | None = None,
+        progress: Callable[[str, int, int], None] = _no_progress,
     ) -> None:
-        registry = registry or installed()
         dataset = dataset.prepared()
         if isinstance(strategy, str):
-            strategy = Pipeline(registry, strategy, stages, options)
+            strategy = Pipeline(registry or installed(), strategy, stages, options)
             strategy.require_used(options or {})
         self.pipeline = strategy
         self.seed = seed
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
-        self.progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+        self.progress = progress
         dataset = dataset.near(self.device)
         self._samples = Samples(dataset.inputs, self.device, dataset.transform)
         self._test = None
@@ -96,7 +118,7 @@ class ActiveLearner:
             samples = Samples(dataset.test_inputs, self.device, dataset.transform)
             self._test = (samples, dataset.test_targets.to(self.device))
         if isinstance(model, str):
-            model = build_model(registry, model, dataset, model_options or {}, seed)
+            model = build_model(registry or installed(), model, dataset, model_options or {}, seed)
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
@@ -107,7 +129,6 @@ class ActiveLearner:
         self.labelled = known.nonzero().squeeze(1)
         self.targets = dataset.targets.cpu()[known]
         self.round = 0 if len(self.labelled) else -1
-        self.logged: dict[str, dict[str, float]] = {}
         self._states: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
         self._fitted = False
@@ -175,10 +196,17 @@ class ActiveLearner:
         Raises:
             UsageError: ``n`` below 1, an empty pool, or no `fit` so far.
         """
-        return self.unlabelled[self.query(n).picks]
+        return self.query(n).indices
 
-    def query(self, n: int) -> Selection:
-        """As `ask`, with the scores: positions are those in the unlabelled pool."""
+    def query(self, n: int) -> Query:
+        """As `ask`, with the scores, and what plugins logged.
+
+        Args:
+            n: how many; the whole unlabelled pool where that is smaller.
+
+        Raises:
+            UsageError: as `ask`.
+        """
         pool = self.unlabelled
         if n < 1:
             raise UsageError(f"the number of samples to ask for must be at least 1, got {n}")
@@ -189,12 +217,13 @@ class ActiveLearner:
         n = min(n, len(pool))
         if not len(self.labelled):
             stream = seeds.generator(self.seed, "initial")
-            return Selection(torch.randperm(len(pool), generator=stream)[:n], None, 0)
+            return Query(pool[torch.randperm(len(pool), generator=stream)[:n]], None, 0, {})
         if not self._fitted:
             raise UsageError("the network has not been trained yet: fit() before ask()")
         state = self._round_state(self.round + 1)
         targets = self.targets.to(self.device)
-        return self.pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
+        chosen = self.pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
+        return Query(pool[chosen.picks], chosen.scores, chosen.topped_up, chosen.logged)
 
     def tell(self, indices: Tensor | list[int], labels: Tensor | list[int]) -> None:
         """Adds labels.
@@ -305,11 +334,10 @@ class ActiveLearner:
             self.model,
             samples,
             self._feature_folder,
-            lambda done, total: self.progress("features", done, total),
+            functools.partial(self.progress, "features"),
         )
 
     def _round_state(self, number: int) -> RoundState:
-        self.logged = {}
         return RoundState(
             seed=self.seed,
             number=number,
@@ -317,6 +345,5 @@ class ActiveLearner:
             device=self.device,
             model=self.model,
             states=self._states,
-            logged=self.logged,
-            progress=lambda stage, done, total: self.progress(stage, done, total),
+            progress=self.progress,
         )

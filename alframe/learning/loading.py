@@ -8,7 +8,7 @@ from typing import Any
 
 from alframe import seeds
 from alframe.contract.options import build
-from alframe.contract.resources import DataRequest, DatasetInfo, ModelInfo, ModelRequest
+from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.learning.blame import blame
 from alframe.learning.validation import check_dataset, check_network
@@ -52,10 +52,21 @@ def load_dataset(
     given = options if test_fraction is None else options | {"test_fraction": test_fraction}
     built = build(offer.value.options, given, "data")
     dataset = loaded(offer, DataRequest(location, Path(data_dir), download, built))
+    return split(dataset, built, seed)
+
+
+def split(dataset: Dataset, options: DataOptions, seed: int) -> Dataset:
+    """Holds out a test part, where there is none, and makes a long tail, where that is asked for.
+
+    Args:
+        dataset: all samples, all labels known.
+        options: the data set's options.
+        seed: of both; a trial with this seed splits the same way.
+    """
     if dataset.test_inputs is None:
-        dataset = dataset.split_test(built.test_fraction, seeds.generator(seed, "split"))
-    if built.imbalance is not None:
-        dataset = dataset.long_tailed(built.imbalance, seeds.generator(seed, "imbalance"))
+        dataset = dataset.split_test(options.test_fraction, seeds.generator(seed, "split"))
+    if options.imbalance is not None:
+        dataset = dataset.long_tailed(options.imbalance, seeds.generator(seed, "imbalance"))
     return dataset
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,8 +59,12 @@ class RoundState:
             model=self.model,
             state=self.states.setdefault(plugin.name, {}),
             logged=self.logged.setdefault(plugin.name, {}),
-            progress=lambda done, total: self.progress(stage, done, total),
+            progress=functools.partial(self.progress, stage),
         )
+
+    def numbers(self) -> dict[str, dict[str, float]]:
+        """What plugins have logged so far; nothing of those that logged nothing."""
+        return {name: dict(values) for name, values in self.logged.items() if values}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,11 +75,13 @@ class Selection:
         picks: ``n`` distinct positions in the unlabelled pool, on the CPU, best first.
         scores: ``N`` scores on the CPU, or None where no scorer served.
         topped_up: how many of the last picks the engine drew at random.
+        logged: numbers that plugins logged, by plugin name.
     """
 
     picks: Tensor
     scores: Tensor | None
     topped_up: int
+    logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
 
 class Pipeline:
@@ -189,7 +196,7 @@ class Pipeline:
                 recipe=recipe,
             )
         model.eval()
-        return result
+        return dataclasses.replace(result, logged=state.numbers())
 
     def why_unsuited(self, model: Classifier, inputs: Tensor) -> str:
         """Why this strategy can't work with a network and data, and what to do; "" when it can.
@@ -241,7 +248,7 @@ class Pipeline:
         missing = n - len(picks)
         if missing:
             picks = torch.cat([picks, _top_up(picks, missing, size, state)])
-        return Selection(picks, None if scores is None else scores.cpu(), missing)
+        return Selection(picks, None if scores is None else scores.cpu(), missing, state.numbers())
 
     def embed(self, pool: PoolView, labelled: LabelledView, state: RoundState) -> tuple[Geometry, Geometry]:
         """The embedding of the pool and of the labelled set."""

@@ -99,9 +99,8 @@ def query(
     targets = _class_numbers([] if labelled_targets is None else labelled_targets, on)
     classes = num_classes or _count_classes(module, targets, pool)
     _check(pool, labelled, targets, module, classes, n)
-    logged: dict[str, dict[str, float]] = {}
     model = None if module is None else Classifier(nn.Identity(), module).eval()
-    state = RoundState(seed, 1, classes, on, model, logged=logged)
+    state = RoundState(seed, 1, classes, on, model)
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
@@ -118,7 +117,7 @@ def query(
         scores=selection.scores,
         topped_up=selection.topped_up,
         seconds=seconds,
-        logged={name: values for name, values in logged.items() if values},
+        logged=selection.logged,
     )
 
 

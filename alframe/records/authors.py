@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from alframe.records.rounds import Trial, Unusable, make_trial
+from alframe.records.rounds import Curves, Unusable, make_curves
 
 
-def read_csv_trial(path: Path) -> tuple[Trial, bool]:
+def read_csv_curves(path: Path) -> tuple[Curves, bool]:
     """Reads ``<strategy>_seed<k>.csv``: rows of accuracy and query seconds, the first of the initial set.
 
     Accuracies are percent where one of the file is above 1. The labelled-set sizes follow
@@ -33,7 +33,7 @@ def read_csv_trial(path: Path) -> tuple[Trial, bool]:
         accuracy = [value / 100 for value in accuracy]
     durations = np.array(seconds)
     unknown = np.full(len(accuracy), math.nan)
-    return make_trial(_sizes(path, len(accuracy)), accuracy, durations, unknown, unknown.copy()), in_percent
+    return make_curves(_sizes(path, len(accuracy)), accuracy, durations, unknown, unknown.copy()), in_percent
 
 
 def _columns(path: Path) -> tuple[list[float], list[float]]:

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from alframe.contract.trial import Round
 from alframe.errors import PluginError, TrialError, reason
 
 FORMAT = 2
 
 
 MARK = b"alframe checkpoint"  # begins the line before what torch saved: mark, format, checksum
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trial as it stands after a round.
+
+    Attributes:
+        rounds: every round so far.
+        learner: the learner's ``state_dict``.
+        data: tells the data set from a changed one.
+        note: why the trial ended early, or "".
+        finished: whether this was the last round.
+    """
+
+    rounds: tuple[Round, ...]
+    learner: Mapping[str, Any]
+    data: str = ""
+    note: str = ""
+    finished: bool = False
+
+
+def lines_of(rounds: Iterable[Round]) -> str:
+    """What ``rounds.jsonl`` says of rounds: a line each."""
+    return "".join(json.dumps(one.as_dict()) + "\n" for one in rounds)
 
 
 class DamagedError(Exception):
@@ -37,15 +64,21 @@ def require_readable(states: Mapping[str, Any]) -> None:
             ) from error
 
 
-def packed(state: Mapping[str, Any]) -> bytes:
+def packed(checkpoint: Checkpoint) -> bytes:
     """What a checkpoint's file holds: a line with the format and a checksum, then what torch saves."""
+    state = {
+        "rounds": lines_of(checkpoint.rounds),
+        "learner": {**checkpoint.learner, "data": checkpoint.data},
+        "note": checkpoint.note,
+        "finished": checkpoint.finished,
+    }
     file = io.BytesIO()
     torch.save(state, file)
     content = file.getvalue()
     return b"%s %d %s\n%s" % (MARK, FORMAT, hashlib.sha256(content).hexdigest().encode(), content)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> Checkpoint:
     """What a checkpoint holds.
 
     Raises:
@@ -69,5 +102,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         )
     if hashlib.sha256(content).hexdigest().encode() != checksum:
         raise DamagedError("its checksum differs")
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return state
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    learner: dict[str, Any] = state["learner"]
+    data = learner.pop("data", "")
+    rounds = tuple(Round.of(json.loads(line)) for line in state["rounds"].splitlines())
+    return Checkpoint(rounds, learner, data, state["note"], state["finished"])

@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,15 @@ import numpy as np
 import tomli_w
 from torch import Tensor
 
-from alframe.contract.trial import Record
 from alframe.errors import TrialError, UsageError
-from alframe.records.checkpoint import DamagedError, packed, read_checkpoint, require_readable
+from alframe.records.checkpoint import (
+    Checkpoint,
+    DamagedError,
+    lines_of,
+    packed,
+    read_checkpoint,
+    require_readable,
+)
 from alframe.records.rounds import FEATURES
 from alframe.records.writing import replace, unwritable
 
@@ -102,23 +108,15 @@ class TrialFolder:
             return {}
         return content if isinstance(content, dict) else {}
 
-    def save(self, records: Sequence[Record], learner: Mapping[str, Any], note: str, finished: bool) -> None:
+    def save(self, checkpoint: Checkpoint) -> None:
         """Writes the checkpoint and ``rounds.jsonl``.
-
-        Args:
-            records: every round so far.
-            learner: the learner's ``state_dict``.
-            note: why the trial ended early, or "".
-            finished: whether this was the last round.
 
         Raises:
             TrialError: it can't be written; what was written before stays.
             PluginError: what a plugin keeps would not come back from it.
         """
-        require_readable(learner.get("plugins", {}))
-        lines = "".join(json.dumps(record) + "\n" for record in records)
-        state = {"rounds": lines, "learner": dict(learner), "note": note, "finished": finished}
-        content = packed(state)
+        require_readable(checkpoint.learner.get("plugins", {}))
+        content, lines = packed(checkpoint), lines_of(checkpoint.rounds)
         try:
             if self._checkpoint.exists():
                 self._checkpoint.replace(self._previous)
@@ -147,8 +145,8 @@ class TrialFolder:
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
 
-    def load(self) -> dict[str, Any] | None:
-        """What `save` wrote last, with ``records``; None where there is nothing yet.
+    def load(self) -> Checkpoint | None:
+        """What `save` wrote last; None where there is nothing yet.
 
         Where the last checkpoint is damaged it is the one before; ``notes`` say so. Also brings
         ``rounds.jsonl`` up to date, where the program died between the two files or it was changed since.
@@ -156,16 +154,16 @@ class TrialFolder:
         Raises:
             TrialError: another version of alframe wrote the checkpoint, or ``rounds.jsonl`` can't be written.
         """
-        state = self._read()
-        if state:
-            self._mend_rounds(state["rounds"])
-        return state
+        saved = self._read()
+        if saved:
+            self._mend_rounds(lines_of(saved.rounds))
+        return saved
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self) -> Checkpoint | None:
         self.notes = []
         for path in (self._checkpoint, self._previous):
             try:
-                state = read_checkpoint(path)
+                saved = read_checkpoint(path)
             except FileNotFoundError:
                 continue
             except DamagedError as error:
@@ -173,7 +171,7 @@ class TrialFolder:
                 continue
             if self.notes:
                 self.notes[-1] += "; the trial goes on from the round before"
-            return state | {"records": [json.loads(line) for line in state["rounds"].splitlines()]}
+            return saved
         if self.notes:
             self.notes[-1] += "; the trial starts anew"
         return None
@@ -194,8 +192,8 @@ class TrialFolder:
 
     def progress(self) -> tuple[int, bool]:
         """Rounds recorded, and whether the trial is finished; writes nothing."""
-        state = self._read()
-        return (len(state["records"]), state["finished"]) if state else (0, False)
+        saved = self._read()
+        return (len(saved.rounds), saved.finished) if saved else (0, False)
 
     def clear(self) -> None:
         """Removes the folder and all that is in it.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.records.tree import Setting
+from alframe.records.tree import SettingRuns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Fact:
     by_strategy: Mapping[str, str]
 
 
-def configuration(setting: Setting) -> tuple[list[Fact], list[str]]:
+def configuration(setting: SettingRuns) -> tuple[list[Fact], list[str]]:
     """What the ``config.toml`` of a setting's trials say, and a note on each that can't be read."""
     return _facts(setting, "config.toml")
 
 
-def environment(setting: Setting) -> tuple[list[Fact], list[str]]:
+def environment(setting: SettingRuns) -> tuple[list[Fact], list[str]]:
     """What the ``environment.json`` of a setting's trials say, and a note on each that can't be read."""
     return _facts(setting, "environment.json")
 
 
-def _facts(setting: Setting, name: str) -> tuple[list[Fact], list[str]]:
+def _facts(setting: SettingRuns, name: str) -> tuple[list[Fact], list[str]]:
     said: dict[str, dict[str, dict[str, None]]] = {}  # by entry, then by strategy, answers in order
     notes = []
     for (strategy, _), file in setting.files(name).items():

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.contract.trial import Round
+
 Column = NDArray[np.float64]
 FEATURES = "features.npy"  # of a trial that kept them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Trial:
+class Curves:
     """One strategy with one seed, round by round; R rounds, the initial labelled set among them.
 
     Attributes:
@@ -39,7 +41,22 @@ class Unusable(Exception):  # noqa: N818 - raised here, caught where a tree is r
     """A file that can't be used; the message says why."""
 
 
-def read_trial(path: Path) -> Trial:
+def read_rounds(folder: Path) -> list[Round]:
+    """The rounds of the trial in a folder; none where no round is finished yet.
+
+    Args:
+        folder: the trial's, as ``run.folder`` in an event.
+
+    Raises:
+        ValueError: its ``rounds.jsonl`` is damaged.
+    """
+    path = folder / "rounds.jsonl"
+    if not path.exists():
+        return []
+    return [Round.of(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_curves(path: Path) -> Curves:
     """Reads a ``rounds.jsonl``.
 
     Raises:
@@ -54,16 +71,16 @@ def read_trial(path: Path) -> Trial:
         raise Unusable("damaged or cut off, not a JSON document a line") from error
     if not all(isinstance(record, dict) for record in records):
         raise Unusable("a line is not a round's record")
-    return trial_of(records)
+    return curves_of(records)
 
 
-def trial_of(records: list[dict[str, Any]]) -> Trial:
-    """The trial of these records.
+def curves_of(records: list[dict[str, Any]]) -> Curves:
+    """The curves of these records.
 
     Raises:
         Unusable: there are none, or sizes or accuracies are missing.
     """
-    return make_trial(
+    return make_curves(
         [record.get("labelled") for record in records],
         [record.get("accuracy") for record in records],
         _column(records, "query_seconds"),
@@ -77,14 +94,14 @@ def _column(records: list[dict[str, Any]], key: str) -> Column:
     return np.array([value if _is_number(value) else math.nan for value in values], dtype=float)
 
 
-def make_trial(
+def make_curves(
     labelled: list[Any],
     accuracy: list[Any],
     query_seconds: Column,
     peak_memory: Column,
     train_seconds: Column,
-) -> Trial:
-    """Makes a `Trial` of R rounds.
+) -> Curves:
+    """Makes a `Curves` of R rounds.
 
     Raises:
         Unusable: no rounds; a size that is no positive whole number or not above the one before; an accuracy
@@ -99,7 +116,7 @@ def make_trial(
     if not all(_is_number(value) and 0 <= value <= 1 for value in accuracy):
         raise Unusable("an accuracy is missing or not between 0 and 1")
     query_seconds[0] = peak_memory[0] = math.nan  # no query comes before the initial set
-    return Trial(np.array(labelled), np.array(accuracy, float), query_seconds, peak_memory, train_seconds)
+    return Curves(np.array(labelled), np.array(accuracy, float), query_seconds, peak_memory, train_seconds)
 
 
 def _is_number(value: Any) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alframe.errors import UsageError
-from alframe.records.authors import read_csv_trial
-from alframe.records.rounds import Trial, Unusable, read_trial
+from alframe.records.authors import read_csv_curves
+from alframe.records.rounds import Curves, Unusable, read_curves
 
 LEVELS = {"setting": 0, "dataset": 1, "overall": 2}  # how many folders lie between DIR and a setting's runs
 EXPECTED = (
@@ -19,7 +19,7 @@ EXPECTED = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Setting:
+class SettingRuns:
     """The runs of one setting: data set, model, training recipe, budgets.
 
     Attributes:
@@ -31,7 +31,7 @@ class Setting:
 
     dataset: str
     name: str
-    strategies: Mapping[str, Mapping[int, Trial]]
+    strategies: Mapping[str, Mapping[int, Curves]]
     path: Path | None = None
 
     def files(self, name: str) -> dict[tuple[str, int], Path]:
@@ -57,7 +57,7 @@ class ResultsTree:
     """
 
     level: str
-    settings: list[Setting]
+    settings: list[SettingRuns]
     notes: list[str]
 
 
@@ -134,8 +134,8 @@ def _csv_trials(setting: Path) -> list[tuple[str, int, Path]]:
     ]
 
 
-def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> Setting:
-    strategies: dict[str, dict[int, Trial]] = {}
+def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> SettingRuns:
+    strategies: dict[str, dict[int, Curves]] = {}
     percent = 0
     renamed = [(aliases.get(name, name), seed, file) for name, seed, file in _csv_trials(path)]
     for strategy, seed, file in [*_own_trials(path), *renamed]:
@@ -144,10 +144,10 @@ def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> S
             continue
         try:
             if file.suffix == ".csv":
-                strategies[strategy][seed], in_percent = read_csv_trial(file)
+                strategies[strategy][seed], in_percent = read_csv_curves(file)
                 percent += in_percent
             else:
-                strategies[strategy][seed] = read_trial(file)
+                strategies[strategy][seed] = read_curves(file)
         except Unusable as reason:
             notes.append(f"{file} is left out: {reason}")
     if percent:
@@ -156,4 +156,4 @@ def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> S
         name: dict(sorted(strategies[name].items())) for name in sorted(strategies) if strategies[name]
     }
     real = path.resolve()
-    return Setting(real.parent.name, real.name, by_name, path)
+    return SettingRuns(real.parent.name, real.name, by_name, path)

@@ -70,7 +70,7 @@ def events_change_nothing(subject: Subject) -> None:
         bare = trials.run(subject, out / "without", registry=registry, strategy=f"local/{WITNESS}")
     if course.records != bare.records:
         raise CheckFailedError(
-            "the records of a trial change when the plugin hears of it; copy what it is told"
+            "the records of a trial change when the plugin hears of it; leave the trial's files as they are"
         )
 
 

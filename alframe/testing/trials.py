@@ -9,26 +9,25 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alframe.contract.trial import Record, RunSummary
+from alframe.contract.trial import MEASURED, Record, Round
 from alframe.data.dataset import Dataset
 from alframe.experiments.data import load_data
 from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
 from alframe.experiments.trial_loop import run_trial
-from alframe.experiments.trials import TrialRun
+from alframe.experiments.trials import Silence, Trial
 from alframe.registry.registry import Registry
 from alframe.testing.strangers import DATA, NETWORK
 from alframe.testing.subject import Subject
 
 INITIAL, BUDGET, ROUNDS = 12, 5, 2
-TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 
 
 class Interruption(Exception):  # noqa: N818 (not an error: the kit stops a trial so)
     """The trial is stopped between two rounds."""
 
 
-class Listener:
+class Listener(Silence):
     """Hears of a trial, and may stop it.
 
     Args:
@@ -39,19 +38,10 @@ class Listener:
         self.notes: list[str] = []
         self._stop_after = stop_after
 
-    def trial_started(self, trial: TrialRun, rounds_done: int, finished: bool) -> None:
-        """Nothing to do."""
-
-    def progress(self, trial: TrialRun, stage: str, done: int, total: int) -> None:
-        """Nothing to do."""
-
-    def round_finished(self, trial: TrialRun, record: Record) -> None:
+    def round_finished(self, trial: Trial, done: Round) -> None:
         """Stops the trial where that is wanted."""
-        if record["round"] == self._stop_after:
+        if done.round == self._stop_after:
             raise Interruption
-
-    def trial_finished(self, trial: TrialRun, summary: RunSummary) -> None:
-        """Nothing to do."""
 
     def note(self, text: str) -> None:
         """Keeps what the engine remarks."""
@@ -114,14 +104,14 @@ def run(
     listener = Listener(stop_after)
     (trial,) = trials(settings)
     with contextlib.suppress(Interruption):
-        run_trial(trial, change(load_data(settings)), registry, listener)
+        run_trial(trial, change(load_data(settings)), listener)
     return Course(_records(trial), listener.notes)
 
 
-def _records(trial: TrialRun) -> list[Record]:
+def _records(trial: Trial) -> list[Record]:
     """What stands on disk: a plugin that changes a record that it is told changes nothing there."""
     lines = (trial.folder / "rounds.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in lines]
+    return [{k: v for k, v in json.loads(line).items() if k not in MEASURED} for line in lines]
 
 
 def relabelled(dataset: Dataset, known: list[int]) -> Dataset:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alframe import PluginInfo, hookimpl
+from alframe import PluginInfo, TrialRun, hookimpl
 
 
 @hookimpl
@@ -17,21 +17,23 @@ def alframe_info() -> PluginInfo:
     return PluginInfo(
         summary="curves for `tensorboard --logdir`, by labelled-set size (extra: tensorboard)",
         on_request=True,
+        api=2,
     )
 
 
 @hookimpl
-def alframe_run_started(run: Any) -> None:
+def alframe_run_started(run: TrialRun) -> None:
     """Writes the rounds that there are already."""
-    from alframe_csv.records import read_records
+    from alframe import read_rounds
     from alframe_tensorboard._events import start
 
-    start(run.folder / "tensorboard", read_records(run.folder))
+    start(run.folder / "tensorboard", read_rounds(run.folder))
 
 
 @hookimpl
-def alframe_round_finished(run: Any, record: Mapping[str, Any]) -> None:
+def alframe_round_finished(run: TrialRun, record: Mapping[str, Any]) -> None:
     """Adds the round."""
+    from alframe import Round
     from alframe_tensorboard._events import append
 
-    append(run.folder / "tensorboard", record)
+    append(run.folder / "tensorboard", Round.of(record))

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from alframe import UsageError
-from alframe_csv.records import flat
+from alframe import Round, UsageError
 
 try:
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
@@ -26,12 +24,12 @@ NAME = "events.out.tfevents."  # begins the name of what TensorBoard reads
 VERSION = "brain.Event:2"
 
 
-def start(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
+def start(folder: Path, rounds: Sequence[Round]) -> None:
     """Begins the event file of a trial with the rounds that there are.
 
     Args:
         folder: where the event file is; of those of earlier starts the last is kept.
-        records: one a round.
+        rounds: those that are recorded already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in sorted(folder.glob(f"{NAME}*"))[:-1]:  # a TensorBoard that runs goes on from the last
@@ -41,22 +39,22 @@ def start(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
         Event(wall_time=time.time(), file_version=VERSION),
         Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START)),
     ]
-    _write(folder / f"{NAME}{time.time_ns()}.alframe", [*head, *map(_event, records)])
+    _write(folder / f"{NAME}{time.time_ns()}.alframe", [*head, *map(_event, rounds)])
 
 
-def append(folder: Path, record: Mapping[str, Any]) -> None:
+def append(folder: Path, done: Round) -> None:
     """Adds a round to the event file that `start` began."""
-    _write(max(folder.glob(f"{NAME}*")), [_event(record)])
+    _write(max(folder.glob(f"{NAME}*")), [_event(done)])
 
 
-def _event(record: Mapping[str, Any]) -> Event:
+def _event(done: Round) -> Event:
     """A round's numbers; the step is the labelled-set size."""
     values = [
         Summary.Value(tag=tag if "/" in tag else f"round/{tag}", simple_value=value)
-        for tag, value in flat(record).items()
+        for tag, value in done.flat().items()
         if isinstance(value, int | float) and math.isfinite(value)
     ]
-    return Event(wall_time=time.time(), step=record["labelled"], summary=Summary(value=values))
+    return Event(wall_time=time.time(), step=done.labelled, summary=Summary(value=values))
 
 
 def _write(path: Path, events: Iterable[Event]) -> None:

@@ -7,8 +7,8 @@ import torch
 from alframe.contract.views import PoolView
 from alframe.data.samples import Samples
 from alframe.learning.rows import NetworkRows
-from alframe.records.rounds import Trial
-from alframe.records.tree import Setting
+from alframe.records.rounds import Curves
+from alframe.records.tree import SettingRuns
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def view_of():
     return view_of
 
 
-def make_trial(accuracy, sizes=None):
+def make_curves(accuracy, sizes=None):
     sizes = [100 * (k + 1) for k in range(len(accuracy))] if sizes is None else sizes
     seconds = np.array([np.nan, *[1.0] * (len(accuracy) - 1)])
-    return Trial(
+    return Curves(
         np.array(sizes), np.array(accuracy, dtype=float), seconds, 1000 * seconds, np.ones(len(sizes))
     )
 
@@ -44,11 +44,11 @@ def make_setting():
     def make(dataset="data", name="setting", /, **strategies):
         trials = {
             strategy.replace("_", "-"): {
-                seed: a if isinstance(a, Trial) else make_trial(a) for seed, a in by_seed.items()
+                seed: a if isinstance(a, Curves) else make_curves(a) for seed, a in by_seed.items()
             }
             for strategy, by_seed in strategies.items()
         }
-        return Setting(dataset, name, trials)
+        return SettingRuns(dataset, name, trials)
 
     return make
 
@@ -71,4 +71,4 @@ def random_setting(make_setting):
 @pytest.fixture
 def trial():
     """Makes a trial of accuracies, at 100, 200, ... labels by default."""
-    return make_trial
+    return make_curves

@@ -29,9 +29,13 @@ NAMES = [
     "PresetInfo",
     "QueryResult",
     "Recipe",
+    "Round",
+    "RunResult",
+    "RunSummary",
     "SymmetricKL",
     "TrainResult",
     "TrialError",
+    "TrialRun",
     "UsageError",
     "Vectors",
     "dataset_from_frame",
@@ -41,7 +45,9 @@ NAMES = [
     "load_weights",
     "option",
     "query",
+    "read_rounds",
     "read_weights",
+    "run",
     "train_supervised",
 ]
 

@@ -6,30 +6,23 @@ from rich.console import Console
 
 from alframe.contract.trial import RunSummary
 from alframe_cli import display
+from doubles import make_round
 
 TRIAL = SimpleNamespace(
     name="alfamix+cap=[0.1] seed 3", settings=SimpleNamespace(run=SimpleNamespace(rounds=1))
 )
-RECORDS = [
-    {
-        "round": i,
-        "labelled": 100 + 100 * i,
-        "accuracy": 0.9,
-        "query_seconds": 0.1,
-        "train_seconds": 0.2,
-        "epochs": 5,
-    }
-    for i in range(2)
-]
+ROUNDS = tuple(
+    make_round(i, 100 + 100 * i, 0.9, query_seconds=0.1, train_seconds=0.2, epochs=5) for i in range(2)
+)
 
 
 def play(shown):
     with shown:
         shown.trial_started(TRIAL, 0, finished=False)
-        for record in RECORDS:
+        for done in ROUNDS:
             shown.progress(TRIAL, "train", 1, 5)
-            shown.round_finished(TRIAL, record)
-        shown.trial_finished(TRIAL, RunSummary(RECORDS, "the pool was exhausted"))
+            shown.round_finished(TRIAL, done)
+        shown.trial_finished(TRIAL, RunSummary(ROUNDS, "the pool was exhausted"))
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from doubles import repeatable
+
 WRITTEN = Path(__file__).parents[1] / "data" / "written_before_api_2"
 COMMAND = (
     "run --strategy random,margin,alfamix,badge --seeds 1 --initial-size 20 --query-size 10 --rounds 3 "
     "--epochs 10 -o model.hidden=16 --device cpu"
 )
-MEASURED = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
 
 
 def records(folder):
     """The rounds of each trial by its folder, without what is measured."""
     return {
-        str(path.parent.relative_to(folder)): [
-            {key: value for key, value in json.loads(line).items() if key not in MEASURED}
-            for line in path.read_text().splitlines()
-        ]
+        str(path.parent.relative_to(folder)): repeatable(map(json.loads, path.read_text().splitlines()))
         for path in folder.rglob("rounds.jsonl")
     }
 

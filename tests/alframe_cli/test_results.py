@@ -6,6 +6,7 @@ import pytest
 from alframe import TrialError
 from alframe.contract.trial import RunSummary
 from alframe_cli.results import print_results
+from doubles import make_round
 
 
 def setting(folder="mlp-1", dataset="digits", **varied):
@@ -23,11 +24,11 @@ SETTINGS = setting()
 
 
 def trial(strategy, seed, *accuracies, of=SETTINGS):
-    records = [
-        {"labelled": 1000 * (i + 1), "accuracy": a, "query_seconds": 1.5, "train_seconds": 2.0}
+    rounds = tuple(
+        make_round(i, 1000 * (i + 1), a, query_seconds=1.5, train_seconds=2.0)
         for i, a in enumerate(accuracies)
-    ]
-    return SimpleNamespace(settings=of, strategy=strategy, seed=seed, folder=f"f/{seed}"), RunSummary(records)
+    )
+    return SimpleNamespace(settings=of, strategy=strategy, seed=seed, folder=f"f/{seed}"), RunSummary(rounds)
 
 
 def cells(text):

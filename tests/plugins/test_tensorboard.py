@@ -9,12 +9,12 @@ pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import alframe_tensorboard
-from alframe import UsageError
+from alframe import Round, UsageError
 from alframe_tensorboard._events import append, start
 
 
 def record(labelled, accuracy=0.5, **others):
-    return {"labelled": labelled, "accuracy": accuracy, "queried": [1, 2]} | others
+    return Round.of({"round": 0, "labelled": labelled, "accuracy": accuracy, "queried": [1, 2]} | others)
 
 
 def curve(folder, tag="round/accuracy"):
@@ -31,7 +31,8 @@ def test_rounds_are_read_back(tmp_path):
     assert curve(tmp_path, "diagnostics/margin") == [(10, 0.25)]
     found = EventAccumulator(str(tmp_path))
     found.Reload()
-    assert set(found.Tags()["scalars"]) == {"round/labelled", "round/accuracy", "diagnostics/margin"}
+    wanted = {"round/round", "round/labelled", "round/accuracy", "diagnostics/margin"}
+    assert set(found.Tags()["scalars"]) == wanted
 
 
 def test_a_continued_trial_has_each_round_once(tmp_path):
@@ -61,7 +62,7 @@ def test_an_event_file_that_was_cut_off_is_no_loss(tmp_path):
 def test_the_hooks_follow_a_trial(tmp_path):
     run = SimpleNamespace(folder=tmp_path)
     alframe_tensorboard.alframe_run_started(run)
-    alframe_tensorboard.alframe_round_finished(run, record(10, 0.5))
+    alframe_tensorboard.alframe_round_finished(run, record(10, 0.5).as_dict())
     assert curve(tmp_path / "tensorboard") == [(10, 0.5)]
 
 

@@ -212,7 +212,7 @@ def test_end_to_end(genuine, tmp_path, registry):
         "train": {"epochs": 1, "augment": ["crop", "flip"]},
     }
     settings = resolve(registry, sections)
-    summary = run_trial(trials(settings)[0], load_data(settings), registry, SilentDisplay(quiet=True))
+    summary = run_trial(trials(settings)[0], load_data(settings), SilentDisplay(quiet=True))
     assert [record["labelled"] for record in summary.records] == [20, 30]
     assert all(0 <= record["accuracy"] <= 1 for record in summary.records)
 

@@ -6,11 +6,11 @@ from alframe.comparison.areas import (
     area_under_curve,
     areas,
     bootstrap_interval,
+    by_area,
     common_grid,
     labels_saved,
-    ranking,
 )
-from alframe.records.rounds import trial_of
+from alframe.records.rounds import curves_of
 
 
 def test_area_by_hand():
@@ -131,7 +131,7 @@ def test_no_seed_in_common_saves_nothing_that_is_known(make_setting):
 
 
 def of(*accuracies):
-    return trial_of(
+    return curves_of(
         [
             {"labelled": 10 * (i + 1), "accuracy": a, "query_seconds": 1.0, "train_seconds": 2.0}
             for i, a in enumerate(accuracies)
@@ -141,7 +141,7 @@ def of(*accuracies):
 
 def test_ranked_by_the_area_over_the_sizes_in_common():
     strategies = {"a": {1: of(0.2, 0.4, 0.9)}, "b": {1: of(0.3, 0.5)}, "c": {1: of(0.2, 0.4)}}
-    rows = ranking(strategies)
+    rows = by_area(strategies)
     assert [row.strategy for row in rows] == ["b", "a", "c"]  # a tie goes by name
     assert [row.area for row in rows] == pytest.approx([0.4, 0.3, 0.3])
     assert [row.last for row in rows] == pytest.approx([0.5, 0.4, 0.4])
@@ -152,14 +152,14 @@ def test_ranked_by_the_area_over_the_sizes_in_common():
 def test_only_seeds_in_common_count():
     """Seed 2 is easy, and the one without it must not come last for that."""
     easy, hard = of(0.9, 0.9), of(0.4, 0.4)
-    rows = ranking({"lucky": {1: hard, 2: easy}, "better": {1: of(0.4, 0.5)}})
+    rows = by_area({"lucky": {1: hard, 2: easy}, "better": {1: of(0.4, 0.5)}})
     assert [(row.strategy, row.seeds) for row in rows] == [("better", 1), ("lucky", 1)]
     assert rows[1].area == pytest.approx(0.4)
-    assert ranking({"a": {1: hard}, "b": {2: hard}}) == []
+    assert by_area({"a": {1: hard}, "b": {2: hard}}) == []
 
 
 def test_one_size_is_its_accuracy_and_none_is_no_ranking():
-    rows = ranking({"a": {1: of(0.2)}, "b": {1: of(0.4, 0.5)}})
+    rows = by_area({"a": {1: of(0.2)}, "b": {1: of(0.4, 0.5)}})
     assert [row.area for row in rows] == [0.4, 0.2]
-    later = trial_of([{"labelled": 15, "accuracy": 0.4}])
-    assert ranking({"a": {1: of(0.5)}, "b": {1: later}}) == []
+    later = curves_of([{"labelled": 15, "accuracy": 0.4}])
+    assert by_area({"a": {1: of(0.5)}, "b": {1: later}}) == []

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from alframe import PluginInfo, UsageError
-from alframe.experiments.events import Audience, listeners, require_listeners
+from alframe.experiments.events import Audience
+from alframe.registry.listeners import require_listeners
 
 
 class Odd(BaseException): ...
@@ -34,7 +35,7 @@ def play(bare_registry, make_plugin):
 
     def send(event="run_started", log=(), **how):
         heard.clear()
-        run = SimpleNamespace(settings=SimpleNamespace(run=SimpleNamespace(log=log)))
+        run = SimpleNamespace(settings=SimpleNamespace(listeners=require_listeners(bare_registry, log)))
         audience.send(event, run, **how)
         return list(heard)
 
@@ -63,18 +64,3 @@ def test_one_on_request_hears_where_it_is_asked_for(play):
     assert play(log=["local/asked"]) == ["asked", "last"]
     assert play(log=["asked"], again=True) == ["asked"]
     assert play(again=True) == []
-
-
-def test_who_can_be_asked_for(play, make_plugin):
-    play.registry.register(make_plugin(alframe_score=lambda pool: pool.features.sum(1)), "deaf")
-    assert listeners(play.registry) == ["asked", "exits", "first", "last", "missing", "odd"]
-    require_listeners(play.registry, ("asked", "local/last"))
-    with pytest.raises(UsageError, match="unknown plugin for --log 'askd'. Did you mean 'asked'"):
-        require_listeners(play.registry, ("askd",))
-    with pytest.raises(UsageError, match="--log deaf: 'deaf' has no event hook; asked, exits, first"):
-        require_listeners(play.registry, ("deaf",))
-
-
-def test_nobody_can_be_asked_for(bare_registry):
-    with pytest.raises(UsageError, match="no installed plugin has one"):
-        require_listeners(bare_registry, ("default",))

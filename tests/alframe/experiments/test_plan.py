@@ -6,7 +6,7 @@ import pytest
 
 from alframe import DatasetInfo, UsageError
 from alframe.experiments.data import LoadedData
-from alframe.experiments.executors.in_turn import run_in_turn
+from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.plan import suited_plan, where
 from alframe.experiments.sweep import resolve_sweep
 from alframe_cli.display import SilentDisplay
@@ -60,7 +60,7 @@ class TestSuited:
         run = {"query_size": [5, 6], "rounds": 0, "out": str(tmp_path)}
         given = {"data": {"name": list(offer)}, "train": {"epochs": 1}}
         _, planned, _ = self.suit(registry, loaded, run=run, **given)
-        outcomes = dict(run_in_turn(planned, loaded, registry, SilentDisplay()))
+        outcomes = dict(InTurn(registry, loaded).run(planned, SilentDisplay()))
         assert len([summary for summary in outcomes.values() if summary.records]) == 6
         assert most == [0] * 5  # three to be checked, and all but the first anew to be run
 

@@ -5,38 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from alframe import DatasetInfo, PluginInfo, TrialError
+from alframe import DatasetInfo, PluginInfo, TrainResult, TrialError
 from alframe.experiments.data import load_data
 from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
-from alframe.experiments.trial_loop import RunSummary, has_work_left, run_trial
+from alframe.experiments.trial_loop import has_work_left, run_trial
 from alframe.registry.registry import Registry
-
-TIMES = {"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"}
-
-
-class Watch:
-    """A listener that remembers, and can stop a trial."""
-
-    def __init__(self, stop_after=None):
-        self.events, self.notes, self.stop_after = [], [], stop_after
-
-    def trial_started(self, trial, rounds_done, finished):
-        self.events.append(("started", rounds_done))
-
-    def progress(self, trial, stage, done, total):
-        self.events.append(("progress", stage))
-
-    def round_finished(self, trial, record):
-        self.events.append(("round", record["round"]))
-        if record["round"] == self.stop_after:
-            raise KeyboardInterrupt
-
-    def trial_finished(self, trial, summary):
-        self.events.append(("finished", len(summary.records)))
-
-    def note(self, text):
-        self.notes.append(text)
+from doubles import Watch, repeatable
 
 
 @pytest.fixture
@@ -57,14 +32,10 @@ def lab(tmp_path, toy, make_plugin):
         }
         settings = resolve(registry, sections)
         trial = trials(settings)[0]
-        return trial, run_trial(trial, load_data(settings), registry, listener or Watch())
+        return trial, run_trial(trial, load_data(settings), listener or Watch())
 
     run.registry = registry
     return run
-
-
-def stable(records):
-    return [{key: value for key, value in record.items() if key not in TIMES} for record in records]
 
 
 def test_a_trial_is_written(lab, toy):
@@ -110,7 +81,7 @@ def test_an_interrupted_trial_continues_as_if_it_never_was(lab, stop_after, stra
     _, continued = lab(watch, strategy=[strategy])
     assert watch.events[0] == ("started", stop_after + 1)
     _, whole = lab(out="other", strategy=[strategy])
-    assert stable(continued.records) == stable(whole.records)
+    assert repeatable(continued.records) == repeatable(whole.records)
 
 
 def test_strategies_share_initial_set_and_first_accuracy(lab):
@@ -129,7 +100,7 @@ def test_a_budget_above_the_pool_ends_early_with_a_note(lab):
     assert [record["labelled"] for record in summary.records] == [10, 70, 120]
     assert summary.note == "the pool was exhausted after 2 of 9 rounds"
     _, again = lab(query_size=60, rounds=9)
-    assert again == RunSummary(summary.records, summary.note)
+    assert again == summary
 
 
 @pytest.mark.parametrize("stop_after", [None, 0])
@@ -170,7 +141,7 @@ def test_stable_predictions_stop_a_continued_trial_where_they_stop_a_whole_one(l
         with pytest.raises(KeyboardInterrupt):
             lab(Watch(number), out=f"from-{number}", **run)
         _, continued = lab(out=f"from-{number}", **run)
-        assert stable(continued.records) == stable(whole.records)
+        assert repeatable(continued.records) == repeatable(whole.records)
         assert continued.note == whole.note
 
 
@@ -179,9 +150,8 @@ def test_without_the_rule_nothing_is_predicted(lab, monkeypatch):
     monkeypatch.delattr("alframe.learning.learner.ActiveLearner.predict")
     trial, without = lab(stop={"stability_window": 7})
     assert "stability" not in without.records[-1]
-    for record in with_rule.records:
-        del record["stability"]
-    assert stable(without.records) == stable(with_rule.records)
+    records = [{k: v for k, v in record.items() if k != "stability"} for record in with_rule.records]
+    assert repeatable(without.records) == repeatable(records)
     assert lab()[0].folder == trial.folder
 
 
@@ -246,6 +216,38 @@ def test_events_are_sent_and_a_failing_one_harms_nothing(lab, make_plugin):
         "plugin 'failing' (local) failed in alframe_round_finished and hears no more of this run: "
         "ZeroDivisionError: division by zero"
     )
+
+
+def test_a_plugin_that_changes_what_it_is_told_changes_nothing(lab, make_plugin):
+    _, alone = lab(out="alone")
+
+    def polishes(run, record):
+        record["accuracy"] = 1.0
+        record["queried"].clear()
+        run.config["run"]["rounds"] = 0
+
+    lab.registry.register(make_plugin(alframe_round_finished=polishes), "polishing")
+    trial, summary = lab(stop={"accuracy": 1.0})
+    assert repeatable(summary.records) == repeatable(alone.records)
+    lines = (trial.folder / "rounds.jsonl").read_text().splitlines()
+    assert repeatable(map(json.loads, lines)) == repeatable(alone.records)
+
+
+def test_what_a_plugin_logs_in_the_query_and_in_training_is_recorded(lab, make_plugin):
+    def select(pool, n, ctx):
+        ctx.log("asked", n)
+        return torch.arange(n)
+
+    def train(model, labelled, recipe, ctx):
+        ctx.log("trained", len(labelled))
+        return TrainResult(1, 0.5, 0.5)
+
+    info = {"alframe_info": lambda: PluginInfo(summary="both")}
+    lab.registry.register(make_plugin(**info, alframe_select=select, alframe_train=train), "both")
+    _, summary = lab(strategy=["both"])
+    first, *others = (record["logged"] for record in summary.records)
+    assert first == {"both": {"trained": 10}}
+    assert others == [{"both": {"asked": 10, "trained": labels}} for labels in (20, 30, 40)]
 
 
 def test_who_is_asked_for_hears_also_of_what_was_finished_before(lab, make_plugin):
@@ -315,7 +317,7 @@ def test_work_that_is_left(lab):
     seen = []
 
     class Asking(Watch):
-        def round_finished(self, trial, record):
+        def round_finished(self, trial, done):
             seen.append(has_work_left(trial))
 
     trial, _ = lab(Asking())
@@ -334,7 +336,7 @@ def test_features_are_kept_where_that_is_asked_for(lab, toy):
     trial, summary = lab()
     assert not (trial.folder / "features.npy").exists()
     other, again = lab(out="other", keep_features=True)
-    assert stable(summary.records) == stable(again.records)
+    assert repeatable(summary.records) == repeatable(again.records)
     kept = np.load(other.folder / "features.npy")
     assert len(kept) == len(toy.targets)
     assert max(index for record in again.records for index in record["queried"]) < len(kept)

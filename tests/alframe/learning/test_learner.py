@@ -306,7 +306,7 @@ class TestValidation:
         learner.recipe = Recipe(epochs=2, validation=0.5)
         learner.tell(torch.arange(20), toy.targets[:20])
         learner.fit()
-        assert len(learner.query(5).picks) == 5
+        assert len(learner.query(5).indices) == 5
         assert not set(learner.ask(100).tolist()) & set(range(20))
 
 

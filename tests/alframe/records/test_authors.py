@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from alframe.records.authors import read_csv_trial
+from alframe.records.authors import read_csv_curves
 from alframe.records.rounds import Unusable
 
 
@@ -18,7 +18,7 @@ def program(path, rows, args=None):
 
 
 def test_the_programs_csv(tmp_path):
-    trial, in_percent = read_csv_trial(program(tmp_path, [(0.5, 0.0), (0.6, 1.5), (0.7, 2.5)]))
+    trial, in_percent = read_csv_curves(program(tmp_path, [(0.5, 0.0), (0.6, 1.5), (0.7, 2.5)]))
     assert not in_percent
     assert trial.labelled.tolist() == [20, 30, 40]
     assert trial.accuracy.tolist() == [0.5, 0.6, 0.7]
@@ -29,7 +29,7 @@ def test_the_programs_csv(tmp_path):
 
 
 def test_a_heading_is_passed_over_and_percent_found_out(tmp_path):
-    trial, in_percent = read_csv_trial(program(tmp_path, [("Accuracy", "Duration"), (0.5, 0), (60, 1)]))
+    trial, in_percent = read_csv_curves(program(tmp_path, [("Accuracy", "Duration"), (0.5, 0), (60, 1)]))
     assert in_percent
     assert trial.accuracy.tolist() == pytest.approx([0.005, 0.6])
 
@@ -47,14 +47,14 @@ def test_a_heading_is_passed_over_and_percent_found_out(tmp_path):
 def test_other_ways_to_write_the_same(tmp_path, text):
     file = program(tmp_path, [(0.5, 0.0)])
     file.write_bytes(text.encode())
-    trial, _ = read_csv_trial(file)
+    trial, _ = read_csv_curves(file)
     assert trial.accuracy.tolist() == [0.5, 0.6]
     assert trial.query_seconds.tolist()[1:] == [1.5]
 
 
 def test_a_growing_budget(tmp_path):
     args = {"n_init_lb": 20, "n_query": 10, "query_growth_ratio": 2}
-    trial, _ = read_csv_trial(program(tmp_path, [(0.5, 0)] * 4, args))
+    trial, _ = read_csv_curves(program(tmp_path, [(0.5, 0)] * 4, args))
     assert trial.labelled.tolist() == [20, 30, 50, 90]
 
 
@@ -78,17 +78,17 @@ def test_a_growing_budget(tmp_path):
 )
 def test_unusable_csv(tmp_path, rows, args, reason):
     with pytest.raises(Unusable, match=reason):
-        read_csv_trial(program(tmp_path, rows, args))
+        read_csv_curves(program(tmp_path, rows, args))
 
 
 def test_cut_off_inside_quotes_and_no_args(tmp_path):
     file = program(tmp_path, [(0.5, 0.0), (0.6, 1.5)])
     file.write_text(file.read_text()[:-3])
     with pytest.raises(Unusable, match="cut off"):
-        read_csv_trial(file)
+        read_csv_curves(file)
     file = program(tmp_path, [(0.5, 0.0)])
     (tmp_path / "A_seed1" / "args.json").unlink()
     with pytest.raises(Unusable, match=r"args.json, which tells the labelled-set sizes, can't be read"):
-        read_csv_trial(file)
+        read_csv_curves(file)
     with pytest.raises(Unusable, match="No such file"):
-        read_csv_trial(tmp_path / "B_seed1.csv")
+        read_csv_curves(tmp_path / "B_seed1.csv")

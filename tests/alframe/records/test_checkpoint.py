@@ -3,22 +3,24 @@ import pytest
 import torch
 
 from alframe import PluginError, TrialError
-from alframe.records.checkpoint import DamagedError, packed, read_checkpoint, require_readable
+from alframe.records.checkpoint import Checkpoint, DamagedError, packed, read_checkpoint, require_readable
+from doubles import make_round
 
-STATE = {"rounds": '{"round": 0}\n', "learner": {"w": torch.eye(2)}, "note": "", "finished": False}
+SAVED = Checkpoint((make_round(),), {"w": torch.eye(2)}, "data", "a note", finished=True)
 
 
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "checkpoint.pt"
-    path.write_bytes(packed(STATE))
+    path.write_bytes(packed(SAVED))
     return path
 
 
 def test_what_is_packed_is_read(path):
-    state = read_checkpoint(path)
-    assert torch.equal(state["learner"].pop("w"), torch.eye(2))
-    assert state == STATE | {"learner": {}}
+    read = read_checkpoint(path)
+    assert torch.equal(read.learner.pop("w"), torch.eye(2))
+    assert read.learner == {}
+    assert (read.rounds, read.data, read.note, read.finished) == (SAVED.rounds, "data", "a note", True)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_damage_is_told_by_its_kind(path, damage, reason):
 
 def test_another_format_is_no_damage(path, monkeypatch):
     monkeypatch.setattr("alframe.records.checkpoint.FORMAT", 99)
-    path.write_bytes(packed(STATE))
+    path.write_bytes(packed(SAVED))
     monkeypatch.undo()
     with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
         read_checkpoint(path)

@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from alframe import PluginError, TrialError, UsageError
+from alframe.contract.trial import Round
+from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.records.writing import require_writable
+from doubles import make_round
 
-RECORDS = [{"round": 0, "accuracy": 0.5, "queried": [1, 2]}, {"round": 1, "accuracy": 0.6, "queried": [3]}]
+ROUNDS = (make_round(0, 2, queried=(1, 2)), make_round(1, 3, 0.6, queried=(3,)))
 LEARNER = {"labelled": torch.tensor([1, 2, 3]), "model": {"w": torch.eye(2)}, "plugins": {"x": {"n": 1}}}
 
 
@@ -26,15 +29,15 @@ def folder(tmp_path):
 
 
 def test_what_is_saved_is_loaded(folder):
-    folder.save(RECORDS, LEARNER, "a note", finished=True)
+    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "a note", finished=True))
     state = folder.load()
-    assert state["records"] == RECORDS
-    assert state["note"] == "a note"
-    assert state["finished"]
-    assert torch.equal(state["learner"]["model"]["w"], torch.eye(2))
-    assert state["learner"]["plugins"] == {"x": {"n": 1}}
+    assert state.rounds == ROUNDS
+    assert state.note == "a note"
+    assert state.finished
+    assert torch.equal(state.learner["model"]["w"], torch.eye(2))
+    assert state.learner["plugins"] == {"x": {"n": 1}}
     lines = (folder.path / "rounds.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == RECORDS
+    assert tuple(Round.of(json.loads(line)) for line in lines) == ROUNDS
     assert folder.progress() == (2, True)
     assert not list(folder.path.glob("*.tmp"))
 
@@ -45,9 +48,11 @@ class Own:
 
 @pytest.mark.parametrize("kept", [lambda: 0, Own(), np.zeros(2)], ids=["function", "object", "array"])
 def test_what_a_plugin_keeps_and_would_not_come_back_is_its_fault(folder, kept):
-    folder.save(RECORDS[:1], LEARNER, "", finished=False)
+    folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
     with pytest.raises(PluginError, match=r"plugin 'mine' keeps in ctx.state what a checkpoint can't hold"):
-        folder.save(RECORDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, "", finished=True)
+        folder.save(
+            Checkpoint(ROUNDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, "data", "", finished=True)
+        )
     assert folder.progress() == (1, False)
 
 
@@ -58,9 +63,9 @@ def test_nothing_there_yet(tmp_path):
 
 
 def test_rounds_are_brought_up_to_date_from_the_checkpoint(folder):
-    folder.save(RECORDS[:1], LEARNER, "", finished=False)
+    folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
     old = (folder.path / "rounds.jsonl").read_text()
-    folder.save(RECORDS, LEARNER, "", finished=False)
+    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
     new = (folder.path / "rounds.jsonl").read_text()
     (folder.path / "rounds.jsonl").write_text(old)  # as if killed between the two files
     folder.load()
@@ -74,7 +79,7 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
         """The state after the power was lost at a step that reaches the disk; whether it was."""
         folder = TrialFolder(tmp_path / str(step))
         folder.describe({}, {})
-        folder.save(RECORDS[:1], LEARNER, "", finished=False)
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
         steps = itertools.count(1)
 
         def lost(do):
@@ -90,14 +95,14 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
             for where, name in ((Path, "replace"), (Path, "open"), (os, "fsync")):
                 patch.setattr(where, name, lost(getattr(where, name)))
             try:
-                folder.save(RECORDS, LEARNER, "", finished=True)
+                folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
             except SystemExit:
                 was_lost = True
         state = TrialFolder(folder.path).load()
         lines = (folder.path / "rounds.jsonl").read_text().splitlines()
-        assert [json.loads(line) for line in lines] == state["records"]
-        assert state["finished"] == (state["records"] == RECORDS)
-        return state["records"], was_lost
+        assert tuple(Round.of(json.loads(line)) for line in lines) == state.rounds
+        assert state.finished == (state.rounds == ROUNDS)
+        return state.rounds, was_lost
 
     states = []
     for step in itertools.count(1):
@@ -105,8 +110,8 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
         states.append(state)
         if not was_lost:
             break
-    assert states[0] == RECORDS[:1]
-    assert states[-1] == RECORDS
+    assert states[0] == ROUNDS[:1]
+    assert states[-1] == ROUNDS
     changes = sum(before != after for before, after in itertools.pairwise(states))
     assert changes == 1  # the old state, then the new, and no way back
 
@@ -123,8 +128,8 @@ DAMAGE = {
 class TestDamage:
     @pytest.fixture
     def two(self, folder):
-        folder.save(RECORDS[:1], LEARNER, "", finished=False)
-        folder.save(RECORDS, LEARNER, "", finished=True)
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
         return folder
 
     def damage(self, path, how):
@@ -134,9 +139,9 @@ class TestDamage:
     def test_of_the_checkpoint_leaves_the_round_before(self, two, how):
         self.damage(two.path / "checkpoint.pt", how)
         state = two.load()
-        assert state["records"] == RECORDS[:1]
-        assert not state["finished"]
-        assert torch.equal(state["learner"]["model"]["w"], torch.eye(2))
+        assert state.rounds == ROUNDS[:1]
+        assert not state.finished
+        assert torch.equal(state.learner["model"]["w"], torch.eye(2))
         (note,) = two.notes  # the records were good, and are a round longer
         assert "checkpoint.pt is damaged (" in note
         assert note.endswith("; the trial goes on from the round before")
@@ -152,19 +157,19 @@ class TestDamage:
 
     def test_of_the_one_before_harms_nobody(self, two):
         self.damage(two.path / "checkpoint-previous.pt", "empty")
-        assert two.load()["records"] == RECORDS
+        assert two.load().rounds == ROUNDS
         assert two.notes == []
 
     def test_between_the_two_checkpoints_the_one_before_counts(self, two):
         (two.path / "checkpoint.pt").unlink()
-        assert two.load()["records"] == RECORDS[:1]
+        assert two.load().rounds == ROUNDS[:1]
 
     @pytest.mark.parametrize("how", ["cut off", "something else", "one bit"])
     def test_of_the_records_is_named_and_mended(self, two, how):
         rounds = two.path / "rounds.jsonl"
         whole = rounds.read_bytes()
         self.damage(rounds, how)
-        assert two.load()["records"] == RECORDS
+        assert two.load().rounds == ROUNDS
         assert "rounds.jsonl was damaged or changed; it is written anew" in two.notes[0]
         assert rounds.read_bytes() == whole
 
@@ -211,7 +216,7 @@ class TestHeld:
 
 def test_a_checkpoint_of_another_format(folder, monkeypatch):
     monkeypatch.setattr("alframe.records.checkpoint.FORMAT", 99)
-    folder.save(RECORDS, LEARNER, "", finished=False)
+    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
     monkeypatch.undo()
     with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
         folder.load()
@@ -268,22 +273,22 @@ class TestNoRoom:
 
     @pytest.mark.parametrize("name", ["checkpoint.pt", "rounds.jsonl"])
     def test_for_a_round(self, folder, fill, monkeypatch, name):
-        folder.save(RECORDS[:1], LEARNER, "", finished=False)
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
         fill(name)
         with pytest.raises(TrialError, match=self.MESSAGE):
-            folder.save(RECORDS, LEARNER, "", finished=True)
+            folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
         assert not list(folder.path.glob("*.tmp"))
         lines = (folder.path / "rounds.jsonl").read_text().splitlines()
-        assert [json.loads(line) for line in lines] == RECORDS[:1]
-        kept = RECORDS[:1] if name == "checkpoint.pt" else RECORDS
-        assert folder.progress() == (len(kept), kept == RECORDS)
+        assert tuple(Round.of(json.loads(line)) for line in lines) == ROUNDS[:1]
+        kept = ROUNDS[:1] if name == "checkpoint.pt" else ROUNDS
+        assert folder.progress() == (len(kept), kept == ROUNDS)
         monkeypatch.undo()
-        assert folder.load()["records"] == kept
-        folder.save(RECORDS, LEARNER, "", finished=True)
-        assert folder.load()["records"] == RECORDS
+        assert folder.load().rounds == kept
+        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        assert folder.load().rounds == ROUNDS
 
     def test_for_mending_the_records(self, folder, fill):
-        folder.save(RECORDS, LEARNER, "", finished=True)
+        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
         (folder.path / "rounds.jsonl").unlink()
         fill("rounds.jsonl", errno.EDQUOT)
         with pytest.raises(
@@ -329,7 +334,7 @@ def test_a_wrong_folder_is_a_wrong_command(folder, monkeypatch, number):
     with pytest.raises(UsageError, match=f"can't be written to: {os.strerror(number)}$"):
         folder.describe({}, {})
     with pytest.raises(TrialError, match=f"can't be written to: {os.strerror(number)}$"):
-        folder.save(RECORDS, LEARNER, "", finished=False)
+        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
 
 
 def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
@@ -342,7 +347,7 @@ def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
 
 
 def test_asking_for_the_progress_writes_nothing(folder):
-    folder.save(RECORDS, LEARNER, "", finished=True)
+    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
     (folder.path / "rounds.jsonl").write_text("damaged")
     assert folder.progress() == (2, True)
     assert (folder.path / "rounds.jsonl").read_text() == "damaged"

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from alframe.records.rounds import Unusable, read_trial
+from alframe.records.rounds import Unusable, read_curves
 
 RECORDS = [
     {
@@ -26,7 +26,7 @@ def jsonl(path, records):
 
 
 def test_alframes_own_rounds(tmp_path):
-    trial = read_trial(jsonl(tmp_path, RECORDS))
+    trial = read_curves(jsonl(tmp_path, RECORDS))
     assert trial.labelled.tolist() == [100, 150, 200]
     assert trial.accuracy.tolist() == [0.5, 0.6, 0.7]
     assert trial.query_seconds.tolist()[1:] == [2.0, 3.0]
@@ -37,7 +37,7 @@ def test_alframes_own_rounds(tmp_path):
 
 
 def test_what_a_record_lacks_is_not_a_number(tmp_path):
-    trial = read_trial(jsonl(tmp_path, [{"labelled": 5, "accuracy": 1}, {"labelled": 6, "accuracy": 0}]))
+    trial = read_curves(jsonl(tmp_path, [{"labelled": 5, "accuracy": 1}, {"labelled": 6, "accuracy": 0}]))
     assert np.isnan(trial.query_seconds).all()
     assert np.isnan(trial.train_seconds).all()
 
@@ -60,19 +60,19 @@ def test_what_a_record_lacks_is_not_a_number(tmp_path):
 )
 def test_unusable_records(tmp_path, records, reason):
     with pytest.raises(Unusable, match=reason):
-        read_trial(jsonl(tmp_path, records))
+        read_curves(jsonl(tmp_path, records))
 
 
 def test_cut_off_in_a_line(tmp_path):
     file = jsonl(tmp_path, RECORDS)
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(Unusable, match="cut off"):
-        read_trial(file)
+        read_curves(file)
 
 
 def test_no_text_and_no_file(tmp_path):
     (tmp_path / "rounds.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Unusable, match="damaged"):
-        read_trial(tmp_path / "rounds.jsonl")
+        read_curves(tmp_path / "rounds.jsonl")
     with pytest.raises(Unusable, match="no round is finished yet"):
-        read_trial(tmp_path / "none.jsonl")
+        read_curves(tmp_path / "none.jsonl")

@@ -343,8 +343,9 @@ def exits_when_told(run, record):
     raise SystemExit(0)
 
 
-def polishes(run, record):
-    record["accuracy"] = 1.0
+def tidies_up(run):
+    path = run.folder / "rounds.jsonl"
+    path.write_text(path.read_text().splitlines()[-1] + "\n")
 
 
 def data(load=blobs, **info):
@@ -437,7 +438,7 @@ BAD = [
     ("hears_every_event", {"alframe_round_finished": deaf}),
     ("hears_every_event", {"alframe_run_finished": deaf_to_runs}),
     ("hears_every_event", {"alframe_round_finished": exits_when_told}),
-    ("events_change_nothing", {"alframe_round_finished": polishes}),
+    ("events_change_nothing", {"alframe_run_finished": tidies_up}),
 ]
 # One labelled sample leaves the other classes without labels, so what can't bear that fails in both.
 # Of two problems the second is drawn in another dtype.

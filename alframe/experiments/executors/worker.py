@@ -1,0 +1,106 @@
+"""The inside of a process that runs trials: one task after another, until the parent hangs up."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+
+import torch
+
+from alframe.contract.trial import Round, RunSummary
+from alframe.experiments.data import LoadedData
+from alframe.experiments.events import Audience
+from alframe.experiments.executors.executor import end_of
+from alframe.experiments.executors.messages import (
+    Dropped,
+    Ended,
+    Message,
+    Note,
+    Progress,
+    RoundFinished,
+    Started,
+)
+from alframe.experiments.trial_loop import run_trial
+from alframe.experiments.trials import Silence, Task, Trial
+from alframe.registry.registry import installed
+
+PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
+
+
+def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> None:
+    """Runs the tasks that come, and tells how they go.
+
+    Args:
+        connection: gives pairs of a task and the event plugins that failed elsewhere; takes messages.
+        gpu: which of several GPUs is this process's; None where there are not several.
+        threads: how many it may use.
+        force: whether trials start anew.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    registry = installed()
+    data = LoadedData()
+    reporter = _Reporter(connection.send)
+    audience = Audience(registry, reporter.dropped)
+
+    def run(task: Task) -> RunSummary:
+        trial = task.trial(registry, device_of(task, gpu))
+        dataset = data.of(trial.settings)
+        return run_trial(trial, dataset, reporter, force=force, audience=audience)
+
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            task, dropped = connection.recv()
+            audience.dropped |= dropped
+            end = end_of(lambda task=task: run(task))  # type: ignore[misc]
+            if isinstance(end, Exception):  # its trace does not come through the connection
+                end.add_note("".join(traceback.format_exception(end)))
+            connection.send(Ended(end))
+
+
+def device_of(task: Task, gpu: int | None) -> str:
+    """Of several GPUs each process has one; a device that was named stays."""
+    asked: str = task.sections["run"]["device"]
+    return asked if gpu is None or asked not in ("auto", "cuda") else f"cuda:{gpu}"
+
+
+class _Reporter(Silence):
+    """The listener inside a worker: sends all that it hears to the parent."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._reported = 0.0
+
+    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
+        self._send(Started(rounds_done, finished))
+
+    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - self._reported > PROGRESS_SECONDS:
+            self._reported = now
+            self._send(Progress(stage, done, total))
+
+    def round_finished(self, trial: Trial, done: Round) -> None:
+        self._send(RoundFinished(done))
+
+    def note(self, text: str) -> None:
+        self._send(Note(text))
+
+    def dropped(self, plugin: str, text: str) -> None:
+        self._send(Dropped(text, plugin))
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the parent does, be it by SIGKILL: it would hold its trial otherwise."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

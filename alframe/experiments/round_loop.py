@@ -1,0 +1,132 @@
+"""The rounds of a trial: query, label, train, test, until the last or until a rule says stop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from alframe import seeds
+from alframe.contract.trial import UNWATCHED, Round, Stability
+from alframe.experiments.cost import Cost, measured
+from alframe.experiments.settings import Settings
+from alframe.experiments.stopping import reason_to_stop
+from alframe.learning.diagnostics import agreement, class_entropy
+from alframe.learning.initial import initial_set
+from alframe.learning.learner import ActiveLearner, Query
+
+Logged = Mapping[str, Mapping[str, float]]
+
+
+class RoundLoop:
+    """Runs the rounds that are left of a trial, and owns all of them.
+
+    Args:
+        settings: how many rounds, of which size, and when to stop.
+        learner: as it is after the last of ``rounds``.
+        oracle: every label, ``M`` class numbers on the CPU.
+        rounds: the rounds that there are already.
+
+    Attributes:
+        rounds: every round so far.
+        note: why the trial ended early, or "".
+    """
+
+    def __init__(
+        self, settings: Settings, learner: ActiveLearner, oracle: Tensor, rounds: Sequence[Round] = ()
+    ) -> None:
+        self.rounds = tuple(rounds)
+        self.note = ""
+        self._settings = settings
+        self._learner = learner
+        self._oracle = oracle
+        self._watched = self._stop_set()
+        # The last round's network is at hand, also where the trial goes on, and so are its predictions.
+        self._predicted = self._predict() if rounds else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last round is done."""
+        return bool(self.note) or len(self.rounds) > self._settings.run.rounds
+
+    def __iter__(self) -> Iterator[Round]:
+        """Runs round after round; each is in ``rounds`` when it is given out."""
+        while not self.finished:
+            done = self._round(len(self.rounds))
+            self.rounds += (done,)
+            self.note = self._why_early()
+            yield done
+
+    def _round(self, number: int) -> Round:
+        learner, oracle = self._learner, self._oracle
+        query, cost = self._query(number)
+        diagnostics = learner.diagnose(query.indices, oracle[query.indices]) if number else {}
+        learner.tell(query.indices, oracle[query.indices])
+        with measured(learner.device) as training:
+            result = learner.fit()
+        evaluation = learner.evaluate()
+        balance = round(float(class_entropy(learner.targets, learner.num_classes)), 6)
+        return Round(
+            round=number,
+            labelled=len(learner.labelled),
+            **dataclasses.asdict(evaluation),
+            epochs=result.epochs,
+            train_accuracy=result.accuracy,
+            train_loss=result.loss,
+            validation=learner.validation_size,
+            validation_accuracy=result.validation_accuracy,
+            best_epoch=result.best_epoch,
+            query_seconds=round(cost.seconds, 6),
+            query_peak_memory=cost.peak_memory,
+            train_seconds=round(training.seconds, 6),
+            train_peak_memory=training.peak_memory,
+            topped_up=query.topped_up,
+            queried=tuple(query.indices.tolist()),
+            diagnostics=diagnostics | {"labelled_entropy": balance},
+            logged=_merged(query.logged, result.logged),
+            stability=self._stability(),
+        )
+
+    def _query(self, number: int) -> tuple[Query, Cost]:
+        options = self._settings.run
+        if number == 0:
+            order = self._learner.ask(len(self._oracle))
+            chosen = initial_set(order, self._oracle, options.initial_size, options.initial)
+            return Query(chosen, None, 0, {}), Cost()
+        with measured(self._learner.device) as cost:
+            query = self._learner.query(options.size_of_query(number))
+        return query, cost
+
+    def _why_early(self) -> str:
+        """Why the trial ends with the round that was run last, where it is not the last one."""
+        number, last = len(self.rounds) - 1, self._settings.run.rounds
+        if number == last:
+            return ""
+        if not len(self._learner.unlabelled):
+            return f"the pool was exhausted after {number} of {last} rounds"
+        reason = reason_to_stop(self._settings.stop, self.rounds)
+        return f"stopped after {number} of {last} rounds: {reason}" if reason else ""
+
+    def _stop_set(self) -> Tensor | None:
+        """The samples whose predictions are compared: the seed's, whatever the strategy."""
+        stop = self._settings.stop
+        if stop.stability is None:
+            return None
+        stream = seeds.generator(self._learner.seed, "stop set")
+        return torch.randperm(len(self._oracle), generator=stream)[: stop.stability_samples].sort().values
+
+    def _predict(self) -> Tensor | None:
+        return None if self._watched is None else self._learner.predict(self._watched)
+
+    def _stability(self) -> Stability:
+        before, self._predicted = self._predicted, self._predict()
+        if self._predicted is None:
+            return UNWATCHED
+        return None if before is None else agreement(before, self._predicted)
+
+
+def _merged(query: Logged, training: Logged) -> dict[str, dict[str, float]]:
+    """What plugins logged in a round: a plugin may serve both its query and its training."""
+    return {name: {**query.get(name, {}), **training.get(name, {})} for name in {**query, **training}}

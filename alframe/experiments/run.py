@@ -1,0 +1,140 @@
+"""A comparison, from its configuration to finished trials; the command line prints what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.contract.trial import RunSummary
+from alframe.errors import AlframeError, TrialError
+from alframe.experiments.configuration import read_toml
+from alframe.experiments.data import LoadedData
+from alframe.experiments.executors.executor import Executor
+from alframe.experiments.executors.in_turn import InTurn
+from alframe.experiments.executors.processes import Processes
+from alframe.experiments.plan import suited_plan
+from alframe.experiments.sweep import resolve_presets
+from alframe.experiments.trial_loop import has_work_left
+from alframe.experiments.trials import Listener, Silence, Trial
+from alframe.records.writing import require_writable
+from alframe.registry.registry import Registry, installed
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What came of a run.
+
+    Attributes:
+        done: each trial that is finished, with its summary: of a trial ``strategy``, ``seed``, ``name``,
+            ``folder`` and ``config``, of a summary ``records`` and ``note``.
+        failed: each trial that failed, and why; the same call tries it again.
+        left_out: strategies that ``all`` does not mean here, each with the reason.
+    """
+
+    done: list[tuple[Trial, RunSummary]] = dataclasses.field(default_factory=list)
+    failed: list[tuple[Trial, AlframeError]] = dataclasses.field(default_factory=list)
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def run(
+    config: Mapping[str, Mapping[str, Any]] | str | Path | None = None,
+    *,
+    presets: Sequence[str] = (),
+    force: bool = False,
+    listener: Listener | None = None,
+    registry: Registry | None = None,
+) -> RunResult:
+    """Runs strategies over seeds and settings, as ``alframe run`` does, and continues what is there already.
+
+    Args:
+        config: sections as in a configuration file (``run``, ``data``, ``model``, ``train``, ``stages``,
+            ``stop`` and those of plugins), or the path of one. A list where one value is expected makes
+            settings.
+        presets: names of ready-made settings, over which the configuration is laid.
+        force: whether trials start anew, what exists of them being removed.
+        listener: told how it goes; nobody by default.
+        registry: where plugins are looked up; the installed ones by default. With ``jobs`` above 1 trials
+            see installed plugins and files alone.
+
+    Raises:
+        UsageError: a name or value that can't be used, missing data, or a strategy that does not suit them:
+            nothing is run.
+        PluginError: a plugin that was asked for is broken, or breaks its contract in a run of one setting.
+
+    Example:
+        >>> import alframe, tempfile
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     result = alframe.run(
+        ...         {
+        ...             "run": {"strategy": ["margin", "random"], "seeds": [1], "rounds": 1, "out": out},
+        ...             "train": {"epochs": 5},
+        ...         }
+        ...     )
+        >>> [(trial.strategy, len(summary.records)) for trial, summary in result.done]
+        [('margin', 2), ('random', 2)]
+    """
+    registry = registry or installed()
+    sections = config if isinstance(config, Mapping) else read_toml(Path(config)) if config else {}
+    settings = resolve_presets(registry, presets, sections)
+    for out in {one.run.out for one in settings}:
+        require_writable(Path(out))
+    data = LoadedData()
+    planned, left_out = suited_plan(settings, data)
+    executor = executor_for(planned, registry, data, force=force)
+    result = run_planned(planned, executor, listener or Silence(), several=len(settings) > 1)
+    return dataclasses.replace(result, left_out=dict(left_out.keys()) | result.left_out)
+
+
+def executor_for(
+    planned: Sequence[Trial], registry: Registry, data: LoadedData, *, force: bool = False
+) -> Executor:
+    """Processes where several trials are to be run side by side and any has work left, else this process.
+
+    Args:
+        planned: the trials.
+        registry: the plugins.
+        data: the data sets that are loaded already.
+        force: whether trials start anew.
+    """
+    jobs = min(planned[0].settings.run.jobs, len(planned)) if planned else 1
+    if jobs > 1 and (force or any(map(has_work_left, planned))):
+        return Processes(jobs, force=force)
+    return InTurn(registry, data, force=force)
+
+
+def run_planned(
+    planned: Sequence[Trial], executor: Executor, listener: Listener, *, several: bool
+) -> RunResult:
+    """Runs trials, whatever fails of them.
+
+    A trial that fails ends no other. A plugin that is broken ends the run, where its strategy was asked for
+    by name and there is one setting; where ``all`` were asked for it is left out.
+
+    Args:
+        planned: the trials.
+        executor: who runs them.
+        listener: told how they go.
+        several: whether they are of several settings.
+
+    Raises:
+        PluginError: as said.
+        UsageError: of one setting can't be run what was asked for by name.
+    """
+    result = RunResult()
+    with contextlib.closing(executor.run(planned, listener)) as ends:
+        for trial, end in ends:
+            asked_for = not trial.settings.asks_for_all
+            if not isinstance(end, AlframeError):
+                result.done.append((trial, end))
+            elif isinstance(end, TrialError) or (asked_for and several):
+                result.failed.append((trial, end))
+                listener.trial_failed(trial, end)
+            elif asked_for:
+                raise end
+            elif trial.strategy not in result.left_out:  # what nobody asked for by name ends no run
+                result.left_out[trial.strategy] = str(end)
+                listener.note(f"{trial.strategy} is left out: {end}")
+    return result
