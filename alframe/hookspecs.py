@@ -31,7 +31,13 @@ PROJECT = "alframe"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-STAGES = ("train", "embed", "score", "select")
+STAGE_DEFAULTS = {  # each stage, and what serves it where no plugin does
+    "train": "supervised",
+    "embed": "the network's features",
+    "score": "none",
+    "select": "the highest scores; without scores, uniformly at random",
+}
+STAGES = tuple(STAGE_DEFAULTS)
 EVENTS = ("run_started", "round_finished", "run_finished")
 
 # -- description: must not import torch --------------------------------------------------------------

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from alframe.errors import UsageError
-from alframe.registry.registry import RESOURCES, installed
+from alframe.registry.offers import KINDS
+from alframe.registry.registry import installed
 from alframe_cli import completion
 from alframe_cli.listing import as_json
 from alframe_cli.output import console, print_json, print_table
@@ -43,11 +44,11 @@ def check(
 ) -> int:
     """Check that the plugin NAME does what plugins promise; docs/kit.md lists the checks."""
     registry = installed()
-    for kind in RESOURCES:
-        for offer in registry.offers(kind):
+    for kind in KINDS:
+        for offer in registry.offers.of(kind):
             if offer.name == name and not registry.named(name):
                 raise UsageError(
-                    f"{name!r} is a {kind} of the plugin {offer.plugin.name!r}; plugins are checked: "
+                    f"{name!r} is a {kind.name} of the plugin {offer.plugin.name!r}; plugins are checked: "
                     f"`alframe check {offer.plugin.name}`"
                 )
     registry.plugin(name)  # an unknown or a broken one ends here, before torch is imported

@@ -83,8 +83,10 @@ def _strategies_and_all(registry: Registry, ctx: click.Context) -> Candidates:
 
 def _resources(kind: str) -> Callable[[Registry, click.Context], Candidates]:
     def found(registry: Registry, ctx: click.Context) -> Candidates:
-        for offer in registry.offers(kind):
-            colon = ":" if getattr(offer.value, "location", "") else ""
+        from alframe.registry import offers
+
+        for offer in registry.offers.of(getattr(offers, kind)):
+            colon = ":" if offer.location else ""
             yield f"{offer.name}{colon}", offer.value.summary
 
     return found
@@ -109,11 +111,11 @@ def _plugins(registry: Registry, ctx: click.Context) -> Candidates:
 
 def _everything(registry: Registry, ctx: click.Context) -> Candidates:
     from alframe.contract.sections import SECTIONS
-    from alframe.registry.registry import RESOURCES
+    from alframe.registry.offers import KINDS
 
     names: dict[str, str] = dict.fromkeys(SECTIONS, "section of a configuration")
-    for kind in RESOURCES:
-        names |= {offer.name: offer.value.summary for offer in registry.offers(kind)}
+    for kind in KINDS:
+        names |= {offer.name: offer.value.summary for offer in registry.offers.of(kind)}
     return (names | {plugin.name: plugin.info.summary for plugin in registry.plugins}).items()
 
 
@@ -121,12 +123,14 @@ def _options(registry: Registry, ctx: click.Context) -> Candidates:
     """``section.key=`` of the engine, of the plugins, and of the data set and network on the line."""
     from alframe.contract.options import describe
     from alframe.contract.sections import SECTIONS
+    from alframe.registry.offers import DATASETS, MODELS
 
     types: list[tuple[str, Any]] = list(SECTIONS.items())
     types += [(plugin.name, plugin.info.options) for plugin in registry.plugins if not plugin.problem]
-    for kind, section, flag in (("data set", "data", "dataset"), ("model", "model", "model")):
-        names = {name.partition(":")[0] for name in ctx.params.get(flag) or [SECTIONS[section]().name]}
-        types += [(section, o.value.options) for o in registry.offers(kind) if o.name in names]
+    for kind, flag in ((DATASETS, "dataset"), (MODELS, "model")):
+        default = SECTIONS[kind.section]().name
+        names = {name.partition(":")[0] for name in ctx.params.get(flag) or [default]}
+        types += [(kind.section, o.value.options) for o in registry.offers.of(kind) if o.name in names]
     for section, options in types:
         for field in describe(options):
             yield f"{section}.{field.name}=", field.help
@@ -135,9 +139,9 @@ def _options(registry: Registry, ctx: click.Context) -> Candidates:
 strategy_list = completes(_strategies_and_all, many=True)
 strategy_name = completes(_strategies)
 strategies_alone = completes(_strategies, many=True)
-data_set_list = completes(_resources("data set"), many=True)
-model_list = completes(_resources("model"), many=True)
-preset_list = completes(_resources("preset"), many=True)
+data_set_list = completes(_resources("DATASETS"), many=True)
+model_list = completes(_resources("MODELS"), many=True)
+preset_list = completes(_resources("PRESETS"), many=True)
 listener_list = completes(_listeners, many=True)
 plugin_name = completes(_plugins)
 anything = completes(_everything)

@@ -62,12 +62,13 @@ def doctor(data_dir: str, out: str, as_json: bool) -> int:
 def _data(registry: Registry, folder: Path) -> list[Finding]:
     """The data sets whose files are in the folder of data sets, all or some."""
     from alframe.installation.doctor import Finding
+    from alframe.registry.offers import DATASETS
 
     if not folder.is_dir():
         advice = "--data-dir or ALFRAME_DATA_DIR names another; `alframe run --download` makes it"
         return [Finding("data", str(folder), "note", "there is no such folder", advice)]
     rows = []
-    for offer in registry.offers("data set"):
+    for offer in registry.offers.of(DATASETS):
         state, size = on_disk(offer.value.files, folder)
         if state == "present":
             rows.append(Finding("data", offer.name, "ok", f"in {folder}, {decimal(size)}"))

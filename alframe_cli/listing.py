@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.filesize import decimal
 
-from alframe.registry.plugin import Offer, Plugin
+from alframe.registry.offers import DATASETS, MODELS, PRESETS, Kind, Offer
+from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry, installed
 from alframe_cli.output import print_json, print_table
 from alframe_cli.params import plugin_files
@@ -41,19 +42,19 @@ def list_strategies(as_json: bool) -> None:
     print_problems(registry)
 
 
-def _resource_command(kind: str, plural: str) -> click.Command:
+def _resource_command(kind: Kind[Any], plural: str) -> click.Command:
     @click.command(help=f"List the {plural}, with who provides them.")
     @plugin_files
     @as_json
     def command(as_json: bool) -> None:
         registry = installed()
         note_remarks(registry)
-        offers = registry.offers(kind)
+        offers = registry.offers.of(kind)
         if as_json:
             found = [_offer_as_row(offer) for offer in offers]
             print_json({plural: found, "problems": problems_as_data(registry)})
             return
-        with_source = kind != "preset"  # a preset's source is long: `show` prints it
+        with_source = kind is not PRESETS  # a preset's source is long: `show` prints it
         rows = [
             (
                 _shown_name(offer),
@@ -63,14 +64,14 @@ def _resource_command(kind: str, plural: str) -> click.Command:
             )
             for offer in offers
         ]
-        print_table((kind, "summary", *(["source"] if with_source else []), "provider"), rows)
+        print_table((kind.name, "summary", *(["source"] if with_source else []), "provider"), rows)
         print_problems(registry)
 
     return command
 
 
-list_models = _resource_command("model", "models")
-list_presets = _resource_command("preset", "presets")
+list_models = _resource_command(MODELS, "models")
+list_presets = _resource_command(PRESETS, "presets")
 
 
 data_dir = click.option(
@@ -91,7 +92,7 @@ def list_datasets(data_dir: str, as_json: bool) -> None:
     """List the data sets, with what of them is in the folder of data sets."""
     registry = installed()
     note_remarks(registry)
-    offers = registry.offers("data set")
+    offers = registry.offers.of(DATASETS)
     states = [on_disk(offer.value.files, Path(data_dir)) for offer in offers]
     if as_json:
         rows = [
@@ -133,9 +134,8 @@ def on_disk(files: tuple[str, ...], folder: Path) -> tuple[str, int]:
 
 
 def _shown_name(offer: Offer[Any]) -> str:
-    """The name, with what must follow a colon, as ``npz:PATH``; presets have no such thing."""
-    location = getattr(offer.value, "location", "")
-    return f"{offer.name}:{location}" if location else offer.name
+    """The name, with what must follow a colon, as ``npz:PATH``."""
+    return f"{offer.name}:{offer.location}" if offer.location else offer.name
 
 
 def _offer_as_row(offer: Offer[Any]) -> dict[str, Any]:

@@ -7,28 +7,18 @@ from typing import Any
 
 import click
 
+from alframe.contract.needs import NEEDS
 from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
-from alframe.hookspecs import STAGES
+from alframe.hookspecs import STAGE_DEFAULTS, STAGES
 from alframe.registry.listeners import listeners
-from alframe.registry.plugin import Offer, Plugin
-from alframe.registry.registry import RESOURCES, installed
+from alframe.registry.offers import DATASETS, KINDS, Kind, Offer
+from alframe.registry.plugin import Plugin
+from alframe.registry.registry import installed
 from alframe_cli import completion
 from alframe_cli.listing import as_json, data_dir, describe_state, on_disk, strategy_as_data
 from alframe_cli.output import options_as_data, print_json, print_options, print_table
 from alframe_cli.params import plugin_files
-
-DEFAULTS = {
-    "train": "supervised",
-    "embed": "the network's features",
-    "score": "none",
-    "select": "the highest scores; without scores, uniformly at random",
-}
-NEEDS = {
-    "dropout": "a network with dropout",
-    "network": "the whole network, and inputs that a gradient can change",
-}
-OPTION_SECTION = {"data set": "data", "model": "model"}
 
 
 @click.command()
@@ -40,10 +30,10 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
     """Show NAME: what it is, where it comes from, and its options."""
     registry = installed()
     plugins = registry.named(name)
-    offers = [(kind, offer) for kind in RESOURCES for offer in registry.offers(kind) if offer.name == name]
+    offers = [(kind, offer) for kind in KINDS for offer in registry.offers.of(kind) if offer.name == name]
     if not (plugins or offers or name in SECTIONS):
         known = {p.name for p in registry.plugins} | {
-            o.name for kind in RESOURCES for o in registry.offers(kind)
+            o.name for kind in KINDS for o in registry.offers.of(kind)
         }
         raise unknown_name("name", name, known | set(SECTIONS))
     if as_json:
@@ -69,7 +59,7 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
         _show_offer(kind, offer, data_dir)
     if name in SECTIONS:
         click.echo(f"section [{name}] of a configuration")
-        if name in OPTION_SECTION.values():
+        if name in {kind.section for kind in KINDS}:
             click.echo(f"Each {name} has more options of its own: `alframe show NAME`.")
         print_options(SECTIONS[name], name)
         if name == "stages":
@@ -86,7 +76,7 @@ def _show_plugin(plugin: Plugin) -> None:
     if plugin.info.aliases:
         click.echo(f"also called {', '.join(plugin.info.aliases)}")
     if plugin.info.needs:
-        click.echo(f"needs {', '.join(NEEDS[need] for need in plugin.info.needs)}")
+        click.echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
     if plugin.problem:
         click.echo(f"can't be used: {plugin.problem}")
         return
@@ -98,16 +88,16 @@ def _show_plugin(plugin: Plugin) -> None:
     print_options(plugin.info.options, plugin.name)
 
 
-def _show_offer(kind: str, offer: Offer[Any], data_dir: str) -> None:
+def _show_offer(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> None:
     info = offer.value
-    _show_head(kind, offer.name, info.summary, info.reference, offer.plugin)
-    if kind == "data set":
+    _show_head(kind.name, offer.name, info.summary, info.reference, offer.plugin)
+    if kind is DATASETS:
         if info.classes:
             click.echo(f"{info.classes} classes")
         if info.files:
             click.echo(f"in {data_dir}: {describe_state(*on_disk(info.files, Path(data_dir)))}")
-    if kind in OPTION_SECTION:
-        print_options(info.options, OPTION_SECTION[kind])
+    if kind.section:
+        print_options(info.options, kind.section)
         return
     import tomli_w
 
@@ -126,7 +116,7 @@ def _server(plugin: Plugin, stage: str) -> str:
     if stage in plugin.stages:
         return f"{plugin.name} (its own)"
     lender = plugin.info.uses.get(stage)
-    return lender if lender else f"default: {DEFAULTS[stage]}"
+    return lender if lender else f"default: {STAGE_DEFAULTS[stage]}"
 
 
 def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
@@ -140,18 +130,18 @@ def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-def _offer_as_data(kind: str, offer: Offer[Any], data_dir: str) -> dict[str, Any]:
+def _offer_as_data(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> dict[str, Any]:
     data = {
-        "kind": kind,
+        "kind": kind.name,
         "name": offer.name,
         "summary": offer.value.summary,
         "reference": offer.value.reference,
         "distribution": offer.plugin.distribution,
         "version": offer.plugin.version,
     }
-    if kind == "data set":
+    if kind is DATASETS:
         state, size = on_disk(offer.value.files, Path(data_dir))
         data |= {"classes": offer.value.classes, "on_disk": state, "bytes": size}
-    if kind in OPTION_SECTION:
+    if kind.section:
         return data | {"options": options_as_data(offer.value.options)}
     return data | {"settings": offer.value.settings}

@@ -50,11 +50,12 @@ def main(
     from alframe.experiments.plan import trials
     from alframe.experiments.settings import resolve
     from alframe.experiments.trial_loop import run_trial
+    from alframe.registry.offers import PRESETS
     from alframe.registry.registry import installed
     from alframe_cli.display import SilentDisplay
 
     registry = installed()
-    preset = registry.resource("preset", "mnist-mlp").value.settings
+    preset = registry.offers.named(PRESETS, "mnist-mlp").value.settings
     flags: dict[str, dict[str, Any]] = {
         "run": {"strategy": strategies.split(","), "seeds": list(range(1, seeds + 1)), "device": device},
         "data": {"name": dataset, "dir": data_dir},

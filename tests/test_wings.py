@@ -97,6 +97,7 @@ WITHOUT_TORCH = [
     "alframe.comparison.significance",
     "alframe.comparison.verdicts",
     "alframe.contract.info",
+    "alframe.contract.needs",
     "alframe.contract.options",
     "alframe.contract.recipe",
     "alframe.contract.resources",
@@ -112,6 +113,7 @@ WITHOUT_TORCH = [
     "alframe.records.rounds",
     "alframe.records.tree",
     "alframe.registry.listeners",
+    "alframe.registry.offers",
     "alframe.registry.registry",
     "alframe.scaffold.package",
 ]

@@ -10,7 +10,6 @@ from alframe.contract.options import NoOptions
 from alframe.errors import PluginError
 
 API_VERSION = 2
-NEEDS = ("dropout", "network")
 
 
 class NewerApiError(PluginError):

@@ -22,7 +22,7 @@ from alframe.errors import unknown_name
 from alframe.experiments.configuration import Sections
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.listeners import require_listeners
-from alframe.registry.plugin import Offer
+from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import ALL, Registry
 
 NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are
@@ -193,10 +193,10 @@ def resolve(
     }
     data = given.pop("data", {})
     source = build(DataSource, _take(data, DataSource), "data")
-    dataset, _ = registry.located("data set", source.name)
+    dataset, _ = registry.offers.located(DATASETS, source.name)
     model_section = given.pop("model", {})
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
-    model, model_location = registry.located("model", model_source.name)
+    model, model_location = registry.offers.located(MODELS, model_source.name)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}

@@ -12,6 +12,7 @@ from alframe.contract.sections import SECTIONS
 from alframe.errors import UsageError
 from alframe.experiments.configuration import merge
 from alframe.experiments.settings import Sections, Settings, resolve
+from alframe.registry.offers import DATASETS, MODELS, PRESETS
 from alframe.registry.registry import Registry
 
 NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
@@ -62,7 +63,7 @@ def resolve_presets(
     """
     found = []
     for preset in presets or [""]:
-        below = registry.resource("preset", preset).value.settings if preset else {}
+        below = registry.offers.named(PRESETS, preset).value.settings if preset else {}
         named = {"preset": preset} if len(presets) > 1 else {}
         found += resolve_sweep(registry, merge(below, given), named)
     return found
@@ -92,8 +93,8 @@ def as_sections(settings: Sequence[Settings], given: Mapping[str, Mapping[str, A
 def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     """The declared type of every option that can vary, by section and key."""
     types: dict[str, list[type]] = {name: [section] for name, section in SECTIONS.items()}
-    dataset = registry.located("data set", _name(sections, "data"))[0]
-    model = registry.located("model", _name(sections, "model"))[0]
+    dataset = registry.offers.located(DATASETS, _name(sections, "data"))[0]
+    model = registry.offers.located(MODELS, _name(sections, "model"))[0]
     types["data"].append(dataset.value.options)
     types["model"].append(model.value.options)
     for name in sections.keys() - types.keys():

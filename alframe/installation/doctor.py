@@ -22,8 +22,9 @@ from rich.filesize import decimal
 from alframe.contract.info import API_VERSION
 from alframe.installation.versions import installed_version
 from alframe.registry.files import VARIABLE
-from alframe.registry.plugin import Plugin
-from alframe.registry.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, RESOURCES, Registry
+from alframe.registry.offers import KINDS
+from alframe.registry.plugin import Plugin, State
+from alframe.registry.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, Registry
 
 LITTLE_SPACE = 10**9  # bytes; checkpoints of a few trials of a large network take more
 PROBE_SECONDS = 120  # importing torch from a network's disk may take a while
@@ -157,17 +158,17 @@ def probe_torch() -> dict[str, Any]:
 def plugins(registry: Registry) -> list[Finding]:
     """Each plugin's state, what its import did, and names that several plugins have."""
     rows = [_plugin(plugin) for plugin in registry.plugins]
-    for failure in registry.failed_offers():
+    for failure in registry.offers.failures():
         detail = f"{failure.plugin.provider}: {failure}"
         rows.append(Finding("plugins", failure.plugin.name, "problem", detail, _mend(failure.plugin)))
-    active = [plugin for plugin in registry.plugins if plugin.state != "disabled"]
+    active = [plugin for plugin in registry.plugins if plugin.state != State.DISABLED]
     names = collections.Counter(plugin.name for plugin in active)
     shared = [(name, [p for p in active if p.name == name]) for name, count in names.items() if count > 1]
-    for what in RESOURCES:
-        offers = registry.offers(what)
+    for kind in KINDS:
+        offers = registry.offers.of(kind)
         counts = collections.Counter(offer.name for offer in offers)
         shared += [
-            (f"{what} {name}", [o.plugin for o in offers if o.name == name])
+            (f"{kind.name} {name}", [o.plugin for o in offers if o.name == name])
             for name, count in counts.items()
             if count > 1
         ]
@@ -181,10 +182,10 @@ def plugins(registry: Registry) -> list[Finding]:
 
 def _plugin(plugin: Plugin) -> Finding:
     detail = f"{plugin.provider}, imported in {plugin.seconds:.2f} s"
-    if plugin.state == "disabled":
+    if plugin.state == State.DISABLED:
         return Finding("plugins", plugin.name, "note", f"{plugin.provider}, {plugin.problem}")
     if plugin.problem:
-        upgrade = plugin.state == "needs a newer alframe"
+        upgrade = plugin.state == State.NEWER
         advice = "pip install --upgrade alframe" if upgrade else _mend(plugin)
         return Finding("plugins", plugin.name, "problem", f"{plugin.provider}: {plugin.problem}", advice)
     if plugin.remarks:

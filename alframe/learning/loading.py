@@ -13,7 +13,7 @@ from alframe.data.dataset import Dataset
 from alframe.learning.blame import blame
 from alframe.learning.validation import check_dataset, check_network
 from alframe.networks.classifier import Classifier
-from alframe.registry.plugin import Offer
+from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import Registry, installed
 
 
@@ -48,7 +48,7 @@ def load_dataset(
         >>> len(digits), digits.num_classes
         (1438, 10)
     """
-    offer, location = (registry or installed()).located("data set", name)
+    offer, location = (registry or installed()).offers.located(DATASETS, name)
     given = options if test_fraction is None else options | {"test_fraction": test_fraction}
     built = build(offer.value.options, given, "data")
     dataset = loaded(offer, DataRequest(location, Path(data_dir), download, built))
@@ -105,7 +105,7 @@ def build_model(
         UsageError: an unknown name or option, or a network that does not suit the data.
         PluginError: the plugin that offers the network is broken.
     """
-    offer, location = registry.located("model", name)
+    offer, location = registry.offers.located(MODELS, name)
     built = build(offer.value.options, options, "model")
     return build_network(offer, location, built, dataset, seed, download=download)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.context import Context
+from alframe.contract.needs import NEEDS
 from alframe.contract.options import build
 from alframe.contract.recipe import Recipe, TrainResult
 from alframe.contract.views import LabelledView, PoolView, Rows
@@ -207,14 +208,8 @@ class Pipeline:
         """
         for plugin in self.providers.values():
             for need in plugin.info.needs:
-                if need == "dropout" and not model.dropout_layers():
-                    return (
-                        f"{plugin.name} needs a network with dropout: one with a Dropout layer whose rate is "
-                        "above 0, e.g. `-o model.dropout=0.5`"
-                    )
-                if need == "network" and not inputs.is_floating_point():
-                    kind = str(inputs.dtype).removeprefix("torch.")
-                    return f"{plugin.name} needs inputs that a gradient can change, and these are {kind}"
+                if lacking := NEEDS[need].lacking(model, inputs):
+                    return f"{plugin.name} needs {lacking}"
         return ""
 
     def query(self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState) -> Selection:

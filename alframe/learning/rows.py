@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from alframe.contract.needs import DROPOUT_WANTED
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
 from alframe.networks.classifier import Classifier
@@ -79,10 +80,7 @@ class NetworkRows:
         """One Monte Carlo dropout pass; only Dropout layers change mode, batch statistics do not move."""
         layers = self._model.dropout_layers()
         if not layers:
-            raise UsageError(
-                "Monte Carlo dropout needs a network with dropout: "
-                "one with a Dropout layer whose rate is above 0, e.g. `-o model.dropout=0.5`"
-            )
+            raise UsageError(f"Monte Carlo dropout needs a network with dropout: {DROPOUT_WANTED}")
         same_features = set(self._model.body.modules()).isdisjoint(layers)
         for layer in layers:
             layer.train()

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Self
 
 from alframe.contract.info import NewerApiError, PluginInfo
 from alframe.hookspecs import EVENTS, STAGES
 
-T = TypeVar("T")
 DEFAULT = "alframe/default"  # who serves a stage when nobody else does
+
+
+class State(StrEnum):
+    """Whether a plugin can be used."""
+
+    READY = "ready"
+    DISABLED = "disabled"
+    NEWER = "needs a newer alframe"
+    BROKEN = "broken"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,6 +33,7 @@ class Plugin:
         module: the object that holds the hooks, or None when it could not be loaded.
         info: its description of itself.
         hooks: names of the hooks it provides, wrappers left out.
+        state: whether it can be used.
         problem: why it can't be used; "" when it can.
         cause: the exception behind the problem.
         path: the file it is, when it is no installed package.
@@ -37,6 +47,7 @@ class Plugin:
     module: Any = None
     info: PluginInfo = dataclasses.field(default_factory=lambda: PluginInfo(summary=""))
     hooks: frozenset[str] = frozenset()
+    state: State = State.READY
     problem: str = ""
     cause: BaseException | None = None
     path: Path | None = None
@@ -53,14 +64,19 @@ class Plugin:
         """Distribution and version, or the file, for people."""
         return str(self.path) if self.path else f"{self.distribution} {self.version}".strip()
 
-    @property
-    def state(self) -> str:
-        """``"ready"``, ``"disabled"``, ``"needs a newer alframe"`` or ``"broken"``."""
-        if self.problem.startswith("disabled"):
-            return "disabled"
-        if isinstance(self.cause, NewerApiError):
-            return "needs a newer alframe"
-        return "broken" if self.problem else "ready"
+    def unusable(self, problem: str, cause: BaseException | None = None) -> Self:
+        """The same plugin, which can't be used.
+
+        Args:
+            problem: why.
+            cause: the exception behind it.
+        """
+        state = State.NEWER if isinstance(cause, NewerApiError) else State.BROKEN
+        return dataclasses.replace(self, state=state, problem=problem, cause=cause)
+
+    def disabled(self, problem: str) -> Self:
+        """The same plugin, which somebody has switched off."""
+        return dataclasses.replace(self, state=State.DISABLED, problem=problem)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -79,17 +95,3 @@ class Plugin:
             return False
         own = {*self.stages, *self.info.uses}
         return bool(own - {"train"}) or self.hooks <= {"alframe_info"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Offer(Generic[T]):
-    """A named resource and the plugin that offers it."""
-
-    name: str
-    plugin: Plugin
-    value: T
-
-    @property
-    def key(self) -> str:
-        """``distribution/name``."""
-        return f"{self.plugin.distribution}/{self.name}"

@@ -12,25 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from alframe import defaults
-from alframe.contract.options import check_declaration
-from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
 from alframe.contract.sections import SECTIONS
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.hookspecs import PROJECT
 from alframe.registry import discovery, files
 from alframe.registry.importing import Import, attempt
-from alframe.registry.plugin import Offer, Plugin
+from alframe.registry.offers import Offers, conflict
+from alframe.registry.plugin import DEFAULT, Plugin, State
 from alframe.registry.vetting import new_manager, vetted
 
 GROUP = PROJECT
 OWN_DISTRIBUTION = "alframe"
 ALL = "all"  # in place of a strategy's name
 DISABLE_VARIABLE = "ALFRAME_DISABLE_PLUGINS"
-RESOURCES = {
-    "data set": ("alframe_datasets", DatasetInfo, "See `alframe list-datasets`."),
-    "model": ("alframe_models", ModelInfo, "See `alframe list-models`."),
-    "preset": ("alframe_presets", PresetInfo, "See `alframe list-presets`."),
-}
 
 
 class Registry:
@@ -39,14 +33,18 @@ class Registry:
     Args:
         entry_points: where to look; the installed distributions' by default. An empty list makes a
             registry that holds the defaults alone, as tests want it.
+
+    Attributes:
+        offers: what they offer by name.
     """
 
     def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
         self._pm = new_manager()
-        self.plugins: list[Plugin] = []
+        self._plugins: list[Plugin] = []
+        self.offers = Offers(lambda: self._plugins)
         self.register(defaults, "default", OWN_DISTRIBUTION)
         found, damaged = discovery.entry_points(GROUP) if entry_points is None else (entry_points, [])
-        self.plugins += [Plugin(name, name, problem=problem) for name, problem in damaged]
+        self._plugins += [Plugin(name, name).unusable(problem) for name, problem in damaged]
         seen = set()
         for entry in found:
             distribution, version = discovery.source(entry)
@@ -90,7 +88,7 @@ class Registry:
         """
         plugin = self.register_file(path)
         for other in self.plugins:
-            if other.name == plugin.name and other is not plugin and other.state != "disabled":
+            if other.name == plugin.name and other is not plugin and other.state != State.DISABLED:
                 raise UsageError(
                     f"plugin {path}: there is a plugin {plugin.name!r} already ({other.provider}); rename "
                     f"the file, or leave the other out with {DISABLE_VARIABLE}={other.key}"
@@ -99,11 +97,30 @@ class Registry:
             raise PluginError(f"plugin {path}: {plugin.problem}") from plugin.cause
         return plugin
 
+    def add_unusable(self, plugin: Plugin) -> None:
+        """Adds the row of a plugin that can't be used, so that listings show it."""
+        self._plugins.append(plugin)
+
+    def copy(self, leave_out: str = "") -> Registry:
+        """A registry of the same plugins.
+
+        Args:
+            leave_out: the key of a plugin that is not taken over.
+        """
+        copy = Registry(entry_points=[])
+        for plugin in self._plugins:
+            if plugin.key in (DEFAULT, leave_out):
+                continue
+            if plugin.problem:
+                copy.add_unusable(plugin)
+            else:
+                copy.register(plugin.module, plugin.name, plugin.distribution, plugin.version)
+        return copy
+
     def _load(self, entry: metadata.EntryPoint, distribution: str, version: str) -> None:
         if _is_disabled(entry.name, distribution):
-            self.plugins.append(
-                Plugin(entry.name, distribution, version, problem=f"disabled by {DISABLE_VARIABLE}")
-            )
+            row = Plugin(entry.name, distribution, version)
+            self._plugins.append(row.disabled(f"disabled by {DISABLE_VARIABLE}"))
             return
         self._add(attempt(entry.load), Plugin(entry.name, distribution, version))
 
@@ -111,15 +128,15 @@ class Registry:
         """Completes a plugin's row by its module, or by what is wrong with that, and keeps it."""
         row = dataclasses.replace(row, seconds=found.seconds, remarks=found.remarks)
         if found.error:
-            row = dataclasses.replace(row, problem=found.problem, cause=found.error)
+            row = row.unusable(found.problem, found.error)
         else:
             try:
                 row = self._accept(found.module, row)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                row = dataclasses.replace(row, problem=reason(error), cause=error)
-        self.plugins.append(row)
+                row = row.unusable(reason(error), error)
+        self._plugins.append(row)
         return row
 
     def _accept(self, module: Any, row: Plugin) -> Plugin:
@@ -143,6 +160,11 @@ class Registry:
     # -- look-up ---------------------------------------------------------------------------------
 
     @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """Every plugin, usable or not, in the order in which they came."""
+        return tuple(self._plugins)
+
+    @property
     def strategies(self) -> list[Plugin]:
         """Usable strategies, sorted by name."""
         usable = (plugin for plugin in self.plugins if not plugin.problem and plugin.is_strategy)
@@ -156,7 +178,7 @@ class Registry:
     @property
     def strategy_names(self) -> list[str]:
         """A name for each usable strategy that means no other: ``distribution/name`` where two share one."""
-        taken = collections.Counter(plugin.name for plugin in self.plugins if plugin.state != "disabled")
+        taken = collections.Counter(plugin.name for plugin in self.plugins if plugin.state != State.DISABLED)
         return [p.name if taken[p.name] == 1 else p.key for p in self.strategies]
 
     def plugin(self, name: str, what: str = "plugin") -> Plugin:
@@ -171,11 +193,11 @@ class Registry:
             known = self.strategies if what == "strategy" else self.plugins
             names = [known_as for plugin in known for known_as in (plugin.name, *plugin.info.aliases)]
             raise unknown_name(what, name, names, "See `alframe list-strategies`; --plugin loads a file's.")
-        named = [plugin for plugin in named if plugin.state != "disabled"] or named
+        named = [plugin for plugin in named if plugin.state != State.DISABLED] or named
         if len(named) > 1:
-            raise _conflict(what, name, [(plugin.key, plugin.provider) for plugin in named])
+            raise conflict(what, name, [(plugin.key, plugin.provider) for plugin in named])
         plugin = named[0]
-        if plugin.state == "disabled":
+        if plugin.state == State.DISABLED:
             raise UsageError(f"{what} {name!r} is {plugin.problem}")
         if plugin.problem:
             raise PluginError(f"plugin {name!r} ({plugin.provider}): {plugin.problem}") from plugin.cause
@@ -186,44 +208,6 @@ class Registry:
         return [plugin for plugin in self.plugins if name in (plugin.name, plugin.key)] or [
             plugin for plugin in self.plugins if name in plugin.info.aliases
         ]
-
-    def offers(self, what: str) -> list[Offer[Any]]:
-        """Every usable resource of a kind: ``"data set"``, ``"model"`` or ``"preset"``."""
-        offers, _ = self._collect(what)
-        return sorted(offers, key=lambda offer: offer.name)
-
-    def resource(self, what: str, name: str) -> Offer[Any]:
-        """Finds a resource by ``name`` or ``distribution/name``.
-
-        Raises:
-            UsageError: no such resource, or two of that name.
-            PluginError: a plugin failed when asked what it offers, so the name may be its.
-        """
-        offers, failures = self._collect(what)
-        named = [offer for offer in offers if name in (offer.name, offer.key)]
-        if len(named) > 1:
-            raise _conflict(what, name, [(offer.key, offer.plugin.provider) for offer in named])
-        if named:
-            return named[0]
-        if failures:
-            raise failures[0]
-        raise unknown_name(what, name, [offer.name for offer in offers], RESOURCES[what][2])
-
-    def located(self, what: str, name: str) -> tuple[Offer[Any], str]:
-        """Finds what ``NAME`` or ``NAME:LOCATION`` asks for: the resource, and the location or "".
-
-        Raises:
-            UsageError: as `resource`, or a location is missing or too many.
-            PluginError: as `resource`.
-        """
-        short, _, location = name.partition(":")
-        offer = self.resource(what, short)
-        wanted = offer.value.location
-        if wanted and not location:
-            raise UsageError(f"{what} {name!r} needs {wanted} after a colon: {offer.name}:{wanted}")
-        if location and not wanted:
-            raise UsageError(f"{what} {offer.name!r} takes nothing after a colon, got {name!r}")
-        return offer, location
 
     @property
     def files(self) -> list[Path]:
@@ -237,29 +221,7 @@ class Registry:
     def problems(self) -> list[tuple[str, str, str]]:
         """Name, provider and reason of all that can't be used."""
         rows = [(p.name, p.provider, p.problem) for p in self.plugins if p.problem]
-        return rows + [(e.plugin.name, e.plugin.provider, str(e)) for e in self.failed_offers()]
-
-    def failed_offers(self) -> list[OfferError]:
-        """The plugins that failed when asked what they offer, each as an error with ``plugin``."""
-        return [error for what in RESOURCES for error in self._collect(what)[1]]
-
-    def _collect(self, what: str) -> tuple[list[Offer[Any]], list[OfferError]]:
-        hook, wanted, _ = RESOURCES[what]
-        offers: list[Offer[Any]] = []
-        failures: list[OfferError] = []
-        for plugin in self.plugins:
-            if hook not in plugin.hooks:
-                continue
-            try:
-                found = getattr(plugin.module, hook)()
-                offers += [Offer(name, plugin, _checked(value, wanted)) for name, value in found.items()]
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                failure = OfferError(f"plugin {plugin.name!r}, hook {hook}: {reason(error)}", plugin)
-                failure.__cause__ = error
-                failures.append(failure)
-        return offers, failures
+        return rows + [(e.plugin.name, e.plugin.provider, str(e)) for e in self.offers.failures()]
 
     # -- calls -----------------------------------------------------------------------------------
 
@@ -292,17 +254,9 @@ def installed() -> Registry:
         try:
             registry.register_file(path)
         except UsageError as error:
-            row = Plugin(path.stem, "local", path=path.absolute(), problem=str(error), cause=error)
-            registry.plugins.append(row)
+            row = Plugin(path.stem, "local", path=path.absolute())
+            registry.add_unusable(row.unusable(str(error), error))
     return registry
-
-
-class OfferError(PluginError):
-    """A plugin that failed when asked what it offers."""
-
-    def __init__(self, message: str, plugin: Plugin) -> None:
-        super().__init__(message)
-        self.plugin = plugin
 
 
 def _is_disabled(name: str, distribution: str) -> bool:
@@ -310,16 +264,3 @@ def _is_disabled(name: str, distribution: str) -> bool:
     return bool({name, f"{distribution}/{name}"} & disabled) or (
         "*" in disabled and distribution != OWN_DISTRIBUTION
     )
-
-
-def _checked(value: Any, wanted: type) -> Any:
-    if not isinstance(value, wanted):
-        raise PluginError(f"wanted a {wanted.__name__}, got {value!r}")
-    if not isinstance(value, PresetInfo):
-        check_declaration(value.options)  # type: ignore[attr-defined]
-    return value
-
-
-def _conflict(what: str, name: str, providers: list[tuple[str, str]]) -> UsageError:
-    listed = ", ".join(f"{key} (from {provider})" for key, provider in providers)
-    return UsageError(f"{len(providers)} plugins offer the {what} {name!r}: {listed}. Ask for one of them.")

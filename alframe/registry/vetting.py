@@ -8,7 +8,8 @@ from typing import Any
 import pluggy
 
 from alframe import hookspecs
-from alframe.contract.info import NEEDS, PluginInfo
+from alframe.contract.info import PluginInfo
+from alframe.contract.needs import NEEDS
 from alframe.contract.options import check_declaration
 from alframe.errors import PluginError, unknown_name
 from alframe.hookspecs import PROJECT, STAGES

@@ -8,9 +8,12 @@ import re
 from importlib import metadata
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from alframe.contract.sections import SECTIONS
 from alframe.errors import UsageError
+from alframe.registry.offers import DATASETS, MODELS
+from alframe.registry.offers import Kind as OfferKind
 from alframe.registry.registry import ALL, OWN_DISTRIBUTION, Registry
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,18 +29,18 @@ class Kind:
     Attributes:
         description: what it is, for the package's description.
         flags: of ``alframe run`` with it; ``{name}`` is its name.
-        offers: the resource that its name is also the name of, or "".
+        offers: the resource that its name is also the name of, or None.
     """
 
     description: str
     flags: str
-    offers: str = ""
+    offers: OfferKind[Any] | None = None
 
 
 KINDS = {
     "strategy": Kind("A query strategy", "--strategy {name}"),
-    "dataset": Kind("A data set", "--dataset {name} --strategy margin", "data set"),
-    "model": Kind("A network", "--model {name} --strategy margin", "model"),
+    "dataset": Kind("A data set", "--dataset {name} --strategy margin", DATASETS),
+    "model": Kind("A network", "--model {name} --strategy margin", MODELS),
     "trainer": Kind("A trainer", "--train {name} --strategy margin"),
     "events": Kind("A listener", "--strategy margin"),
 }
@@ -113,6 +116,6 @@ def _require_free(name: str, kind: str, registry: Registry) -> None:
         raise UsageError(f"the name {name!r} is taken by alframe itself; choose another")
     owners = [plugin.provider for plugin in registry.named(name)]
     if what := KINDS[kind].offers:
-        owners += [offer.plugin.provider for offer in registry.offers(what) if offer.name == name]
+        owners += [offer.plugin.provider for offer in registry.offers.of(what) if offer.name == name]
     if owners:
         raise UsageError(f"the name {name!r} is taken by a plugin of {owners[0]}; choose another")

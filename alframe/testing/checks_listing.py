@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from alframe.contract.options import build, check_declaration
-from alframe.registry.registry import RESOURCES
+from alframe.registry.offers import KINDS, Kind
 from alframe.testing.kit import CheckFailedError, CheckSkippedError, check, once
 from alframe.testing.subject import Subject
 
@@ -117,18 +117,18 @@ def _as_text(value: Any) -> str:
 def _described(subject: Subject) -> list[tuple[str, Any]]:
     """The plugin and all its offers, with what they are called in messages."""
     found: list[tuple[str, Any]] = [(f"plugin {subject.plugin.name!r}", subject.plugin.info)]
-    for kind in RESOURCES:
-        found += [(f"{kind} {name!r}", info) for name, info in offers(subject, kind).items()]
+    for kind in KINDS:
+        found += [(f"{kind.name} {name!r}", info) for name, info in offers(subject, kind).items()]
     return found
 
 
-def offers(subject: Subject, kind: str) -> dict[str, Any]:
+def offers(subject: Subject, kind: Kind[Any]) -> dict[str, Any]:
     """What the plugin offers of a kind, by name; a failure where it can't say."""
     for name, _, problem in subject.registry.problems():
-        if name == subject.plugin.name and RESOURCES[kind][0] in problem:
+        if name == subject.plugin.name and kind.hook in problem:
             raise CheckFailedError(problem)
     return {
         offer.name: offer.value
-        for offer in subject.registry.offers(kind)
+        for offer in subject.registry.offers.of(kind)
         if offer.plugin.key == subject.plugin.key
     }

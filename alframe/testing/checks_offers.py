@@ -14,6 +14,7 @@ from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.experiments.settings import resolve
 from alframe.networks.classifier import Classifier
+from alframe.registry.offers import DATASETS, MODELS, PRESETS
 from alframe.testing.checks_listing import offers
 from alframe.testing.kit import DESCRIBED, CheckFailedError, CheckSkippedError, check, once
 from alframe.testing.randomness import random_state
@@ -28,7 +29,7 @@ NOWHERE = "nowhere"
 @check("datasets", after=DESCRIBED)
 def data_options_are_complete(subject: Subject) -> None:
     """The options of data sets inherit from `alframe.DataOptions`, which the engine reads."""
-    for name, info in offers(subject, "data set").items():
+    for name, info in offers(subject, DATASETS).items():
         if not issubclass(info.options, DataOptions):
             raise CheckFailedError(
                 f"data set {name!r}: {info.options.__name__} must inherit from DataOptions"
@@ -39,7 +40,7 @@ def data_options_are_complete(subject: Subject) -> None:
 def data_load_or_say_why(subject: Subject) -> str:
     """From an empty folder, without --download, a data set loads or raises UsageError, and writes nothing."""
     loaded = []
-    for name, info in offers(subject, "data set").items():
+    for name, info in offers(subject, DATASETS).items():
         with tempfile.TemporaryDirectory(prefix="alframe-check-") as folder:
             dataset = _load(name, info, Path(folder))
             if written := list(Path(folder).iterdir()):
@@ -54,7 +55,7 @@ def data_are_the_same_twice(subject: Subject) -> str:
     """A data set that is loaded twice is the same, whatever the global random state."""
     compared = []
     with tempfile.TemporaryDirectory(prefix="alframe-check-") as folder:
-        for name, info in offers(subject, "data set").items():
+        for name, info in offers(subject, DATASETS).items():
             with random_state(1):
                 first = _load(name, info, Path(folder))
             if first is None:
@@ -85,7 +86,7 @@ def initial_weights_follow_the_seed(subject: Subject) -> str:
     for name, (shape, model) in _networks(subject).items():
         if sum(parameter.numel() for parameter in model.parameters()) > LARGEST_BUILT:
             continue
-        info = offers(subject, "model")[name]
+        info = offers(subject, MODELS)[name]
         states = []
         for seed in (1, 2):
             with random_state(seed):
@@ -102,7 +103,7 @@ def initial_weights_follow_the_seed(subject: Subject) -> str:
 @check("presets", after=DESCRIBED)
 def presets_resolve(subject: Subject) -> None:
     """Every name, section and key of a preset is known, and every value is of its type."""
-    for name, info in offers(subject, "preset").items():
+    for name, info in offers(subject, PRESETS).items():
         try:
             resolve(subject.registry, info.settings)
         except UsageError as error:
@@ -134,7 +135,7 @@ def _tensors(dataset: Dataset) -> Iterator[torch.Tensor]:
 def _networks(subject: Subject) -> dict[str, tuple[tuple[int, ...], Classifier]]:
     """Each network with a shape that it takes, built without numbers: in no memory and little time."""
     found = {}
-    for name, info in offers(subject, "model").items():
+    for name, info in offers(subject, MODELS).items():
         if not info.location:  # what would follow the colon is not known
             found[name] = _built(name, info)
     if not found:

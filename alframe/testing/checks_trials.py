@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alframe.testing import trials
 from alframe.testing.kit import ANSWERS, DESCRIBED, REPEATABLE, CheckFailedError, check, once
-from alframe.testing.subject import WITNESS, Subject, copied
+from alframe.testing.subject import WITNESS, Subject
 
 INITIAL, BUDGET = trials.INITIAL, trials.BUDGET
 
@@ -66,7 +66,7 @@ def events_change_nothing(subject: Subject) -> None:
     """The records of a trial are the same with the plugin and without."""
     with trials.folder() as out:
         course = _run_beside(subject, out / "with", None)
-        registry = copied(subject.registry, leave_out=subject.plugin.key)
+        registry = subject.registry.copy(leave_out=subject.plugin.key)
         bare = trials.run(subject, out / "without", registry=registry, strategy=f"local/{WITNESS}")
     if course.records != bare.records:
         raise CheckFailedError(

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe import defaults
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView, PoolView
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
@@ -65,7 +64,7 @@ class Subject:
         options: Mapping[str, Mapping[str, Any]],
         expected_failures: Mapping[str, str],
     ) -> None:
-        self.registry = copied(registry)
+        self.registry = registry.copy()
         self.plugin = self.registry.plugin(plugin.key)
         self.options = options
         self.expected_failures = expected_failures
@@ -152,24 +151,6 @@ class Subject:
         calls = [call for call in self.witness.calls if call.stage in self.plugin.stages]
         self.witness.calls.clear()
         return calls, complaint
-
-
-def copied(registry: Registry, leave_out: str = "") -> Registry:
-    """A registry of the same plugins.
-
-    Args:
-        registry: the other.
-        leave_out: the key of a plugin that is not taken over.
-    """
-    copy = Registry(entry_points=[])
-    for plugin in registry.plugins:
-        if plugin.module is defaults or plugin.key == leave_out:
-            continue
-        if plugin.problem:
-            copy.plugins.append(plugin)
-        else:
-            copy.register(plugin.module, plugin.name, plugin.distribution, plugin.version)
-    return copy
 
 
 def _round(problem: Problem, seed: int) -> RoundState:

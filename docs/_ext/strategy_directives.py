@@ -10,21 +10,11 @@ from docutils.parsers.rst import Directive
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from alframe.contract.needs import NEEDS
 from alframe.contract.options import describe
-from alframe.hookspecs import STAGES
+from alframe.hookspecs import STAGE_DEFAULTS, STAGES
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import OWN_DISTRIBUTION, Registry
-
-DEFAULTS = {
-    "train": "supervised",
-    "embed": "the features",
-    "score": "none",
-    "select": "the highest scores, or uniformly at random without scores",
-}
-NEEDS = {
-    "dropout": "a network with Dropout layers",
-    "network": "the whole network, and inputs that a gradient can change",
-}
 
 
 def built_in() -> list[Plugin]:
@@ -72,7 +62,7 @@ def _facts(plugin: Plugin) -> list[tuple[str, nodes.Node]]:
     for stage in STAGES:
         facts.append((stage, _server(plugin, stage)))
     if info.needs:
-        facts.append(("needs", nodes.Text("; ".join(NEEDS[need] for need in info.needs))))
+        facts.append(("needs", nodes.Text("; ".join(NEEDS[need].words for need in info.needs))))
     if info.aliases:
         facts.append(("also called", nodes.Text(", ".join(info.aliases))))
     return facts
@@ -83,7 +73,7 @@ def _server(plugin: Plugin, stage: str) -> nodes.Node:
         return nodes.Text("its own")
     if lender := plugin.info.uses.get(stage):
         return nodes.inline("", "", nodes.Text("that of "), _page(lender))
-    return nodes.Text(f"the default: {DEFAULTS[stage]}")
+    return nodes.Text(f"the default: {STAGE_DEFAULTS[stage]}")
 
 
 def _options(plugin: Plugin) -> list[nodes.Node]:

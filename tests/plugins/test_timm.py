@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from alframe import ActiveLearner, Dataset, ImageModelOptions, ModelRequest, Recipe, UsageError
+from alframe.registry.offers import MODELS
 from alframe.registry.registry import Registry
 from alframe_timm import TimmOptions, VitOptions, build_named, build_vit
 from alframe_timm._networks import build
@@ -155,7 +156,7 @@ class TestNames:
 
     def test_listing_them_does_not_need_timm(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "timm", None)
-        names = {offer.name for offer in Registry().offers("model")}
+        names = {offer.name for offer in Registry().offers.of(MODELS)}
         assert {"timm", "vit_small", "vit_base"} <= names
 
 

@@ -16,6 +16,7 @@ from alframe.experiments.data import load_data
 from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
 from alframe.experiments.trial_loop import run_trial
+from alframe.registry.offers import PRESETS
 from alframe_cli.display import SilentDisplay
 from alframe_vision._catalogue import MNIST_MEAN, MNIST_STD, SOURCES
 from alframe_vision._pickles import load_pickle
@@ -282,7 +283,7 @@ def test_a_download_without_a_network_is_one_line(name, tmp_path, monkeypatch):
 
 
 def test_every_preset_is_a_complete_setting(registry):
-    for offer in registry.offers("preset"):
+    for offer in registry.offers.of(PRESETS):
         settings = resolve(registry, offer.value.settings)
         assert len(settings.run.seeds) == 5
         assert offer.value.reference

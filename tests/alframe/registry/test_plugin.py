@@ -1,7 +1,8 @@
 import pytest
 
 from alframe import PluginInfo
-from alframe.registry.plugin import Offer, Plugin
+from alframe.contract.info import NewerApiError
+from alframe.registry.plugin import Plugin, State
 
 
 def nothing():
@@ -11,14 +12,16 @@ def nothing():
 def test_who_provides_it():
     plugin = Plugin("gini", "alframe-strategy-gini", "1.0")
     assert (plugin.key, plugin.provider) == ("alframe-strategy-gini/gini", "alframe-strategy-gini 1.0")
-    assert Offer("moons", plugin, None).key == "alframe-strategy-gini/moons"
 
 
-@pytest.mark.parametrize(
-    ("problem", "state"), [("", "ready"), ("disabled by X", "disabled"), ("has no hooks", "broken")]
-)
-def test_its_state(problem, state):
-    assert Plugin("a", "b", problem=problem).state == state
+def test_its_state_stands_beside_the_reason():
+    plugin = Plugin("a", "b")
+    assert (plugin.state, plugin.problem) == (State.READY, "")
+    broken = plugin.unusable("disabled itself", ValueError("x"))  # whatever the words
+    assert (broken.state, broken.problem, str(broken.cause)) == (State.BROKEN, "disabled itself", "x")
+    newer = plugin.unusable("too old", NewerApiError("too old"))
+    assert newer.state == "needs a newer alframe"
+    assert plugin.disabled("switched off by X").state == State.DISABLED
 
 
 def test_what_it_has_and_hears():

@@ -4,11 +4,8 @@ from pathlib import Path
 import pytest
 
 from alframe import (
-    DatasetInfo,
-    ModelInfo,
     PluginError,
     PluginInfo,
-    PresetInfo,
     UsageError,
     hookimpl,
 )
@@ -132,50 +129,6 @@ def test_the_star_disables_third_parties_only(monkeypatch, registry):
     assert [p.name for p in Registry().strategies] == [p.name for p in registry.strategies]
 
 
-def test_resources_are_collected_and_looked_up(bare_registry, make_plugin):
-    offered = DatasetInfo(summary="toy", load=lambda request: None)
-    bare_registry.register(make_plugin(alframe_datasets=lambda: {"toy": offered}), "a", "dist")
-    assert bare_registry.resource("data set", "toy").value is offered
-    assert bare_registry.resource("data set", "dist/toy").value is offered
-    with pytest.raises(UsageError, match="unknown data set 'tooy'. Did you mean 'toy'"):
-        bare_registry.resource("data set", "tooy")
-
-
-@pytest.mark.parametrize(
-    ("kind", "hook", "value"),
-    [
-        ("data set", "alframe_datasets", DatasetInfo(summary="", load=lambda request: None)),
-        ("model", "alframe_models", ModelInfo(summary="", build=lambda request: None)),
-        ("preset", "alframe_presets", PresetInfo(summary="", settings={})),
-    ],
-)
-def test_two_resources_of_one_name_are_not_guessed_between(bare_registry, make_plugin, kind, hook, value):
-    for name in ("one", "two"):
-        bare_registry.register(make_plugin(**{hook: lambda: {"x": value}}), name, f"dist-{name}")
-    with pytest.raises(UsageError, match="2 plugins offer the"):
-        bare_registry.resource(kind, "x")
-    assert bare_registry.resource(kind, "dist-two/x").plugin.name == "two"
-
-
-@pytest.mark.parametrize(
-    ("offer", "reason"),
-    [
-        (lambda: 1 / 0, "ZeroDivisionError"),
-        (lambda: None, "AttributeError"),
-        (lambda: {"x": 3}, "wanted a DatasetInfo, got 3"),
-        (lambda: {"x": DatasetInfo(summary="", load=print, options=int)}, "options must be a dataclass"),
-    ],
-)
-def test_a_plugin_that_fails_to_offer_harms_nobody(bare_registry, make_plugin, offer, reason):
-    bare_registry.register(make_plugin(alframe_datasets=offer), "broken")
-    good = DatasetInfo(summary="", load=lambda request: None)
-    bare_registry.register(make_plugin(alframe_datasets=lambda: {"good": good}), "good")
-    assert bare_registry.resource("data set", "good").value is good
-    assert any(reason in row[2] for row in bare_registry.problems())
-    with pytest.raises(PluginError, match="broken"):
-        bare_registry.resource("data set", "x")
-
-
 def test_a_stage_is_called_alone_but_for_wrappers(bare_registry, make_plugin):
     class Doubling:
         @hookimpl(wrapper=True)
@@ -188,22 +141,6 @@ def test_a_stage_is_called_alone_but_for_wrappers(bare_registry, make_plugin):
     assert doubling.stages == ()
     arguments = {"pool": None, "labelled": None, "options": None, "ctx": None}
     assert bare_registry.call_stage("score", one, **arguments) == 2
-
-
-def test_what_follows_a_colon(bare_registry, make_plugin):
-    models = {
-        "any": ModelInfo(summary="", build=lambda request: None, location="NAME"),
-        "one": ModelInfo(summary="", build=lambda request: None),
-    }
-    bare_registry.register(make_plugin(alframe_models=lambda: models), "nets", "dist")
-    assert bare_registry.located("model", "one")[1] == ""
-    for name in ("any:a:b", "dist/any:a:b"):
-        offer, location = bare_registry.located("model", name)
-        assert (offer.value, location) == (models["any"], "a:b")
-    with pytest.raises(UsageError, match="model 'any:' needs NAME after a colon: any:NAME"):
-        bare_registry.located("model", "any:")
-    with pytest.raises(UsageError, match="model 'one' takes nothing after a colon, got 'one:x'"):
-        bare_registry.located("model", "one:x")
 
 
 def test_events_reach_every_plugin_whatever_the_others_do(bare_registry, make_plugin):
@@ -320,3 +257,20 @@ def test_files_of_the_environment_are_there_too_and_a_broken_one_harms_nobody(wr
 def test_one_module_is_one_plugin(bare_registry, good):
     assert bare_registry.register(good, "one", "a").state == "ready"
     assert bare_registry.register(good, "two", "b").problem == "is the same module as the plugin a/one"
+
+
+def test_the_plugins_are_given_out_and_not_shared(bare_registry, good):
+    before = bare_registry.plugins
+    bare_registry.register(good, "mine")
+    assert [plugin.name for plugin in before] == ["default"]
+    assert [plugin.name for plugin in bare_registry.plugins] == ["default", "mine"]
+
+
+def test_a_copy_has_the_same_plugins_but_for_one(bare_registry, good, make_plugin):
+    bare_registry.register(good, "mine", "dist", "2.0")
+    bare_registry.register(make_plugin(alframe_scroe=lambda pool: None), "broken")
+    copy = bare_registry.copy(leave_out="dist/mine")
+    assert [plugin.key for plugin in copy.plugins] == ["alframe/default", "local/broken"]
+    copy.register(good, "other")
+    assert "other" not in {plugin.name for plugin in bare_registry.plugins}
+    assert bare_registry.copy().plugin("mine").version == "2.0"

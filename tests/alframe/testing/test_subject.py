@@ -4,7 +4,7 @@ import torch
 from alframe import PluginInfo
 from alframe.registry.registry import Registry
 from alframe.testing.randomness import random_state, random_states
-from alframe.testing.subject import Subject, copied
+from alframe.testing.subject import Subject
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_selector_among_strangers(subject):
 def test_a_copy_of_a_registry(registry, make_plugin):
     registry.register(make_plugin(alframe_info=lambda: PluginInfo(summary="x")), "extra")
     registry.register(make_plugin(alframe_scroe=lambda: None), "broken")
-    copy = copied(registry, leave_out="local/extra")
+    copy = registry.copy(leave_out="local/extra")
     keys = {plugin.key: plugin.problem for plugin in registry.plugins if plugin.name != "extra"}
     assert {plugin.key: plugin.problem for plugin in copy.plugins} == keys
 

@@ -1,0 +1,152 @@
+"""What plugins offer by name: data sets, networks and presets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from alframe.contract.options import check_declaration
+from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
+from alframe.errors import PluginError, UsageError, reason, unknown_name
+from alframe.registry.plugin import Plugin
+
+T = TypeVar("T", DatasetInfo, ModelInfo, PresetInfo, Any)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind(Generic[T]):
+    """A kind of resource.
+
+    Attributes:
+        name: what people call it.
+        hook: where plugins offer it.
+        info: what they describe it by.
+        command: which lists it.
+        section: of a configuration, where its options stand; "" where it has none.
+    """
+
+    name: str
+    hook: str
+    info: type[T]
+    command: str
+    section: str = ""
+
+
+DATASETS = Kind("data set", "alframe_datasets", DatasetInfo, "list-datasets", "data")
+MODELS = Kind("model", "alframe_models", ModelInfo, "list-models", "model")
+PRESETS = Kind("preset", "alframe_presets", PresetInfo, "list-presets")
+KINDS: tuple[Kind[Any], ...] = (DATASETS, MODELS, PRESETS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer(Generic[T]):
+    """A named resource and the plugin that offers it."""
+
+    name: str
+    plugin: Plugin
+    value: T
+
+    @property
+    def key(self) -> str:
+        """``distribution/name``."""
+        return f"{self.plugin.distribution}/{self.name}"
+
+    @property
+    def location(self) -> str:
+        """What must follow a colon, as "PATH" in ``npz:PATH``; "" when nothing does."""
+        return "" if isinstance(self.value, PresetInfo) else self.value.location
+
+
+class OfferError(PluginError):
+    """A plugin that failed when asked what it offers."""
+
+    def __init__(self, message: str, plugin: Plugin) -> None:
+        super().__init__(message)
+        self.plugin = plugin
+
+
+class Offers:
+    """What the plugins of a registry offer, asked anew at each call.
+
+    Args:
+        plugins: gives the plugins.
+    """
+
+    def __init__(self, plugins: Callable[[], Iterable[Plugin]]) -> None:
+        self._plugins = plugins
+
+    def of(self, kind: Kind[T]) -> list[Offer[T]]:
+        """Every usable resource of a kind, by name."""
+        offers, _ = self._collect(kind)
+        return sorted(offers, key=lambda offer: offer.name)
+
+    def named(self, kind: Kind[T], name: str) -> Offer[T]:
+        """Finds a resource by ``name`` or ``distribution/name``.
+
+        Raises:
+            UsageError: no such resource, or two of that name.
+            PluginError: a plugin failed when asked what it offers, so the name may be its.
+        """
+        offers, failures = self._collect(kind)
+        named = [offer for offer in offers if name in (offer.name, offer.key)]
+        if len(named) > 1:
+            raise conflict(kind.name, name, [(offer.key, offer.plugin.provider) for offer in named])
+        if named:
+            return named[0]
+        if failures:
+            raise failures[0]
+        raise unknown_name(
+            kind.name, name, [offer.name for offer in offers], f"See `alframe {kind.command}`."
+        )
+
+    def located(self, kind: Kind[T], name: str) -> tuple[Offer[T], str]:
+        """Finds what ``NAME`` or ``NAME:LOCATION`` asks for: the resource, and the location or "".
+
+        Raises:
+            UsageError: as `named`, or a location is missing or too many.
+            PluginError: as `named`.
+        """
+        short, _, location = name.partition(":")
+        offer = self.named(kind, short)
+        wanted = offer.location
+        if wanted and not location:
+            raise UsageError(f"{kind.name} {name!r} needs {wanted} after a colon: {offer.name}:{wanted}")
+        if location and not wanted:
+            raise UsageError(f"{kind.name} {offer.name!r} takes nothing after a colon, got {name!r}")
+        return offer, location
+
+    def failures(self) -> list[OfferError]:
+        """The plugins that failed when asked what they offer, each as an error with ``plugin``."""
+        return [error for kind in KINDS for error in self._collect(kind)[1]]
+
+    def _collect(self, kind: Kind[T]) -> tuple[list[Offer[T]], list[OfferError]]:
+        offers: list[Offer[T]] = []
+        failures: list[OfferError] = []
+        for plugin in self._plugins():
+            if kind.hook not in plugin.hooks:
+                continue
+            try:
+                found = getattr(plugin.module, kind.hook)()
+                offers += [Offer(name, plugin, _checked(value, kind)) for name, value in found.items()]
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                failure = OfferError(f"plugin {plugin.name!r}, hook {kind.hook}: {reason(error)}", plugin)
+                failure.__cause__ = error
+                failures.append(failure)
+        return offers, failures
+
+
+def conflict(what: str, name: str, providers: list[tuple[str, str]]) -> UsageError:
+    """The error for a name that several plugins have: key and provider of each."""
+    listed = ", ".join(f"{key} (from {provider})" for key, provider in providers)
+    return UsageError(f"{len(providers)} plugins offer the {what} {name!r}: {listed}. Ask for one of them.")
+
+
+def _checked(value: Any, kind: Kind[T]) -> T:
+    if not isinstance(value, kind.info):
+        raise PluginError(f"wanted a {kind.info.__name__}, got {value!r}")
+    if not isinstance(value, PresetInfo):
+        check_declaration(value.options)
+    return value
