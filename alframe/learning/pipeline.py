@@ -111,6 +111,7 @@ class Pipeline:
         names = (self.strategy.name, self.strategy.key)
         self.asked_for = strategy if strategy in names else self.strategy.name  # one folder for all aliases
         self._asked = dict(stages or {})
+        self._default = registry.plugin(DEFAULT)
         self.providers: dict[str, Plugin] = {}
         for stage in STAGES:
             provider = self._resolve(stage)
@@ -118,7 +119,7 @@ class Pipeline:
                 self.providers[stage] = provider
         self.options = {
             plugin.name: build(plugin.info.options, (options or {}).get(plugin.name, {}), plugin.name)
-            for plugin in (self.strategy, *self.providers.values())
+            for plugin in dict.fromkeys((self.strategy, *self.providers.values()))
         }
 
     def _resolve(self, stage: str) -> Plugin | None:
@@ -135,7 +136,7 @@ class Pipeline:
             return provider
         provider = self._follow(stage, self.strategy, ())
         if provider is None and stage != "score":
-            provider = self.registry.plugin(DEFAULT)
+            provider = self._default
         return provider
 
     def _follow(self, stage: str, plugin: Plugin, path: tuple[str, ...]) -> Plugin | None:
