@@ -20,7 +20,7 @@ from alframe.contract.resources import (
     ModelRequest,
     PresetInfo,
 )
-from alframe.errors import AlframeError, PluginError, TrialError, UsageError
+from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError
 from alframe.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ __all__ = [
     "API_VERSION",
     "ActiveLearner",
     "AlframeError",
+    "AlframeWarning",
     "Classifier",
     "Context",
     "DataOptions",

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.errors import UsageError
+from alframe.errors import AlframeWarning, UsageError
 
 NAMED = 5  # bad images named in a message
 
@@ -75,7 +75,7 @@ def decode_images(
         found = f"{what}: {len(bad)} of {len(sources)} images can't be decoded: {shown}"
         if bad_images == "error":
             raise UsageError(f"{found}. Remove them, or leave them out by -o data.bad_images=skip")
-        warnings.warn(f"{found}; they are left out", stacklevel=2)
+        warnings.warn(f"{found}; they are left out", AlframeWarning, stacklevel=2)
         kept = good.nonzero()[:, 0].tolist()
         for row, image in enumerate(kept):  # in place: a copy of photographs may not fit into memory
             images[row] = images[image]

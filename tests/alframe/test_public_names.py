@@ -7,6 +7,7 @@ NAMES = [
     "API_VERSION",
     "ActiveLearner",
     "AlframeError",
+    "AlframeWarning",
     "Classifier",
     "Context",
     "DataOptions",

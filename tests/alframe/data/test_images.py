@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe import UsageError, decode_images
+from alframe import AlframeWarning, UsageError, decode_images
 
 
 def png(array, mode="RGB", kind="PNG"):
@@ -87,7 +87,7 @@ class TestBad:
             decode(self.SOURCES)
 
     def test_or_is_left_out_with_a_warning(self):
-        with pytest.warns(UserWarning, match="2 of 4 images .*; they are left out"):
+        with pytest.warns(AlframeWarning, match="2 of 4 images .*; they are left out"):
             images, labels = decode(self.SOURCES, bad_images="skip")
         assert labels.tolist() == [1, 3]
         np.testing.assert_array_equal(images.permute(0, 2, 3, 1), [noise(seed=1), noise(seed=2)])
@@ -102,7 +102,7 @@ class TestBad:
 
     def test_none_left(self):
         with (
-            pytest.warns(UserWarning, match="1 of 1"),
+            pytest.warns(AlframeWarning, match="1 of 1"),
             pytest.raises(UsageError, match="there are no images"),
         ):
             decode([b""], bad_images="skip")
