@@ -84,7 +84,9 @@ class TestImages:
         rows = pictures(6).cast_column("picture", datasets.Image(decode=False)).to_list()
         rows[3]["picture"]["bytes"] = b"no image"
         datasets.Dataset.from_list(rows, features=pictures(1).features).save_to_disk(tmp_path / "bad")
-        with pytest.raises(UsageError, match="1 of 6 images can't be decoded: row 3. .*bad_images=skip"):
+        with pytest.raises(
+            UsageError, match="1 of 6 images can't be decoded: row 3. .*by -o data.bad_images=skip"
+        ):
             alframe.load_dataset(f"huggingface:{tmp_path / 'bad'}")
         with pytest.warns(AlframeWarning, match="1 of 6"):
             data = alframe.load_dataset(

@@ -71,7 +71,8 @@ class TestDomainNet:
         first.unlink()
         second.write_bytes(second.read_bytes()[:200])
         with pytest.raises(
-            UsageError, match=f"2 of 30 images can't be decoded: real/bat/{first.name}, .*skip"
+            UsageError,
+            match=f"2 of 30 images can't be decoded: real/bat/{first.name}, .*-o data.bad_images=skip",
         ):
             alframe.load_dataset("domainnet-real-10", data_dir=domainnet, size=8)
         with pytest.warns(AlframeWarning, match="2 of 30 images"):
