@@ -21,11 +21,12 @@ from alframe.contract.resources import (
     PresetInfo,
 )
 from alframe.contract.trial import Round, RunSummary, TrialRun
-from alframe.errors import AlframeError, PluginError, TrialError, UsageError
+from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError
 from alframe.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from alframe.contract.context import Context
+    from alframe.contract.images import image_classifier, image_shape, pretrained_file
     from alframe.contract.recipe import TrainResult
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
@@ -62,8 +63,11 @@ _LAZY = {
     "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.data.tables",
     "decode_images": "alframe.data.images",
+    "image_classifier": "alframe.contract.images",
+    "image_shape": "alframe.contract.images",
     "load_dataset": "alframe.learning.loading",
     "load_weights": "alframe.networks.weights",
+    "pretrained_file": "alframe.contract.images",
     "query": "alframe.learning.querying",
     "read_rounds": "alframe.records.rounds",
     "read_weights": "alframe.networks.weights",
@@ -75,6 +79,7 @@ __all__ = [
     "API_VERSION",
     "ActiveLearner",
     "AlframeError",
+    "AlframeWarning",
     "Classifier",
     "Context",
     "DataOptions",
@@ -109,9 +114,12 @@ __all__ = [
     "dataset_from_frame",
     "decode_images",
     "hookimpl",
+    "image_classifier",
+    "image_shape",
     "load_dataset",
     "load_weights",
     "option",
+    "pretrained_file",
     "query",
     "read_rounds",
     "read_weights",

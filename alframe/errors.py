@@ -37,6 +37,13 @@ class PluginError(AlframeError):
     exit_code = 3
 
 
+class AlframeWarning(UserWarning):
+    """Something is amiss and the work goes on: what alframe and its plugins warn of.
+
+    ``warnings.filterwarnings("error", category=alframe.AlframeWarning)`` ends the work instead.
+    """
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> UsageError:
     """Builds the error for a mistyped name: what is close to it, or else what there is.
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.errors import UsageError
+from alframe.errors import AlframeWarning, UsageError
 
 NAMED = 5  # bad images named in a message
 
@@ -26,6 +26,8 @@ def decode_images(
     *,
     size: int | None,
     bad_images: Literal["error", "skip"] = "error",
+    size_option: str = "",
+    skip_option: str = "",
 ) -> tuple[Tensor, Tensor]:
     """Decodes images and converts them to three channels.
 
@@ -40,6 +42,8 @@ def decode_images(
         size: height and width: the shorter side is scaled to it and the middle square cut out; None where
             all images have one size, which they keep.
         bad_images: what to do with images that are missing or can't be decoded; a skipped one is warned of.
+        size_option: how the user sets ``size``, as ``-o data.size=``, for messages; "" where there is no way.
+        skip_option: how the user has bad images skipped, likewise.
 
     Returns:
         ``m x 3 x height x width`` bytes and ``m`` labels, of those that could be decoded.
@@ -49,7 +53,7 @@ def decode_images(
             don't fit into memory.
     """
     shape = (size, size) if size is not None else _first_size(sources)
-    images = _room(what, len(sources), *shape)
+    images = _room(what, len(sources), *shape, size_option)
 
     def decode(row: int) -> tuple[int, int] | None:
         pixels = _decoded(sources[row], size)
@@ -63,9 +67,10 @@ def decode_images(
         sizes = list(threads.map(decode, range(len(sources))))
     others = sorted({found for found in sizes if found not in (None, shape)})
     if others:
+        hint = f"; {size_option} scales and cuts them to one" if size_option else ""
         raise UsageError(
             f"{what}: the images have different sizes, as {shape[0]} x {shape[1]} and {others[0][0]} x "
-            f"{others[0][1]}; -o data.size= scales and cuts them to one"
+            f"{others[0][1]}{hint}"
         )
     good = torch.tensor([found is not None for found in sizes], dtype=torch.bool)
     targets = torch.tensor(labels, dtype=torch.int64)
@@ -74,8 +79,9 @@ def decode_images(
         shown = ", ".join(names[row] for row in bad[:NAMED]) + (", ..." if len(bad) > NAMED else "")
         found = f"{what}: {len(bad)} of {len(sources)} images can't be decoded: {shown}"
         if bad_images == "error":
-            raise UsageError(f"{found}. Remove them, or leave them out by -o data.bad_images=skip")
-        warnings.warn(f"{found}; they are left out", stacklevel=2)
+            hint = f", or leave them out by {skip_option}" if skip_option else ""
+            raise UsageError(f"{found}. Remove them{hint}")
+        warnings.warn(f"{found}; they are left out", AlframeWarning, stacklevel=2)
         kept = good.nonzero()[:, 0].tolist()
         for row, image in enumerate(kept):  # in place: a copy of photographs may not fit into memory
             images[row] = images[image]
@@ -85,14 +91,15 @@ def decode_images(
     return images, targets
 
 
-def _room(what: str, n: int, height: int, width: int) -> Tensor:
+def _room(what: str, n: int, height: int, width: int, size_option: str) -> Tensor:
     try:
         return torch.empty(n, 3, height, width, dtype=torch.uint8)
     except RuntimeError as error:  # what torch raises when the system has no such memory
         needed = n * 3 * height * width / 1e9
+        hint = f"; a smaller {size_option} needs less" if size_option else ""
         raise UsageError(
-            f"{what}: {n} images of {height} x {width} need {needed:,.0f} GB of memory, which there is not; "
-            "a smaller -o data.size= needs less"
+            f"{what}: {n} images of {height} x {width} need {needed:,.0f} GB of memory, "
+            f"which there is not{hint}"
         ) from error
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 1000  # distinct texts of one column
 
 
-def dataset_from_frame(name: str, frame: pd.DataFrame, target: str) -> Dataset:
+def dataset_from_frame(name: str, frame: pd.DataFrame, target: str, *, target_option: str = "") -> Dataset:
     """Makes a data set of a table.
 
     When the test part is split off, numeric columns are standardised and their gaps filled with the mean,
@@ -29,13 +29,16 @@ def dataset_from_frame(name: str, frame: pd.DataFrame, target: str) -> Dataset:
         name: of the data set.
         frame: one row a sample.
         target: the column that holds the classes, numbered in ascending order; a gap is an unknown label.
+        target_option: how the user names that column, as ``-o data.target=``, for messages; "" where there is
+            no way.
 
     Raises:
         UsageError: no such column, a target that holds no classes, or a column of too many texts.
     """
     if target not in frame.columns:
         shown = ", ".join(map(str, frame.columns[:20]))
-        raise UsageError(f"data set {name!r} has no column {target!r}; -o data.target= names one of {shown}")
+        hint = f"{target_option} names one of" if target_option else "it has"
+        raise UsageError(f"data set {name!r} has no column {target!r}; {hint} {shown}")
     targets, num_classes = _classes(name, frame[target])
     columns = frame.drop(columns=target).dropna(axis="columns", how="all")
     if columns.shape[1] == 0:

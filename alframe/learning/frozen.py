@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alframe.data.samples import Samples
+from alframe.errors import AlframeWarning
 from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE
 from alframe.records.writing import replace
@@ -72,4 +73,8 @@ def _write(path: Path, features: Tensor) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, lambda file: np.save(file, array), shared=True)
     except OSError as error:
-        warnings.warn(f"features can't be kept in {path.parent}: {error.strerror or error}", stacklevel=2)
+        warnings.warn(
+            f"features can't be kept in {path.parent}: {error.strerror or error}",
+            AlframeWarning,
+            stacklevel=2,
+        )

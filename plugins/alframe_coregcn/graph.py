@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
+from alframe import AlframeWarning
 from alframe.ops import dropout_mask
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Adjacency:
             warnings.warn(
                 f"{int(small.sum())} of {len(x)} samples are all but orthogonal to the others together: "
                 f"their column sums in the graph are set to {SMALLEST_SUM:g} in magnitude",
+                AlframeWarning,
                 stacklevel=2,
             )
             sums = torch.where(small, torch.where(sums < 0, -SMALLEST_SUM, SMALLEST_SUM), sums)

@@ -28,4 +28,4 @@ def load(location: str, target: str | None) -> Dataset:
     if target is None:
         shown = ", ".join(map(str, frame.columns[:20]))
         raise UsageError(f"{path}: which column holds the classes? -o data.target= names one of {shown}")
-    return dataset_from_frame(path.stem, frame, target)
+    return dataset_from_frame(path.stem, frame, target, target_option="-o data.target=")

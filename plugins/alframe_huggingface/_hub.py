@@ -157,7 +157,9 @@ def _table(location: str, train: Any, test: Any, target: str) -> Dataset:
 
     name = Path(location).name
     parts = [_frame(location, part, target) for part in (train, test) if part is not None]
-    whole = dataset_from_frame(name, pd.concat(parts, ignore_index=True), target)
+    whole = dataset_from_frame(
+        name, pd.concat(parts, ignore_index=True), target, target_option="-o data.target="
+    )
     if test is None:
         return whole
     return dataclasses.replace(
@@ -206,6 +208,8 @@ def _images(location: str, train: Any, test: Any, image: str, target: str, optio
             pd.Categorical(labels, categories=classes).codes.tolist(),
             size=options.size,
             bad_images=options.bad_images,
+            size_option="-o data.size=",
+            skip_option="-o data.bad_images=skip",
         )
     x, y, test_x, test_y = parts
     dataset = Dataset(Path(location).name, x, y, len(classes), test_x, test_y, fit=Normalize.of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from alframe import Classifier, UsageError
+from alframe import Classifier, image_shape
 
 
 def mlp(inputs: int, hidden: int, num_classes: int, dropout: float = 0.0) -> Classifier:
@@ -32,22 +32,19 @@ def lenet(input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0) 
     Raises:
         UsageError: samples that are no images, or smaller than 12 x 12.
     """
-    if len(input_shape) != 3 or min(input_shape[1:]) < 12:
-        raise UsageError(
-            f"lenet takes images of shape (channels, height, width) from 12 x 12, got {input_shape}; try mlp"
-        )
+    channels, height, width = image_shape("lenet", input_shape, smallest=12)
     convolutions = nn.Sequential(
-        nn.Conv2d(input_shape[0], 20, kernel_size=5),
+        nn.Conv2d(channels, 20, kernel_size=5),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, kernel_size=3 if min(input_shape[1:]) < 16 else 5),
+        nn.Conv2d(20, 50, kernel_size=3 if min(height, width) < 16 else 5),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
     )
     with torch.no_grad():
-        width = convolutions(torch.zeros(1, *input_shape)).shape[1]
-    body = nn.Sequential(convolutions, nn.Linear(width, 500), nn.ReLU())
+        pooled = convolutions(torch.zeros(1, channels, height, width)).shape[1]
+    body = nn.Sequential(convolutions, nn.Linear(pooled, 500), nn.ReLU())
     return Classifier(body, nn.Linear(500, num_classes), dropout)
 
 
@@ -66,11 +63,7 @@ def cnn(input_shape: tuple[int, ...], hidden: int, num_classes: int, dropout: fl
     Raises:
         UsageError: samples that are no images, or smaller than 4 x 4.
     """
-    if len(input_shape) != 3 or min(input_shape[1:]) < 4:
-        raise UsageError(
-            f"cnn takes images of shape (channels, height, width) from 4 x 4, got {input_shape}; try mlp"
-        )
-    channels, height, width = input_shape
+    channels, height, width = image_shape("cnn", input_shape, smallest=4)
     blocks: list[nn.Module] = []
     while min(height, width) >= 4:
         wider = 32 if not blocks else min(2 * channels, 128)

@@ -58,7 +58,7 @@ def load(location: str, cache: Path, download: bool, target: str | None) -> Data
             f"openml: data set {location!r} names no target; -o data.target= names one of "
             + ", ".join(map(str, frame.columns[:20]))
         )
-    return dataset_from_frame(dataset.name, frame, column)
+    return dataset_from_frame(dataset.name, frame, column, target_option="-o data.target=")
 
 
 def _get(which: int | str, folder: Path) -> OpenMLDataset:

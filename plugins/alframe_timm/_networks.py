@@ -11,10 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alframe import Classifier, ImageModelOptions, ModelRequest, UsageError, load_weights, read_weights
-from alframe.ops import FitImages
-from alframe_timm._layers import freeze_all_but
-from alframe_timm._pretrained import pretrained_file
+from alframe import (
+    Classifier,
+    ImageModelOptions,
+    ModelRequest,
+    UsageError,
+    image_classifier,
+    image_shape,
+    load_weights,
+    read_weights,
+)
+from alframe_timm._pretrained import file_on_hub
 
 
 class ClassTokens(nn.Module):
@@ -83,27 +90,14 @@ def build(
             suit the network, weights that are not there or do not fit, or more layers than there are.
     """
     timm = _timm()
-    options: ImageModelOptions = request.options
-    shape = tuple(request.input_shape)
-    if len(shape) != 3:
-        raise UsageError(f"{name} takes images of shape (channels, height, width), got {shape}; try mlp")
-    channels = 3 if shape[0] == 1 else shape[0]
-    if options.pretrained and channels != 3:
-        raise UsageError(
-            f"the pretrained weights of {name} are for images of 3 channels (or 1, which is repeated), "
-            f"and the data have {channels}: leave model.pretrained out"
-        )
-    network = _create(timm, name, timm_name, channels, options, request.download)
-    size = _set_size(name, network, options.image_size)
-    trunk = features(network)
-    body: nn.Module = nn.Sequential(FitImages(size, channels), trunk)
-    width = _width(name, body, shape)
-    if options.embedding_size is not None:
-        body, width = nn.Sequential(body, nn.Linear(width, options.embedding_size)), options.embedding_size
-    model = Classifier(body, nn.Linear(width, request.num_classes), options.dropout)
-    if options.fine_tune_layers is not None:
-        freeze_all_but(name, model, network, options.fine_tune_layers)
-    return model
+    own_channels = image_shape(name, request.input_shape)[0]
+    channels = 3 if own_channels == 1 else own_channels
+    network = _create(timm, name, timm_name, channels, request)
+    size = _set_size(name, network, request.options.image_size)
+    body = features(network)
+    return image_classifier(
+        name, body, request, size=size, channels=channels, layers=lambda: _layers(network)
+    )
 
 
 def _timm() -> ModuleType:
@@ -116,9 +110,7 @@ def _timm() -> ModuleType:
     return timm
 
 
-def _create(
-    timm: Any, name: str, timm_name: str, channels: int, options: ImageModelOptions, download: bool
-) -> Any:
+def _create(timm: Any, name: str, timm_name: str, channels: int, request: ModelRequest) -> Any:
     """The network without a head, its weights loaded."""
     known = {*timm.list_models(), *timm.list_pretrained()}
     if timm_name not in known:
@@ -126,6 +118,7 @@ def _create(
         raise UsageError(
             f"timm has no network {timm_name!r}; the closest are {close}. See timm.list_models()"
         )
+    options: ImageModelOptions = request.options
     if not options.pretrained:
         network = timm.create_model(timm_name, num_classes=0, in_chans=channels)
         if options.weights is not None:
@@ -134,7 +127,7 @@ def _create(
             head = (heads,) if isinstance(heads, str) else tuple(heads)
             load_weights(network, read_weights(path), source=path, network=name, head=head)
         return network
-    path = pretrained_file(name, timm.get_pretrained_cfg(timm_name), download)
+    path = file_on_hub(name, timm.get_pretrained_cfg(timm_name), request)
     given = {"state_dict": read_weights(path)}
     try:  # timm renames what published files call otherwise
         network = timm.create_model(timm_name, pretrained=True, num_classes=0, pretrained_cfg_overlay=given)
@@ -166,18 +159,17 @@ def _set_size(name: str, network: Any, image_size: int | None) -> int | None:
     return image_size
 
 
-def _width(name: str, body: nn.Module, shape: tuple[int, ...]) -> int:
-    """How many features the body makes; passes one empty image, so that what does not suit is met early."""
-    body.eval()
-    try:
-        with torch.no_grad():
-            features = body(torch.zeros(1, *shape))
-    except Exception as error:  # what is raised depends on the network
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"{name} can't take images of shape {shape}: {reason}") from error
-    if features.ndim != 2:
-        raise UsageError(
-            f"{name} makes no features of shape n x D, but {tuple(features.shape)}: take another"
-        )
-    body.train()
-    return int(features.shape[1])
+def _layers(network: Any) -> list[list[nn.Parameter]]:
+    """The parameters of each layer: timm's coarse ones, from the stem to the last.
+
+    They are the stem, then each block of a transformer or each stage of a convolutional network, with the
+    final norm in the last. The last blocks train as a whole; the program of the ALFA-Mix authors trains their
+    layer normalisations alone.
+    """
+    from timm.models import group_parameters
+
+    matcher = network.group_matcher(coarse=True)
+    if isinstance(matcher, dict):  # what belongs to no layer, as a norm before the head, joins the last one
+        matcher = matcher | {"rest": [(r".", (99999,))]}
+    groups = group_parameters(network, matcher, return_values=True)
+    return [groups[number] for number in sorted(groups)]

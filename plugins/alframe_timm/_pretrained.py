@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alframe import UsageError
+from alframe import ModelRequest, UsageError, pretrained_file
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def pretrained_file(name: str, config: Any, download: bool) -> Path:
+def file_on_hub(name: str, config: Any, request: ModelRequest) -> Path:
     """The file of a network's published weights; fetched where it is missing and that is allowed.
 
     Args:
         name: what the user calls the network.
         config: timm's description of the weights, or None.
-        download: whether fetching is allowed; without it no connection is made.
+        request: number of channels, and whether fetching is allowed.
 
     Raises:
-        UsageError: there are no weights, they are missing, or they can't be fetched.
+        UsageError: there are no weights, they don't suit, they are missing, or they can't be fetched.
     """
     from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
@@ -29,23 +29,18 @@ def pretrained_file(name: str, config: Any, download: bool) -> Path:
     repository, _, given = config.hf_hub_id.partition("@")
     revision = given or None
     files = (config.hf_hub_filename,) if config.hf_hub_filename else FILES
-    for file in files:
-        cached = try_to_load_from_cache(repository, file, revision=revision)
-        if isinstance(cached, str):
-            return Path(cached)
-    if not download:
-        raise UsageError(
-            f"the pretrained weights of {name} are not there: {files[0]} of the repository {repository} "
-            f"in the cache {constants.HF_HUB_CACHE}; --download fetches them"
-        )
-    for file in files:
-        try:
-            return Path(hf_hub_download(repository, file, revision=revision))
-        except Exception as error:  # the client raises what its transport does
-            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-                continue  # the repository has the other file
-            reason = " ".join(str(error).split())
-            raise UsageError(
-                f"the pretrained weights of {name} can't be fetched from {repository}: {reason}"
-            ) from error
-    raise UsageError(f"the repository {repository} has no weights of {name}: none of {', '.join(files)}")
+    cached = (try_to_load_from_cache(repository, file, revision=revision) for file in files)
+    kept = next((Path(path) for path in cached if isinstance(path, str)), None)
+
+    def fetch() -> Path:
+        for file in files:
+            try:
+                return Path(hf_hub_download(repository, file, revision=revision))
+            except EntryNotFoundError as error:
+                if isinstance(error, LocalEntryNotFoundError):
+                    raise
+                # the repository has the other file
+        raise UsageError(f"the repository {repository} has no weights of {name}: none of {', '.join(files)}")
+
+    missing = f"{files[0]} of the repository {repository} in the cache {constants.HF_HUB_CACHE}"
+    return pretrained_file(name, request, kept, missing=missing, source=repository, fetch=fetch)

@@ -50,6 +50,8 @@ def load(name: str, data_dir: Path, kept: Collection[str], options: ImageOptions
             [numbers.index(number) for _, number in rows],
             size=options.size,
             bad_images=options.bad_images,
+            size_option="-o data.size=",
+            skip_option="-o data.bad_images=skip",
         )
         for rows in parts
     )

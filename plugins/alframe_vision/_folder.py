@@ -62,6 +62,8 @@ def _read(root: Path, classes: list[str], options: ImageOptions) -> tuple[Tensor
         labels,
         size=options.size,
         bad_images=options.bad_images,
+        size_option="-o data.size=",
+        skip_option="-o data.bad_images=skip",
     )
 
 

@@ -1,12 +1,16 @@
 import pytest
 
-from alframe.errors import AlframeError, PluginError, TrialError, UsageError, unknown_name
+from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError, unknown_name
 
 
 @pytest.mark.parametrize(("kind", "code"), [(TrialError, 1), (UsageError, 2), (PluginError, 3)])
 def test_exit_codes(kind, code):
     assert kind.exit_code == code
     assert issubclass(kind, AlframeError)
+
+
+def test_warnings_are_told_apart_from_other_programs():
+    assert issubclass(AlframeWarning, UserWarning)
 
 
 def test_unknown_name_suggests_what_is_close():

@@ -134,7 +134,7 @@ class TestCsv:
         ("content", "options", "message"),
         [
             (None, {}, "which column holds the classes\\? -o data.target= names one of size, letter, answer"),
-            (None, {"target": "nothing"}, "no column 'nothing'"),
+            (None, {"target": "nothing"}, "no column 'nothing'; -o data.target= names one of size, letter"),
             ("", {"target": "a"}, "can't be read as CSV: No columns to parse"),
             ('a,b\n1,2\n"x', {"target": "a"}, "can't be read as CSV"),
         ],

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import alframe
-from alframe import UsageError
+from alframe import AlframeWarning, UsageError
 
 datasets = pytest.importorskip("datasets")
 
@@ -84,9 +84,11 @@ class TestImages:
         rows = pictures(6).cast_column("picture", datasets.Image(decode=False)).to_list()
         rows[3]["picture"]["bytes"] = b"no image"
         datasets.Dataset.from_list(rows, features=pictures(1).features).save_to_disk(tmp_path / "bad")
-        with pytest.raises(UsageError, match="1 of 6 images can't be decoded: row 3. .*bad_images=skip"):
+        with pytest.raises(
+            UsageError, match="1 of 6 images can't be decoded: row 3. .*by -o data.bad_images=skip"
+        ):
             alframe.load_dataset(f"huggingface:{tmp_path / 'bad'}")
-        with pytest.warns(UserWarning, match="1 of 6"):
+        with pytest.warns(AlframeWarning, match="1 of 6"):
             data = alframe.load_dataset(
                 f"huggingface:{tmp_path / 'bad'}", bad_images="skip", test_fraction=0.4
             )

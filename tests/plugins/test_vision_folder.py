@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 import alframe
-from alframe import UsageError
+from alframe import AlframeWarning, UsageError
 
 
 def write(path, value, mode="RGB", size=(20, 30)):
@@ -50,10 +50,11 @@ def test_images_that_cannot_be_decoded_are_named_and_counted(folder):
     whole.write_bytes(whole.read_bytes()[:300])
     with pytest.raises(
         UsageError,
-        match=r"train: 2 of 12 images can't be decoded: cat/bad.png, dog/print.jpg. .*bad_images=skip",
+        match=r"train: 2 of 12 images can't be decoded: cat/bad.png, dog/print.jpg. "
+        r"Remove them, or leave them out by -o data.bad_images=skip$",
     ):
         alframe.load_dataset(f"imagefolder:{folder}")
-    with pytest.warns(UserWarning, match="2 of 12 images .* they are left out"):
+    with pytest.warns(AlframeWarning, match="2 of 12 images .* they are left out"):
         assert len(alframe.load_dataset(f"imagefolder:{folder}", bad_images="skip")) == 10
 
 

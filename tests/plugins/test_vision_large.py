@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import alframe
-from alframe import UsageError
+from alframe import AlframeWarning, UsageError
 from alframe_vision._catalogue import DOMAINNET, IMAGENET_MEAN, IMAGENET_STD
 
 TEN = DOMAINNET["domainnet-real-10"][1]
@@ -71,10 +71,11 @@ class TestDomainNet:
         first.unlink()
         second.write_bytes(second.read_bytes()[:200])
         with pytest.raises(
-            UsageError, match=f"2 of 30 images can't be decoded: real/bat/{first.name}, .*skip"
+            UsageError,
+            match=f"2 of 30 images can't be decoded: real/bat/{first.name}, .*-o data.bad_images=skip",
         ):
             alframe.load_dataset("domainnet-real-10", data_dir=domainnet, size=8)
-        with pytest.warns(UserWarning, match="2 of 30 images"):
+        with pytest.warns(AlframeWarning, match="2 of 30 images"):
             data = alframe.load_dataset("domainnet-real-10", data_dir=domainnet, size=8, bad_images="skip")
         assert data.targets.bincount().tolist() == [1] + [3] * 9
 

@@ -5,13 +5,16 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe import UsageError, decode_images
+from alframe import AlframeWarning, UsageError, decode_images
 
 
 def png(array, mode="RGB", kind="PNG"):
     content = io.BytesIO()
     Image.fromarray(array).convert(mode).save(content, kind)
     return content.getvalue()
+
+
+OPTIONS = {"size_option": "-o data.size=", "skip_option": "-o data.bad_images=skip"}
 
 
 def noise(height=6, width=9, seed=0):
@@ -64,30 +67,41 @@ def test_cmyk():
     assert images.min() > 250
 
 
-def test_different_sizes_need_a_size():
+@pytest.mark.parametrize(
+    ("options", "hint"), [({}, ""), (OPTIONS, "; -o data.size= scales and cuts them to one")]
+)
+def test_different_sizes_need_a_size(options, hint):
     sources = [b"no image", png(noise()), png(noise(7, 9))]
-    with pytest.raises(UsageError, match="toy: .* different sizes, as 6 x 9 and 7 x 9; -o data.size= scales"):
-        decode(sources)
+    with pytest.raises(UsageError) as caught:
+        decode(sources, **options)
+    assert str(caught.value) == f"toy: the images have different sizes, as 6 x 9 and 7 x 9{hint}"
     images, _ = decode(sources[1:], size=4)
     assert images.shape == (2, 3, 4, 4)
 
 
-def test_what_does_not_fit_into_memory_is_one_line():
-    with pytest.raises(UsageError, match="toy: 3 images of 10000000 x 10000000 need 900,000 GB of memory"):
-        decode([b""] * 3, size=10_000_000)
+@pytest.mark.parametrize(("options", "hint"), [({}, ""), (OPTIONS, "; a smaller -o data.size= needs less")])
+def test_what_does_not_fit_into_memory_is_one_line(options, hint):
+    with pytest.raises(UsageError) as caught:
+        decode([b""] * 3, size=10_000_000, **options)
+    assert str(caught.value) == (
+        "toy: 3 images of 10000000 x 10000000 need 900,000 GB of memory, which there is not" + hint
+    )
 
 
 class TestBad:
     SOURCES = (b"no image", png(noise(seed=1)), png(noise())[:60], png(noise(seed=2)))
 
-    def test_is_an_error_that_names_and_counts(self):
-        with pytest.raises(
-            UsageError, match="toy: 2 of 4 images can't be decoded: image 0, image 2. .*bad_images=skip"
-        ):
-            decode(self.SOURCES)
+    @pytest.mark.parametrize(
+        ("options", "hint"), [({}, ""), (OPTIONS, ", or leave them out by -o data.bad_images=skip")]
+    )
+    def test_is_an_error_that_names_and_counts(self, options, hint):
+        with pytest.raises(UsageError) as caught:
+            decode(self.SOURCES, **options)
+        found = "toy: 2 of 4 images can't be decoded: image 0, image 2"
+        assert str(caught.value) == f"{found}. Remove them{hint}"
 
     def test_or_is_left_out_with_a_warning(self):
-        with pytest.warns(UserWarning, match="2 of 4 images .*; they are left out"):
+        with pytest.warns(AlframeWarning, match="2 of 4 images .*; they are left out"):
             images, labels = decode(self.SOURCES, bad_images="skip")
         assert labels.tolist() == [1, 3]
         np.testing.assert_array_equal(images.permute(0, 2, 3, 1), [noise(seed=1), noise(seed=2)])
@@ -102,7 +116,7 @@ class TestBad:
 
     def test_none_left(self):
         with (
-            pytest.warns(UserWarning, match="1 of 1"),
+            pytest.warns(AlframeWarning, match="1 of 1"),
             pytest.raises(UsageError, match="there are no images"),
         ):
             decode([b""], bad_images="skip")

@@ -85,7 +85,7 @@ def test_classes_are_numbered_in_ascending_order_and_gaps_are_unknown(values, ta
 @pytest.mark.parametrize(
     ("frame", "target", "message"),
     [
-        (table(), "kid", "no column 'kid'; -o data.target= names one of size, count, colour, kind"),
+        (table(), "kid", "no column 'kid'; it has size, count, colour, kind"),
         (table(), "size", "'size' holds numbers with fractions, classes are needed"),
         (table()[["kind"]], "kind", "no column beside the target"),
         (table().assign(kind="yes"), "kind", "has 1 class"),
@@ -99,6 +99,14 @@ def test_classes_are_numbered_in_ascending_order_and_gaps_are_unknown(values, ta
 def test_tables_that_cannot_be_used(frame, target, message):
     with pytest.raises(UsageError, match=message):
         dataset_from_frame("t", frame, target)
+
+
+def test_a_missing_column_tells_how_the_user_names_it():
+    with pytest.raises(UsageError) as caught:
+        dataset_from_frame("t", table(), "kid", target_option="-o data.target=")
+    assert str(caught.value) == (
+        "data set 't' has no column 'kid'; -o data.target= names one of size, count, colour, kind"
+    )
 
 
 def test_a_learner_prepares_what_was_not_split():

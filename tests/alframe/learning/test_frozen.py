@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe import Classifier, Normalize
+from alframe import AlframeWarning, Classifier, Normalize
 from alframe.data.samples import Samples
 from alframe.learning.frozen import frozen_features
 
@@ -106,7 +106,7 @@ def test_without_a_folder_nothing_is_written(compute, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_warning(compute, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.warns(UserWarning, match="features can't be kept in .*file"):
+    with pytest.warns(AlframeWarning, match="features can't be kept in .*file"):
         frozen_features(network(), samples(), tmp_path / "file", lambda done, total: None)
 
 
@@ -116,7 +116,7 @@ def test_nothing_half_written_stays(compute, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.warns(UserWarning, match="No space left"):
+    with pytest.warns(AlframeWarning, match="No space left"):
         frozen_features(network(), samples(), tmp_path / "kept", lambda done, total: None)
     assert list((tmp_path / "kept").iterdir()) == []
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy import special
 
+from alframe import AlframeWarning
 from alframe_coregcn import GraphOptions, graph
 from alframe_coregcn.graph import SMALLEST_SUM, Adjacency, GraphNetwork
 
@@ -43,11 +44,11 @@ def test_column_sums_near_zero_keep_their_sign_and_are_said():
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     assert (Adjacency(x).sums > 0).all()
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-0.5, -0.5]])
-    with pytest.warns(UserWarning, match="their column sums in the graph are set to 0.01"):
+    with pytest.warns(AlframeWarning, match="their column sums in the graph are set to 0.01"):
         sums = Adjacency(torch.cat([x, -x])[:5]).sums
     assert (sums.abs() >= SMALLEST_SUM * 0.999).all()
     alone = torch.eye(3)  # orthogonal to all others: sums of exactly 0
-    with pytest.warns(UserWarning, match="3 of 3 samples"):
+    with pytest.warns(AlframeWarning, match="3 of 3 samples"):
         assert torch.isfinite(Adjacency(alone) @ torch.ones(3)).all()
 
 
