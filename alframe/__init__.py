@@ -21,7 +21,7 @@ from alframe.contract.resources import (
     PresetInfo,
 )
 from alframe.contract.trial import Round, RunSummary, TrialRun
-from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError
+from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError, one_line
 from alframe.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ __all__ = [
     "image_shape",
     "load_dataset",
     "load_weights",
+    "one_line",
     "option",
     "pretrained_file",
     "query",

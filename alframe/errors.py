@@ -64,7 +64,12 @@ def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> 
     return UsageError(f"unknown {what} {name!r}. {advice} {hint}".strip())
 
 
+def one_line(error: BaseException) -> str:
+    """An exception's message in one line; "" where it has none."""
+    return " ".join(str(error).split())
+
+
 def reason(error: BaseException) -> str:
     """An exception in one line: our own by its message alone, others by type and message."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if isinstance(error, AlframeError) and text else f"{type(error).__name__}: {text}"

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 WIDTH = 5.5  # inches: the text width of a one-column paper
 ROW = 0.24  # inches that a strategy takes in a list
-GREY = "#767676"
 
 
 def style() -> Any:

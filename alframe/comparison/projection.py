@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from alframe.records.rounds import FEATURES, Unusable
 
-METHODS = ("tsne", "pca")
 MOST = 5000  # samples drawn that were not queried, and that were; t-SNE of 10,000 takes a minute or two
 LEAST = 5
 WIDEST = 50  # features that t-SNE is given; of more the principal components, as its authors do

@@ -10,7 +10,7 @@ from torch import nn
 
 from alframe.contract.resources import ImageModelOptions, ModelRequest
 from alframe.contract.sections import ModelSource
-from alframe.errors import UsageError
+from alframe.errors import UsageError, one_line
 from alframe.networks.classifier import Classifier
 from alframe.ops.images import FitImages
 
@@ -87,9 +87,8 @@ def pretrained_file(
     except UsageError:
         raise
     except Exception as error:  # a client raises what its transport does
-        reason = " ".join(str(error).split())
         raise UsageError(
-            f"the pretrained weights of {name} can't be fetched from {source}: {reason}"
+            f"the pretrained weights of {name} can't be fetched from {source}: {one_line(error)}"
         ) from error
 
 

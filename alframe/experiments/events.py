@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alframe.errors import UsageError
+from alframe.errors import reason
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry
 
@@ -50,10 +50,5 @@ class Audience:
             self._report(
                 plugin.key,
                 f"plugin {plugin.name!r} ({plugin.provider}) failed in alframe_{event} and hears no more of "
-                f"this run: {_reason(error)}",
+                f"this run: {reason(error)}",
             )
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, UsageError) else f"{type(error).__name__}: {text}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from alframe.errors import PluginError, TrialError, UsageError, reason
+from alframe.errors import PluginError, TrialError, UsageError, one_line, reason
 from alframe.registry.plugin import Plugin
 
 
@@ -40,5 +40,4 @@ def blame(plugin: Plugin, place: str) -> Iterator[None]:
     except OSError as error:  # a full disk, a file that may not be read
         raise TrialError(f"{where}: {reason(error)}") from error
     except BaseException as error:
-        text = " ".join(str(error).split())
-        raise BlamedError(f"{where} raised {type(error).__name__}: {text}") from error
+        raise BlamedError(f"{where} raised {type(error).__name__}: {one_line(error)}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alframe import Dataset, UsageError, dataset_from_frame
+from alframe import Dataset, UsageError, dataset_from_frame, one_line
 
 
 def load(location: str, target: str | None) -> Dataset:
@@ -23,7 +23,7 @@ def load(location: str, target: str | None) -> Dataset:
     try:
         frame = pd.read_csv(path)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) else one_line(error)
         raise UsageError(f"{path} can't be read as CSV: {reason}") from error
     if target is None:
         shown = ", ".join(map(str, frame.columns[:20]))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe import Dataset, Normalize, UsageError, dataset_from_frame, decode_images
+from alframe import Dataset, Normalize, UsageError, dataset_from_frame, decode_images, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ def _read(datasets: Any, location: str, download: bool, config: str | None) -> A
             else:
                 found = datasets.load_dataset(location, config)
     except Exception as error:  # the package raises its own errors, the transport's and the parsers'
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         hint = "" if download or path.exists() or path.is_absolute() else "; --download may fetch it"
         raise UsageError(f"huggingface: data set {location!r} can't be had: {reason}{hint}") from error
     return found if isinstance(found, dict) else {"train": found}

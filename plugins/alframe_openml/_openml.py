@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from alframe import Dataset, UsageError, dataset_from_frame
+from alframe import Dataset, UsageError, dataset_from_frame, one_line
 
 if TYPE_CHECKING:
     from openml.datasets import OpenMLDataset
@@ -50,7 +50,7 @@ def load(location: str, cache: Path, download: bool, target: str | None) -> Data
     except (
         Exception
     ) as error:  # the client raises its own errors, those of requests, and those of the parsers
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise UsageError(f"openml: data set {location!r} can't be had: {reason}") from error
     column = target or dataset.default_target_attribute
     if not column:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from alframe import Dataset, Normalize, UsageError
+from alframe import Dataset, Normalize, UsageError, one_line
 from alframe_vision._catalogue import Source
 from alframe_vision._readers import READERS
 
@@ -65,4 +65,4 @@ def _download(name: str, source: Source, data_dir: Path) -> None:
 def _reason(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return f"a file has no {error.args[0]!r}"
-    return " ".join(str(error).split()) or "a file is damaged"
+    return one_line(error) or "a file is damaged"

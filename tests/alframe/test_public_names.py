@@ -46,6 +46,7 @@ NAMES = [
     "image_shape",
     "load_dataset",
     "load_weights",
+    "one_line",
     "option",
     "pretrained_file",
     "query",

@@ -117,13 +117,21 @@ def test_the_probe_finds_this_torch():
     assert "torchvision" in found
 
 
-def test_the_pin_of_a_package(monkeypatch):
-    requires = {"vision": ["torch==2.9.0", "numpy"], "other": ["numpy"], "odd": ["???"]}
-    monkeypatch.setattr(doctor.metadata, "requires", lambda name: requires[name])
-    assert [doctor._pin(name, "torch") for name in requires] == ["2.9.0", None, None]
-    assert doctor._same_release("2.9.0", "2.9.0+cu130")
-    assert not doctor._same_release("2.9.1", "2.9.0+cu130")
-    assert doctor._same_release("of my own", "of my own")
+@pytest.mark.parametrize(
+    ("requires", "torch", "state"),
+    [
+        (["torch==2.9.0", "numpy"], "2.9.0+cpu", "ok"),
+        (["torch==2.9.0"], "2.9.0+cu130", "ok"),
+        (["torch==2.9.1"], "2.9.0+cu130", "problem"),
+        (["numpy"], "2.9.0", "ok"),  # built for no one version
+        (["torch>=2.8"], "2.9.0", "ok"),
+        (["???"], "2.9.0", "ok"),
+        (["torch==2.9.0"], "of my own", "problem"),
+    ],
+)
+def test_torchvision_fits_the_release_of_torch_that_it_was_built_for(monkeypatch, requires, torch, state):
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: {"torchvision": requires}[name])
+    assert only(doctor.devices(PROBE | {"torch": torch}), "torchvision").state == state
 
 
 def test_plugins_and_what_to_do(bare_registry, make_plugin, tmp_path, monkeypatch):
