@@ -7,6 +7,7 @@ NAMES = [
     "API_VERSION",
     "ActiveLearner",
     "AlframeError",
+    "CheckedOptions",
     "Classifier",
     "Context",
     "DataOptions",
