@@ -13,7 +13,7 @@ from alframe.contract.stopping import StopOptions
 STRATEGY = "alfamix"
 DATA_SET = "digits"
 NETWORK = "mlp"
-REFERENCES = ("random", "margin")  # whom a comparison holds the others against
+REFERENCES = ("random", "margin")  # whom `compare` holds the others against
 
 
 @dataclasses.dataclass(frozen=True)
