@@ -38,6 +38,17 @@ plugin_files = click.option(
 )
 
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+data_dir = click.option(
+    "--data-dir",
+    metavar="DIR",
+    envvar="ALFRAME_DATA_DIR",
+    default="data",
+    show_default=True,
+    help="Folder of data sets.",
+)
+
+
 class NameList(click.ParamType):
     """Names separated by commas."""
 

@@ -11,12 +11,13 @@ from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
 from alframe.experiments.events import listeners
 from alframe.hookspecs import STAGES
+from alframe.installation.data_files import on_disk
 from alframe.registry.plugin import Offer, Plugin
 from alframe.registry.registry import RESOURCES, installed
 from alframe_cli import completion
-from alframe_cli.listing import as_json, data_dir, describe_state, on_disk, strategy_as_data
+from alframe_cli.listing import describe_state, strategy_as_data
 from alframe_cli.output import options_as_data, print_json, print_options, print_table
-from alframe_cli.params import plugin_files
+from alframe_cli.params import as_json, data_dir, plugin_files
 
 DEFAULTS = {
     "train": "supervised",
