@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from alframe_cli.flags import default_of, help_of
 from alframe_cli.params import as_json, data_dir, plugin_files
 
 FAILED = 1
@@ -14,7 +15,9 @@ FAILED = 1
 
 @click.command()
 @data_dir
-@click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the runs.")
+@click.option(
+    "--out", metavar="DIR", default=default_of("run.out"), show_default=True, help=help_of("run.out")
+)
 @plugin_files
 @as_json
 def doctor(data_dir: str, out: str, as_json: bool) -> int:

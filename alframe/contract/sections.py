@@ -32,7 +32,7 @@ class RunOptions(CheckedOptions):
     query_growth: float = option(1.0, "factor by which the query size grows each round", above=0)
     rounds: int = option(10, "queries", least=0)
     jobs: int = option(1, "trials run side by side, each in a process", least=1, heading="Machine")
-    device: str = option("auto", "auto, cpu, cuda, cuda:1, ...")
+    device: str = option("auto", "device: auto, cpu, cuda, cuda:1, ...")
     out: str = option("runs", "folder for the runs", heading="What is written")
     log: tuple[str, ...] = option((), "plugins that also write down what happens, see `alframe show run`")
     keep_features: bool = option(
@@ -58,7 +58,7 @@ class RunOptions(CheckedOptions):
 class DataSource:
     """The engine's own keys of the section ``[data]``; the others are the data set's options."""
 
-    name: str = option(DATA_SET, "data set, see list-datasets")
+    name: str = option(DATA_SET, "data set or sets, see list-datasets")
     dir: str = option("data", "folder of data sets")
     download: bool = option(False, "fetch what is missing of the data, or of published weights")
 
@@ -67,7 +67,7 @@ class DataSource:
 class ModelSource:
     """The engine's own key of the section ``[model]``; the others are the network's options."""
 
-    name: str = option(NETWORK, "network, see list-models")
+    name: str = option(NETWORK, "network or networks, see list-models")
 
 
 @dataclasses.dataclass(frozen=True)
