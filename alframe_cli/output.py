@@ -69,11 +69,18 @@ def side_by_side(cells: Mapping[str, Mapping[int, str]], first: int = len("100,0
 
 
 def print_options(options_type: type, section: str) -> None:
-    """Prints the options of a section, as they are written after ``-o``."""
+    """Prints the options of a section, as they are written after ``-o``, below their headings."""
     fields = describe(options_type)
-    if fields:
-        rows = [(f"{section}.{f.name}", f.type, written(f.default), f.help) for f in fields]
-        print_table(("option (-o)", "type", "default", "meaning"), rows)
+    if not fields:
+        return
+    rows: list[tuple[str, ...]] = []
+    group = ""
+    for f in fields:
+        if f.group != group:
+            group = f.group
+            rows += [("", "", "", "")] * bool(rows) + [(f"{group}:", "", "", "")]
+        rows.append((f"{section}.{f.name}", f.type, written(f.default), f.help))
+    print_table(("option (-o)", "type", "default", "meaning"), rows)
 
 
 def options_as_data(options_type: type) -> list[dict[str, Any]]:

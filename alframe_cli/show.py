@@ -32,13 +32,25 @@ NEEDS = {
 OPTION_SECTION = {"data set": "data", "model": "model"}
 
 
-@click.command()
+HELP = f"""Show NAME: what it is, where it comes from, and its options.
+
+NAME is a strategy or another plugin, a data set, a network, a preset, or a section of a configuration:
+{", ".join(SECTIONS)}.
+
+\b
+alframe show alfamix
+alframe show mnist --data-dir data
+alframe show train
+"""
+
+
+@click.command(help=HELP)
 @click.argument("name", shell_complete=completion.anything)
 @data_dir
 @plugin_files
 @as_json
 def show(name: str, data_dir: str, as_json: bool) -> None:
-    """Show NAME: what it is, where it comes from, and its options."""
+    """Prints everything that has the name."""
     registry = installed()
     plugins = registry.named(name)
     offers = [(kind, offer) for kind in RESOURCES for offer in registry.offers(kind) if offer.name == name]
