@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from alframe.contract.info import API_VERSION, PluginInfo
-from alframe.contract.options import option
+from alframe.contract.options import CheckedOptions, option
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import (
     DataOptions,
@@ -80,6 +80,7 @@ __all__ = [
     "ActiveLearner",
     "AlframeError",
     "AlframeWarning",
+    "CheckedOptions",
     "Classifier",
     "Context",
     "DataOptions",

@@ -15,9 +15,8 @@ from alframe.errors import UsageError
 from alframe.registry.offers import KINDS
 from alframe.registry.registry import installed
 from alframe_cli import completion
-from alframe_cli.listing import as_json
 from alframe_cli.output import console, print_json, print_table
-from alframe_cli.params import by_section, option_flags, plugin_files
+from alframe_cli.params import as_json, by_section, option_flags, plugin_files
 
 if TYPE_CHECKING:
     from alframe.testing import Check, Outcome

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from rich.filesize import decimal
 
-from alframe_cli.listing import as_json, data_dir, on_disk
-from alframe_cli.params import plugin_files
-
-if TYPE_CHECKING:
-    from alframe.installation.doctor import Finding
-    from alframe.registry.registry import Registry
+from alframe_cli.flags import default_of, help_of
+from alframe_cli.params import as_json, data_dir, plugin_files
 
 FAILED = 1
 
 
 @click.command()
 @data_dir
-@click.option("--out", metavar="DIR", default="runs", show_default=True, help="Folder for the runs.")
+@click.option(
+    "--out", metavar="DIR", default=default_of("run.out"), show_default=True, help=help_of("run.out")
+)
 @plugin_files
 @as_json
 def doctor(data_dir: str, out: str, as_json: bool) -> int:
@@ -38,7 +34,7 @@ def doctor(data_dir: str, out: str, as_json: bool) -> int:
         *doctor.installation(),
         *doctor.devices(),
         *doctor.plugins(registry),
-        *_data(registry, Path(data_dir)),
+        *doctor.data_sets(registry, Path(data_dir)),
         doctor.out_folder(Path(out)),
     ]
     problems = [finding for finding in findings if finding.state == "problem"]
@@ -57,26 +53,3 @@ def doctor(data_dir: str, out: str, as_json: bool) -> int:
         f"{len(problems)} problem{'s' if len(problems) != 1 else ''}" if problems else "nothing is wrong"
     )
     return FAILED if problems else 0
-
-
-def _data(registry: Registry, folder: Path) -> list[Finding]:
-    """The data sets whose files are in the folder of data sets, all or some."""
-    from alframe.installation.doctor import Finding
-    from alframe.registry.offers import DATASETS
-
-    if not folder.is_dir():
-        advice = "--data-dir or ALFRAME_DATA_DIR names another; `alframe run --download` makes it"
-        return [Finding("data", str(folder), "note", "there is no such folder", advice)]
-    rows = []
-    for offer in registry.offers.of(DATASETS):
-        state, size = on_disk(offer.value.files, folder)
-        if state == "present":
-            rows.append(Finding("data", offer.name, "ok", f"in {folder}, {decimal(size)}"))
-        elif size:
-            advice = (
-                f"`alframe run --dataset {offer.name} --download` fetches the rest, where that is offered"
-            )
-            rows.append(Finding("data", offer.name, "note", f"part of it in {folder}", advice))
-    if not rows:
-        rows.append(Finding("data", str(folder), "note", "no data set that is known is in it"))
-    return rows

@@ -8,13 +8,12 @@ from typing import Any
 import click
 from rich.filesize import decimal
 
+from alframe.installation.data_files import on_disk
 from alframe.registry.offers import DATASETS, MODELS, PRESETS, Kind, Offer
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry, installed
 from alframe_cli.output import print_json, print_table
-from alframe_cli.params import plugin_files
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+from alframe_cli.params import as_json, data_dir, plugin_files
 
 
 @click.command()
@@ -74,16 +73,6 @@ list_models = _resource_command(MODELS, "models")
 list_presets = _resource_command(PRESETS, "presets")
 
 
-data_dir = click.option(
-    "--data-dir",
-    metavar="DIR",
-    envvar="ALFRAME_DATA_DIR",
-    default="data",
-    show_default=True,
-    help="Folder of data sets.",
-)
-
-
 @click.command()
 @data_dir
 @plugin_files
@@ -121,16 +110,6 @@ def list_datasets(data_dir: str, as_json: bool) -> None:
 def describe_state(state: str, size: int) -> str:
     """What `on_disk` found, in words."""
     return f"{state}, {decimal(size)}" if size else state
-
-
-def on_disk(files: tuple[str, ...], folder: Path) -> tuple[str, int]:
-    """``present``, ``part of it``, ``missing`` or, of what has no files of its own, ``-``; and its bytes."""
-    if not files:
-        return "-", 0
-    both = [[path for path in (folder / file, folder / f"{file}.gz") if path.is_file()] for file in files]
-    found = [paths[0] for paths in both if paths]
-    state = "present" if len(found) == len(files) else "part of it" if found else "missing"
-    return state, sum(path.stat().st_size for path in found)
 
 
 def _shown_name(offer: Offer[Any]) -> str:

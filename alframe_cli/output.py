@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alframe.contract.options import describe
+from alframe.contract.options import describe, written
 
 PIPE_WIDTH = 160  # columns; a pipe has no width of its own
 
@@ -69,11 +69,18 @@ def side_by_side(cells: Mapping[str, Mapping[int, str]], first: int = len("100,0
 
 
 def print_options(options_type: type, section: str) -> None:
-    """Prints the options of a section, as they are written after ``-o``."""
+    """Prints the options of a section, as they are written after ``-o``, below their headings."""
     fields = describe(options_type)
-    if fields:
-        rows = [(f"{section}.{f.name}", f.type, _shown(f.default), f.help) for f in fields]
-        print_table(("option (-o)", "type", "default", "meaning"), rows)
+    if not fields:
+        return
+    rows: list[tuple[str, ...]] = []
+    group = ""
+    for f in fields:
+        if f.group != group:
+            group = f.group
+            rows += [("", "", "", "")] * bool(rows) + [(f"{group}:", "", "", "")]
+        rows.append((f"{section}.{f.name}", f.type, written(f.default), f.help))
+    print_table(("option (-o)", "type", "default", "meaning"), rows)
 
 
 def options_as_data(options_type: type) -> list[dict[str, Any]]:
@@ -84,9 +91,3 @@ def options_as_data(options_type: type) -> list[dict[str, Any]]:
 def print_json(value: Any) -> None:
     """Prints one JSON document."""
     click.echo(json.dumps(value, indent=2))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)

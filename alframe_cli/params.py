@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from alframe_cli import completion
-
-VERBS = {"embed": "embeds", "score": "scores", "select": "selects", "train": "trains"}
-Decorator = Callable[[Any], Any]
+from alframe_cli.flags import Decorator, default_of, help_of, key_flag
 
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
@@ -35,6 +33,17 @@ plugin_files = click.option(
     callback=_load_plugins,
     expose_value=False,
     help="A plugin that is a file, beside the installed ones; repeatable.",
+)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+data_dir = click.option(
+    "--data-dir",
+    metavar="DIR",
+    envvar="ALFRAME_DATA_DIR",
+    default=default_of("data.dir"),
+    show_default=True,
+    help=help_of("data.dir"),
 )
 
 
@@ -98,12 +107,8 @@ def stage_flags(*stages: str, kind: click.ParamType | None = None) -> Decorator:
 
     def decorate(command: Any) -> Any:
         for stage in reversed(stages):
-            command = click.option(
-                f"--{stage}",
-                shell_complete=completion.provider(stage, many=kind is not None),
-                type=kind,
-                help=f"Plugin that {VERBS[stage]}, in the strategy's place.",
-            )(command)
+            complete = completion.provider(stage, many=kind is not None)
+            command = key_flag(f"stages.{stage}", type=kind, shell_complete=complete)(command)
         return command
 
     return decorate

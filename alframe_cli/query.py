@@ -11,6 +11,7 @@ import click
 
 from alframe.errors import UsageError
 from alframe_cli import completion
+from alframe_cli.flags import default_of, help_of
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
 
 ARRAYS = {  # each with what it holds
@@ -43,7 +44,11 @@ def _array_flags(command: Any) -> Any:
 @plugin_files
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random derives from it.")
 @click.option(
-    "--device", metavar="NAME", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
+    "--device",
+    metavar="NAME",
+    default=default_of("run.device"),
+    show_default=True,
+    help=help_of("run.device"),
 )
 @click.option(
     "--out",

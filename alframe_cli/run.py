@@ -9,32 +9,8 @@ from typing import Any
 import click
 
 from alframe_cli import completion
+from alframe_cli.flags import GroupedCommand, group, key_flag, keys_of
 from alframe_cli.params import NameList, SeedList, by_section, option_flags, plugin_files, stage_flags
-
-FLAGS = {  # the key of the configuration that each flag stands for
-    "strategy": "run.strategy",
-    "dataset": "data.name",
-    "data_dir": "data.dir",
-    "download": "data.download",
-    "model": "model.name",
-    "seeds": "run.seeds",
-    "initial_size": "run.initial_size",
-    "initial": "run.initial",
-    "query_size": "run.query_size",
-    "query_growth": "run.query_growth",
-    "rounds": "run.rounds",
-    "epochs": "train.epochs",
-    "batch_size": "train.batch_size",
-    "learning_rate": "train.learning_rate",
-    "embed": "stages.embed",
-    "score": "stages.score",
-    "select": "stages.select",
-    "train": "stages.train",
-    "jobs": "run.jobs",
-    "device": "run.device",
-    "out": "run.out",
-    "log": "run.log",
-}
 
 
 def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
@@ -43,72 +19,73 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
     return value
 
 
-@click.command(epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.")
-@click.option(
-    "--strategy",
-    shell_complete=completion.strategy_list,
-    type=NameList(),
-    help="Strategies, see list-strategies, or all.  [default: alfamix]",
+@click.command(
+    cls=GroupedCommand,
+    epilog="Every flag has a key in a configuration file; `--print-config` writes a complete one.",
 )
-@click.option(
-    "--dataset",
-    shell_complete=completion.data_set_list,
-    type=NameList(),
-    help="Data sets, see list-datasets.  [default: digits]",
+@group(
+    "What is run",
+    key_flag("run.strategy", type=NameList(), shell_complete=completion.strategy_list),
+    key_flag("data.name", "dataset", type=NameList(), shell_complete=completion.data_set_list),
+    key_flag("data.dir", "data_dir", metavar="DIR", envvar="ALFRAME_DATA_DIR"),
+    key_flag("data.download", is_flag=True),
+    key_flag("model.name", "model", type=NameList(), shell_complete=completion.model_list),
+    key_flag("run.seeds", type=SeedList()),
 )
-@click.option(
-    "--data-dir", metavar="DIR", envvar="ALFRAME_DATA_DIR", help="Folder of data sets.  [default: data]"
+@group(
+    "How labels come",
+    key_flag("run.initial_size", metavar="N"),
+    key_flag("run.initial", metavar="random|balanced"),
+    key_flag("run.query_size", metavar="N"),
+    key_flag("run.query_growth", metavar="X"),
+    key_flag("run.rounds", metavar="N"),
 )
-@click.option("--download", is_flag=True, default=None, help="Fetch what is missing in --data-dir.")
-@click.option(
-    "--model",
-    shell_complete=completion.model_list,
-    type=NameList(),
-    help="Networks, see list-models.  [default: mlp]",
+@group(
+    "How the network is trained",
+    key_flag("train.epochs", metavar="N"),
+    key_flag("train.batch_size", metavar="N"),
+    key_flag("train.learning_rate", metavar="X"),
 )
-@click.option("--seeds", type=SeedList(), help="One trial a strategy and seed.  [default: 1-5]")
-@click.option("--initial-size", metavar="N", help="Samples labelled at the start.  [default: 100]")
-@click.option("--initial", metavar="random|balanced", help="How those are drawn.  [default: random]")
-@click.option("--query-size", metavar="N", help="Samples labelled a round.  [default: 100]")
-@click.option("--query-growth", metavar="X", help="Growth of that each round.  [default: 1.0]")
-@click.option("--rounds", metavar="N", help="Queries.  [default: 10]")
-@click.option("--epochs", metavar="N", help="Most epochs a round.  [default: 200]")
-@click.option("--batch-size", metavar="N", help="Samples a gradient step.  [default: 64]")
-@click.option("--learning-rate", metavar="X", help="Learning rate.  [default: 0.001]")
-@stage_flags("embed", "score", "select", "train", kind=NameList())
-@option_flags("Any other option, as train.weight_decay=5e-4; see show.")
-@plugin_files
-@click.option(
-    "--preset",
-    shell_complete=completion.preset_list,
-    type=NameList(),
-    help="Ready-made settings, see list-presets.",
+@group("Who serves a stage", stage_flags("embed", "score", "select", "train", kind=NameList()))
+@group(
+    "Further settings",
+    click.option(
+        "--preset",
+        shell_complete=completion.preset_list,
+        type=NameList(),
+        help="Ready-made settings, see list-presets.",
+    ),
+    click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file."
+    ),
+    option_flags("Any other option, as train.weight_decay=5e-4; see show."),
+    plugin_files,
 )
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="A configuration file.")
-@click.option("--print-config", is_flag=True, help="Print the complete configuration and stop.")
-@click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop.")
-@click.option("--force", is_flag=True, help="Start the trials anew: what exists of them is removed.")
-@click.option("--jobs", type=int, metavar="N", help="Trials side by side, each in a process.  [default: 1]")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...  [default: auto]")
-@click.option("--out", metavar="DIR", help="Folder for the runs.  [default: runs]")
-@click.option(
-    "--log",
-    type=NameList(),
-    shell_complete=completion.listener_list,
-    help="Also write csv, tensorboard, or what other plugins offer.",
+@group(
+    "Where it runs, and what is written",
+    key_flag("run.jobs", type=int, metavar="N"),
+    key_flag("run.device", metavar="NAME"),
+    key_flag("run.out", metavar="DIR"),
+    click.option("--force", is_flag=True, help="Start the trials anew: what exists of them is removed."),
+    key_flag("run.log", type=NameList(), shell_complete=completion.listener_list),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-@click.option(
-    "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
-@click.option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    is_eager=True,  # before a plugin's file is imported
-    callback=_set_verbose,
-    help="Print tracebacks of errors.",
+@group(
+    "What is shown",
+    click.option("--print-config", is_flag=True, help="Print the complete configuration and stop."),
+    click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop."),
+    click.option("--json", "as_json", is_flag=True, help="Print the results as JSON."),
+    click.option(
+        "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Print results and errors only."),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        is_eager=True,  # before a plugin's file is imported
+        callback=_set_verbose,
+        help="Print tracebacks of errors.",
+    ),
 )
 def run(
     overrides: tuple[tuple[str, str, str], ...],
@@ -194,8 +171,9 @@ def _sections(
     from alframe.experiments.configuration import merge
 
     sections: dict[str, dict[str, Any]] = {}
+    keys = keys_of(run)
     for flag, value in flags.items():
         if value is not None:
-            section, _, key = FLAGS[flag].partition(".")
+            section, _, key = keys[flag].partition(".")
             sections.setdefault(section, {})[key] = value
     return merge(sections, by_section(overrides))

@@ -11,23 +11,35 @@ from alframe.contract.needs import NEEDS
 from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
+from alframe.installation.data_files import on_disk
 from alframe.registry.listeners import listeners
 from alframe.registry.offers import DATASETS, KINDS, Kind, Offer
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import installed
 from alframe_cli import completion
-from alframe_cli.listing import as_json, data_dir, describe_state, on_disk, strategy_as_data
+from alframe_cli.listing import describe_state, strategy_as_data
 from alframe_cli.output import options_as_data, print_json, print_options, print_table
-from alframe_cli.params import plugin_files
+from alframe_cli.params import as_json, data_dir, plugin_files
+
+HELP = f"""Show NAME: what it is, where it comes from, and its options.
+
+NAME is a strategy or another plugin, a data set, a network, a preset, or a section of a configuration:
+{", ".join(SECTIONS)}.
+
+\b
+alframe show alfamix
+alframe show mnist --data-dir data
+alframe show train
+"""
 
 
-@click.command()
+@click.command(help=HELP)
 @click.argument("name", shell_complete=completion.anything)
 @data_dir
 @plugin_files
 @as_json
 def show(name: str, data_dir: str, as_json: bool) -> None:
-    """Show NAME: what it is, where it comes from, and its options."""
+    """Prints everything that has the name."""
     registry = installed()
     plugins = registry.named(name)
     offers = [(kind, offer) for kind in KINDS for offer in registry.offers.of(kind) if offer.name == name]

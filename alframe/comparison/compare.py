@@ -14,11 +14,10 @@ from alframe.comparison.curves import CurvePoint, budget_curve, deviation
 from alframe.comparison.ranks import Ranks, rank
 from alframe.comparison.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
 from alframe.comparison.verdicts import FEW, OUTCOMES, Verdict, verdicts
+from alframe.contract.sections import REFERENCES as REFERENCES
 from alframe.errors import UsageError
 from alframe.records.rounds import Curves
 from alframe.records.tree import ResultsTree, SettingRuns
-
-REFERENCES = ("random", "margin")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from alframe.contract.ranges import Range, check_ranges
 from alframe.errors import PluginError, UsageError, unknown_name
 
 
@@ -21,22 +22,61 @@ class NoOptions:
     """The options of whoever has none."""
 
 
-def option(default: Any, help: str) -> Any:  # noqa: A002 (the word every option library uses)
+@dataclasses.dataclass(frozen=True)
+class CheckedOptions:
+    """What an options dataclass inherits from whose ranges hold in Python too, as ``Options(steps=0)``.
+
+    What the user writes is held against the ranges of every options dataclass, whatever it inherits from.
+    Who has a ``__post_init__`` of its own calls ``super().__post_init__()`` in it.
+
+    Example:
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Options(CheckedOptions):
+        ...     steps: int = option(50, "most steps a sample", least=1)
+        >>> Options(steps=0)
+        Traceback (most recent call last):
+        ValueError: steps must be at least 1, got 0
+    """
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges."""
+        check_ranges(self)
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002 (the word every option library uses)
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    heading: str = "",
+) -> Any:
     """Declares one field of an options dataclass.
 
     Args:
         default: value used when the user says nothing; immutable.
         help: one line for ``alframe show``.
+        least: the least number, itself allowed; of a list, that of its elements, as all bounds.
+        above: what a number lies above.
+        below: what a number lies below.
+        most: the greatest number, itself allowed.
+        heading: of the group of options that this one begins, where there are many; the next heading ends it.
 
     Example:
         >>> import dataclasses
         >>> @dataclasses.dataclass(frozen=True)
         ... class Options:
-        ...     cap: float = option(0.2, help="largest mixing ratio tried first")
+        ...     cap: float = option(0.2, "largest mixing ratio tried first", above=0, most=1)
         >>> Options().cap
         0.2
     """
-    return dataclasses.field(default=default, metadata={"help": help})
+    metadata: dict[str, Any] = {"help": help, "heading": heading}
+    if (range_ := Range(least, above, below, most)) != Range():
+        metadata["range"] = range_
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +87,19 @@ class OptionField:
     type: str
     default: Any
     help: str
+    group: str = ""
 
 
 def describe(options_type: type) -> list[OptionField]:
     """Lists the fields of an options dataclass in the order of declaration."""
     hints = typing.get_type_hints(options_type)
-    return [
-        OptionField(field.name, _type_name(hints[field.name]), field.default, field.metadata.get("help", ""))
-        for field in dataclasses.fields(options_type)
-    ]
+    group = ""
+    described = []
+    for field in dataclasses.fields(options_type):
+        group = field.metadata.get("heading") or group
+        help_ = field.metadata.get("help", "")
+        described.append(OptionField(field.name, _type_name(hints[field.name]), field.default, help_, group))
+    return described
 
 
 def check_declaration(options_type: Any) -> None:
@@ -80,7 +124,7 @@ def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
         section: the name users write before the dot, for messages.
 
     Raises:
-        UsageError: an unknown key, a value of another type, or one the dataclass refuses.
+        UsageError: an unknown key, a value of another type, outside its range, or one the dataclass refuses.
     """
     hints = typing.get_type_hints(options_type)
     typed = {}
@@ -89,9 +133,18 @@ def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
             raise unknown_name(f"option of {section!r}", key, hints, f"See `alframe show {section}`.")
         typed[key] = _convert(value, hints[key], f"{section}.{key}")
     try:
-        return options_type(**typed)
+        built = options_type(**typed)
+        check_ranges(built)
+        return built
     except ValueError as error:
         raise UsageError(f"options of {section!r}: {error}") from error
+
+
+def written(value: Any) -> str:
+    """An option's value as it is written after ``-o``."""
+    if isinstance(value, tuple):
+        return ",".join(map(written, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _convert(value: Any, wanted: Any, where: str) -> Any:

@@ -7,42 +7,54 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from alframe.contract.options import option
+from alframe.contract.options import CheckedOptions, option
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
+class Recipe(CheckedOptions):
     """How the network is trained in each round, whichever trainer does it."""
 
-    epochs: int = option(200, "most epochs a round")
-    batch_size: int = option(64, "samples a gradient step")
-    learning_rate: float = option(0.001, "learning rate")
+    epochs: int = option(200, "most epochs a round", least=1, heading="Gradient steps")
+    batch_size: int = option(64, "samples a gradient step", least=1)
+    learning_rate: float = option(0.001, "learning rate", above=0)
     optimizer: Literal["adam", "adamw", "sgd"] = option("adam", "optimiser")
-    momentum: float = option(0.9, "momentum of sgd")
-    weight_decay: float = option(0.0, "L2 penalty, added to the gradient; with adamw apart from it")
+    momentum: float = option(0.9, "momentum of sgd", least=0, below=1)
+    weight_decay: float = option(0.0, "L2 penalty, added to the gradient; with adamw apart from it", least=0)
     schedule: Literal["constant", "cosine", "step"] = option(
-        "constant", "learning rate over the epochs: as it is, down to 0 by half a cosine, or in steps"
+        "constant",
+        "learning rate over the epochs: as it is, down to 0 by half a cosine, or in steps",
+        heading="Schedule",
     )
-    warmup: int = option(0, "epochs in which the learning rate rises to its value")
-    step_epochs: int = option(60, "epochs between steps of the schedule")
-    step_factor: float = option(0.1, "factor of each step of the schedule")
+    warmup: int = option(0, "epochs in which the learning rate rises to its value", least=0)
+    step_epochs: int = option(60, "epochs between steps of the schedule", least=1)
+    step_factor: float = option(0.1, "factor of each step of the schedule", above=0, most=1)
     stop_accuracy: float | None = option(
-        0.99, "stop at the first epoch whose training accuracy reaches this; none trains all epochs"
+        0.99,
+        "stop at the first epoch whose training accuracy reaches this; none trains all epochs",
+        above=0,
+        most=1,
+        heading="When it ends",
     )
     validation: float = option(
-        0.0, "share of the labelled samples that is not trained on but judges each epoch; their labels count"
+        0.0,
+        "share of the labelled samples that is not trained on but judges each epoch; their labels count",
+        least=0,
+        below=1,
     )
     patience: int | None = option(
-        None, "stop after so many epochs without a better validation accuracy; none goes on"
+        None, "stop after so many epochs without a better validation accuracy; none goes on", least=1
     )
     keep_best: bool = option(True, "with a validation part, end at the weights of its best epoch")
     augment: tuple[Literal["crop", "flip"], ...] = option(
         (),
         "random changes of images in each epoch: crop shifts them by up to crop_padding, flip mirrors them",
+        heading="Augmentation",
     )
-    crop_padding: int = option(4, "pixels of black around an image that crop cuts from")
+    crop_padding: int = option(4, "pixels of black around an image that crop cuts from", least=1)
     precision: Literal["float32", "bfloat16"] = option(
-        "float32", "bfloat16 trains in mixed precision; queries and tests are in float32 always"
+        "float32",
+        "bfloat16 trains in mixed precision; queries and tests are in float32 always",
+        heading="Precision and start",
     )
     warm_start: bool = option(
         False, "go on from the last round's weights, not from the trial's initial weights"
@@ -50,31 +62,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuses values that no training can use."""
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must lie in 0..1, got {self.momentum}")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
-        if not 0 <= self.warmup < self.epochs:
+        super().__post_init__()
+        if self.warmup >= self.epochs:
             raise ValueError(f"warmup must lie below epochs ({self.epochs}), got {self.warmup}")
-        if self.step_epochs < 1:
-            raise ValueError(f"step_epochs must be at least 1, got {self.step_epochs}")
-        if not 0 < self.step_factor <= 1:
-            raise ValueError(f"step_factor must lie in 0..1, got {self.step_factor}")
-        if not 0 <= self.validation < 1:
-            raise ValueError(f"validation must be at least 0 and below 1, got {self.validation}")
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"patience must be at least 1 or be none, got {self.patience}")
         if self.patience is not None and not self.validation:
             raise ValueError("patience needs a validation part: set validation too, as 0.1")
-        if self.crop_padding < 1:
-            raise ValueError(f"crop_padding must be at least 1, got {self.crop_padding}")
-        if self.stop_accuracy is not None and not 0 < self.stop_accuracy <= 1:
-            raise ValueError(f"stop_accuracy must lie in 0..1 or be none, got {self.stop_accuracy}")
 
     def rate_factor(self, epoch: int) -> float:
         """What the learning rate is multiplied by in an epoch.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe.contract.options import NoOptions, option
+from alframe.contract.options import CheckedOptions, NoOptions, option
 
 if TYPE_CHECKING:
     import torch
@@ -17,23 +17,22 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataOptions:
+class DataOptions(CheckedOptions):
     """Options that every data set has; a data set with more of its own inherits from this."""
 
     test_fraction: float = option(
-        0.2, help="share of the samples held out for testing, where the data set has no test part of its own"
+        0.2,
+        "share of the samples held out for testing, where the data set has no test part of its own",
+        above=0,
+        below=1,
     )
 
     imbalance: float | None = option(
-        None, "training samples of the last class for one of the first, in between geometrically; none: all"
+        None,
+        "training samples of the last class for one of the first, in between geometrically; none: all",
+        above=0,
+        most=1,
     )
-
-    def __post_init__(self) -> None:
-        """Refuses a share that leaves nothing to train or to test on, and an impossible imbalance."""
-        if self.imbalance is not None and not 0 < self.imbalance <= 1:
-            raise ValueError(f"imbalance must lie above 0 and up to 1, or be none, got {self.imbalance}")
-        if not 0 < self.test_fraction < 1:
-            raise ValueError(f"test_fraction must lie between 0 and 1, got {self.test_fraction}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,30 +77,29 @@ class DatasetInfo:
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageModelOptions:
+class ImageModelOptions(CheckedOptions):
     """Options of networks for images that can start from given weights; one with more inherits from this."""
 
     embedding_size: int | None = option(
-        None, "features, by a linear layer in between; none: as many as the network has"
+        None, "features, by a linear layer in between; none: as many as the network has", least=1
     )
-    dropout: float = option(0.0, "share of the features dropped before the head in training")
+    dropout: float = option(
+        0.0, "share of the features dropped before the head in training", least=0, below=1
+    )
     weights: str | None = option(
         None, "file of initial weights, of torch or safetensors, under the library's names"
     )
     pretrained: bool = option(False, "start from the library's published weights; --download may fetch them")
-    image_size: int | None = option(None, "height and width that images are resized to; none: as they are")
+    image_size: int | None = option(
+        None, "height and width that images are resized to; none: as they are", least=1
+    )
     fine_tune_layers: int | None = option(
-        None, "layers that train beside the head, from the last; 0: the head alone, none: all"
+        None, "layers that train beside the head, from the last; 0: the head alone, none: all", least=0
     )
 
     def __post_init__(self) -> None:
         """Refuses values outside their ranges, and weights from two sources."""
-        for name, least in (("embedding_size", 1), ("image_size", 1), ("fine_tune_layers", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
+        super().__post_init__()
         if self.pretrained and self.weights is not None:
             raise ValueError("pretrained and weights both give the initial weights; leave one of them out")
 

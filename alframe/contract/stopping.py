@@ -5,33 +5,28 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from alframe.contract.options import option
+from alframe.contract.options import CheckedOptions, option
 
 
 @dataclasses.dataclass(frozen=True)
-class StopOptions:
+class StopOptions(CheckedOptions):
     """Rules, each of which ends a trial; they see what the records say."""
 
-    labels: int | None = option(None, "stop when so many samples are labelled")
-    accuracy: float | None = option(None, "stop at the first round whose test accuracy reaches this")
-    patience: int | None = option(None, "stop after so many rounds without a better test accuracy")
+    labels: int | None = option(None, "stop when so many samples are labelled", least=1)
+    accuracy: float | None = option(
+        None, "stop at the first round whose test accuracy reaches this", above=0, most=1
+    )
+    patience: int | None = option(None, "stop after so many rounds without a better test accuracy", least=1)
     stability: float | None = option(
         None,
         "stop when the networks of successive rounds agree: mean Cohen's kappa, 0.99 say; no label is read",
+        above=0,
+        most=1,
     )
-    stability_window: int = option(3, "agreements that this is the mean of")
-    stability_samples: int = option(2000, "samples drawn once from the pool, whose predictions are compared")
-
-    def __post_init__(self) -> None:
-        """Refuses rules that can't be."""
-        for name in ("labels", "patience", "stability_window", "stability_samples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1 or be none, got {value}")
-        if self.accuracy is not None and not 0 < self.accuracy <= 1:
-            raise ValueError(f"accuracy must lie in 0..1 or be none, got {self.accuracy}")
-        if self.stability is not None and not 0 < self.stability <= 1:
-            raise ValueError(f"stability must lie in 0..1 or be none, got {self.stability}")
+    stability_window: int = option(3, "agreements that this is the mean of", least=1)
+    stability_samples: int = option(
+        2000, "samples drawn once from the pool, whose predictions are compared", least=1
+    )
 
     def rules(self) -> dict[str, Any]:
         """What is set: nothing of a rule that is not, so that it makes no other setting."""

@@ -20,9 +20,10 @@ from packaging.version import InvalidVersion, Version
 from rich.filesize import decimal
 
 from alframe.contract.info import API_VERSION
+from alframe.installation.data_files import on_disk
 from alframe.installation.versions import installed_version
 from alframe.registry.files import VARIABLE
-from alframe.registry.offers import KINDS
+from alframe.registry.offers import DATASETS, KINDS
 from alframe.registry.plugin import Plugin, State
 from alframe.registry.registry import DISABLE_VARIABLE, OWN_DISTRIBUTION, Registry
 
@@ -201,6 +202,26 @@ def _mend(plugin: Plugin) -> str:
         f"upgrade or uninstall {plugin.distribution}, or tell its authors; "
         f"{DISABLE_VARIABLE}={plugin.key} leaves it out until then"
     )
+
+
+def data_sets(registry: Registry, folder: Path) -> list[Finding]:
+    """The data sets whose files are in the folder of data sets, all or some."""
+    if not folder.is_dir():
+        advice = "--data-dir or ALFRAME_DATA_DIR names another; `alframe run --download` makes it"
+        return [Finding("data", str(folder), "note", "there is no such folder", advice)]
+    rows = []
+    for offer in registry.offers.of(DATASETS):
+        state, size = on_disk(offer.value.files, folder)
+        if state == "present":
+            rows.append(Finding("data", offer.name, "ok", f"in {folder}, {decimal(size)}"))
+        elif size:
+            advice = (
+                f"`alframe run --dataset {offer.name} --download` fetches the rest, where that is offered"
+            )
+            rows.append(Finding("data", offer.name, "note", f"part of it in {folder}", advice))
+    if not rows:
+        rows.append(Finding("data", str(folder), "note", "no data set that is known is in it"))
+    return rows
 
 
 def out_folder(folder: Path) -> Finding:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.recipe import Recipe, TrainResult
+from alframe.contract.sections import NETWORK, STRATEGY
 from alframe.contract.views import LabelledView
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
@@ -88,8 +89,8 @@ class ActiveLearner:
     def __init__(
         self,
         dataset: Dataset,
-        model: str | Classifier = "mlp",
-        strategy: str | Pipeline = "alfamix",
+        model: str | Classifier = NETWORK,
+        strategy: str | Pipeline = STRATEGY,
         *,
         seed: int = 0,
         recipe: Recipe | None = None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from alframe import PluginInfo, hookimpl, option
+from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(CheckedOptions):
     """Options of ALFA-Mix."""
 
     variant: Literal["closed-form", "learned", "random"] = option(
@@ -31,6 +31,8 @@ class Options:
         None,
         "cap of the mixing ratio; none: 0.2 in closed form, there over the square root of the feature size, "
         "else 1/32",
+        above=0,
+        most=1,
     )
     growth: bool = option(
         True, "raise the cap in steps of itself, up to 1, until there are as many candidates as the budget"
@@ -38,11 +40,6 @@ class Options:
     missing_anchor: Literal["mean", "none"] = option(
         "mean", "anchor of a class without labels: the mean of all labelled features, or none"
     )
-
-    def __post_init__(self) -> None:
-        """Refuses a cap outside its range."""
-        if self.cap is not None and not 0 < self.cap <= 1:
-            raise ValueError(f"cap must lie in 0..1, got {self.cap}")
 
     @property
     def first_cap(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import PluginInfo, hookimpl, option
+from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,22 +18,24 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(CheckedOptions):
     """Options of BALD."""
 
     passes: int = option(10, "forward passes, each with its own dropout masks")
     dropout: float = option(
-        0.5, "share of the features dropped in `alframe.query`, which has no network with rates of its own"
+        0.5,
+        "share of the features dropped in `alframe.query`, which has no network with rates of its own",
+        above=0,
+        below=1,
     )
 
     def __post_init__(self) -> None:
-        """Refuses values outside their ranges."""
+        """Refuses values outside their ranges, and says why one pass is too few."""
+        super().__post_init__()
         if self.passes < 2:
             raise ValueError(
                 f"passes must be at least 2: one pass can't disagree with itself, got {self.passes}"
             )
-        if not 0 < self.dropout < 1:
-            raise ValueError(f"dropout must lie between 0 and 1, got {self.dropout}")
 
 
 @hookimpl

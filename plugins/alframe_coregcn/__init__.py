@@ -9,40 +9,25 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import PluginInfo, hookimpl, option
+from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Context, Embeddings, LabelledView, PoolView
 
 
 @dataclasses.dataclass(frozen=True)
-class GraphOptions:
+class GraphOptions(CheckedOptions):
     """Options of the graph network, those of the paper's program by default."""
 
-    hidden: int = option(128, "units of the graph network's hidden layer")
-    dropout: float = option(0.3, "share of them dropped in training")
-    steps: int = option(200, "steps of Adam on the whole graph")
-    learning_rate: float = option(1e-3, "learning rate of Adam")
-    weight_decay: float = option(5e-4, "weight decay of Adam")
-    unlabelled_weight: float = option(1.2, "weight of the unlabelled samples' part of the loss")
+    hidden: int = option(128, "units of the graph network's hidden layer", least=1)
+    dropout: float = option(0.3, "share of them dropped in training", least=0, below=1)
+    steps: int = option(200, "steps of Adam on the whole graph", least=1)
+    learning_rate: float = option(1e-3, "learning rate of Adam", above=0)
+    weight_decay: float = option(5e-4, "weight decay of Adam", least=0)
+    unlabelled_weight: float = option(1.2, "weight of the unlabelled samples' part of the loss", above=0)
     subset: int | None = option(
-        None, "unlabelled samples, drawn at random, that the graph network is trained on; none: all"
+        None, "unlabelled samples, drawn at random, that the graph network is trained on; none: all", least=1
     )
-
-    def __post_init__(self) -> None:
-        """Refuses values outside their ranges."""
-        for name in ("hidden", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
-        for name in ("learning_rate", "unlabelled_weight"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
-        if self.subset is not None and self.subset < 1:
-            raise ValueError(f"subset must be at least 1, or none, got {self.subset}")
 
 
 @hookimpl

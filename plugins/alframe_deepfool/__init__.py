@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import PluginInfo, hookimpl, option
+from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,22 +19,16 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(CheckedOptions):
     """Options of DeepFool."""
 
-    steps: int = option(50, "most steps a sample")
-    classes: int = option(10, "other classes looked at, those with the highest logits")
+    steps: int = option(50, "most steps a sample", least=1)
+    classes: int = option(10, "other classes looked at, those with the highest logits", least=1)
     overshoot: float = option(
-        0.02, "how much farther than the boundary a step goes before the class is looked at; not in the score"
+        0.02,
+        "how much farther than the boundary a step goes before the class is looked at; not in the score",
+        least=0,
     )
-
-    def __post_init__(self) -> None:
-        """Refuses values outside their ranges."""
-        for name in ("steps", "classes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.overshoot < 0:
-            raise ValueError(f"overshoot must be at least 0, got {self.overshoot}")
 
 
 @hookimpl

@@ -23,14 +23,10 @@ class Options(DataOptions):
     test_split: str | None = option(None, "split to test on; none: `test` where there is one")
     image: str | None = option(None, "column of images; none: the only one of that type")
     target: str | None = option(None, "column of classes; none: the only one of that type")
-    size: int | None = option(None, "height and width that images are scaled and cut to; none: as they are")
+    size: int | None = option(
+        None, "height and width that images are scaled and cut to; none: as they are", least=1
+    )
     bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
-
-    def __post_init__(self) -> None:
-        """Refuses a size that is none."""
-        super().__post_init__()
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
 
 
 def load_hub(request: DataRequest) -> Dataset:

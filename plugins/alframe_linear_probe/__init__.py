@@ -9,25 +9,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import PluginInfo, hookimpl, option
+from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Classifier, Context, LabelledView, TrainResult
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(CheckedOptions):
     """Options of the linear probe."""
 
-    c: float = option(1.0, "inverse of the penalty's weight, as scikit-learn's C")
-    iterations: int = option(200, "most iterations of L-BFGS")
-
-    def __post_init__(self) -> None:
-        """Refuses values outside their ranges."""
-        if not 0 < self.c < float("inf"):
-            raise ValueError(f"c must be above 0, got {self.c}")
-        if self.iterations < 1:
-            raise ValueError(f"iterations must be at least 1, got {self.iterations}")
+    c: float = option(1.0, "inverse of the penalty's weight, as scikit-learn's C", above=0)
+    iterations: int = option(200, "most iterations of L-BFGS", least=1)
 
 
 @hookimpl

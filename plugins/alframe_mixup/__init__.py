@@ -9,25 +9,20 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from alframe import PluginInfo, hookimpl, option
+from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Classifier, Context, LabelledView, Recipe, TrainResult
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(CheckedOptions):
     """Options of mixup."""
 
-    alpha: float = option(1.0, "of the distribution Beta(alpha, alpha) that shares are drawn from")
+    alpha: float = option(1.0, "of the distribution Beta(alpha, alpha) that shares are drawn from", above=0)
     mix: Literal["input", "manifold"] = option(
         "input", "what is mixed: inputs; or of each batch inputs or the output of a stage of the body"
     )
-
-    def __post_init__(self) -> None:
-        """Refuses what is no distribution."""
-        if not 0 < self.alpha < float("inf"):
-            raise ValueError(f"alpha must be above 0, got {self.alpha}")
 
 
 @hookimpl

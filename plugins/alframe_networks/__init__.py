@@ -9,35 +9,26 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import ModelInfo, ModelRequest, PluginInfo, hookimpl, option
+from alframe import CheckedOptions, ModelInfo, ModelRequest, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Classifier
 
 
 @dataclasses.dataclass(frozen=True)
-class NetworkOptions:
+class NetworkOptions(CheckedOptions):
     """Options of every network here."""
 
-    dropout: float = option(0.0, "share of the features dropped before the head in training")
-
-    def __post_init__(self) -> None:
-        """Refuses a share outside its range."""
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in 0..1, got {self.dropout}")
+    dropout: float = option(
+        0.0, "share of the features dropped before the head in training", least=0, below=1
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class HiddenOptions(NetworkOptions):
     """Options of networks that end in a hidden layer."""
 
-    hidden: int = option(256, "units of the hidden layer: the features")
-
-    def __post_init__(self) -> None:
-        """Refuses an empty layer."""
-        super().__post_init__()
-        if self.hidden < 1:
-            raise ValueError(f"hidden must be at least 1, got {self.hidden}")
+    hidden: int = option(256, "units of the hidden layer: the features", least=1)
 
 
 def build_mlp(request: ModelRequest) -> Classifier:

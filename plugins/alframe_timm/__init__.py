@@ -35,16 +35,10 @@ class VitOptions(ImageModelOptions):
     """Options of the vision transformers."""
 
     image_size: int = option(224, "height and width that images are resized to; 32 x 32 has but 4 patches")
-    blocks: int = option(4, "last blocks whose class tokens are the features, side by side")
+    blocks: int = option(4, "last blocks whose class tokens are the features, side by side", least=1)
     patches: bool = option(
         False, "whether the mean of the last block's patch tokens is added to the features"
     )
-
-    def __post_init__(self) -> None:
-        """Refuses features of nothing."""
-        super().__post_init__()
-        if self.blocks < 1:
-            raise ValueError(f"blocks must be at least 1, got {self.blocks}")
 
 
 def build_vit(name: str, request: ModelRequest) -> Classifier:

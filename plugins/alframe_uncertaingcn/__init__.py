@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 class Options(GraphOptions):
     """Options of the graph network, and the margin."""
 
-    margin: float = option(0.1, "probability of being labelled that is most uncertain")
-
-    def __post_init__(self) -> None:
-        """Refuses values outside their ranges."""
-        super().__post_init__()
-        if not 0 <= self.margin <= 1:
-            raise ValueError(f"margin must lie in 0..1, got {self.margin}")
+    margin: float = option(0.1, "probability of being labelled that is most uncertain", least=0, most=1)
 
 
 @hookimpl

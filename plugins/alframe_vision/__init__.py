@@ -43,14 +43,8 @@ NETWORK_NAMES = (
 class ImageOptions(DataOptions):
     """Options of images that are files of their own."""
 
-    size: int = option(32, "height and width that images are scaled and cut to")
+    size: int = option(32, "height and width that images are scaled and cut to", least=1)
     bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
-
-    def __post_init__(self) -> None:
-        """Refuses a size that is none."""
-        super().__post_init__()
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
 
 
 @dataclasses.dataclass(frozen=True)

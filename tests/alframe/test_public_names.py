@@ -8,6 +8,7 @@ NAMES = [
     "ActiveLearner",
     "AlframeError",
     "AlframeWarning",
+    "CheckedOptions",
     "Classifier",
     "Context",
     "DataOptions",

@@ -8,7 +8,7 @@ from click.shell_completion import ShellComplete
 
 from alframe import PluginInfo
 from alframe.registry.registry import installed
-from alframe_cli.main import COMMANDS, cli
+from alframe_cli.main import cli
 
 
 def complete(*words):
@@ -18,7 +18,20 @@ def complete(*words):
 
 
 def test_commands():
-    assert complete("") == list(COMMANDS)
+    assert complete("") == [
+        "run",
+        "compare",
+        "query",
+        "list-strategies",
+        "list-datasets",
+        "list-models",
+        "list-presets",
+        "show",
+        "new-plugin",
+        "check",
+        "doctor",
+        "completion",
+    ]
     assert complete("list-") == ["list-strategies", "list-datasets", "list-models", "list-presets"]
     assert complete("--ver") == ["--version"]
 

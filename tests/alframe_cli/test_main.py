@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 
 import pytest
 
@@ -43,12 +43,24 @@ def test_what_is_instant_imports_no_torch(arguments):
     subprocess.run([sys.executable, "-c", PROBE.format(arguments=arguments)], check=True, capture_output=True)
 
 
-def test_help_imports_no_plugin():
-    probe = (
-        PROBE.format(arguments=["--help"])
-        + "assert not any(name.startswith('alframe_a') for name in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True)
+def plugins_imported_by(arguments):
+    """The modules of installed plugins that a command imports."""
+    modules = {entry.module for entry in entry_points(group="alframe")}
+    assert {"alframe_alfamix", "alframe_vision"} <= modules
+    probe = PROBE.format(arguments=arguments) + "print(*sys.modules, file=sys.stderr)"
+    outcome = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True)
+    return modules & set(outcome.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["compare", "--help"]], ids=" ".join
+)
+def test_help_imports_no_plugin(arguments):
+    assert plugins_imported_by(arguments) == set()
+
+
+def test_an_import_of_plugins_is_seen():
+    assert {"alframe_alfamix", "alframe_vision"} <= plugins_imported_by(["list-models"])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -122,7 +134,7 @@ def test_results_that_cannot_be_written_are_one_line(alframe, monkeypatch):
     assert (outcome.code, outcome.err) == (1, "error: [Errno 28] No space left on device\n")
 
 
-@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize("command", ["run", "compare", "show"])
 def test_each_example_of_the_help_has_its_line(alframe, command):
     lines = [line.strip() for line in alframe(command, "--help").out.splitlines()]
     examples = [line for line in lines if line.startswith(f"alframe {command}")]

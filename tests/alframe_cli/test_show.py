@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from alframe.contract.sections import SECTIONS
 from alframe.registry.registry import installed
 
 
@@ -29,6 +30,28 @@ def test_show(alframe, name, texts):
     for text in texts:
         assert text in outcome.out
     assert isinstance(json.loads(alframe("show", name, "--json").out), list)
+
+
+def test_long_sections_are_in_groups_of_which_each_option_is_in_one(alframe):
+    lines = [line.split("  ")[0].strip() for line in alframe("show", "train").out.splitlines()]
+    (options,) = (found["options"] for found in json.loads(alframe("show", "train", "--json").out))
+    wanted = [option["group"] + ":" for option in options]
+    for option, heading in zip(options, wanted, strict=True):
+        above = lines[: lines.index(f"train.{option['name']}")]
+        assert [line for line in above if line in wanted][-1] == heading
+    assert len(set(wanted)) > 2
+    assert all(lines.count(heading) == 1 for heading in wanted)
+
+
+def test_a_short_section_has_no_headings(alframe):
+    lines = alframe("show", "data").out.splitlines()
+    options = [line for line in lines if line.strip().startswith("data.")]
+    first = lines.index(options[0])
+    assert lines[first : first + len(options)] == options
+
+
+def test_the_help_names_every_section(alframe):
+    assert f"of a configuration: {', '.join(SECTIONS)}." in " ".join(alframe("show", "--help").out.split())
 
 
 def test_options_as_json(alframe):

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from alframe.contract.options import NoOptions, build, check_declaration, describe, option
+from alframe.contract.options import NoOptions, build, check_declaration, describe, option, written
 from alframe.errors import PluginError, UsageError
 
 
@@ -66,6 +66,22 @@ def test_describe_lists_every_field():
     assert fields[4].type == "float|none"
     assert fields[5].type == "list of str"
     assert fields[0].help == "a number"
+
+
+def test_a_heading_holds_until_the_next():
+    @dataclasses.dataclass(frozen=True)
+    class Grouped:
+        a: int = option(1, "x")
+        b: int = option(1, "x", heading="first")
+        c: int = option(1, "x")
+        d: int = option(1, "x", heading="second")
+
+    assert [field.group for field in describe(Grouped)] == ["", "first", "first", "second"]
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Options), ids=lambda field: field.name)
+def test_a_default_is_read_back_as_it_is_written(field):
+    assert getattr(build(Options, {field.name: written(field.default)}, "x"), field.name) == field.default
 
 
 def test_no_options_pass():

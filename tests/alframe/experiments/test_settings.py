@@ -60,7 +60,7 @@ def test_every_value_survives_the_way_through_a_file(registry):
         ({"stages": {"score": "random"}}, "no score stage"),
         ({"alfamx": {"cap": 1}}, "unknown section 'alfamx'. Did you mean 'alfamix'"),
         ({"alfamix": {"capp": 1}}, "unknown option of 'alfamix' 'capp'"),
-        ({"alfamix": {"cap": 2.0}}, "cap must lie in 0..1"),
+        ({"alfamix": {"cap": 2.0}}, "cap must lie above 0 and up to 1 or be none, got 2.0"),
     ],
 )
 def test_mistakes_are_named(registry, sections, message):

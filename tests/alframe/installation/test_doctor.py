@@ -169,6 +169,26 @@ def test_a_plugin_that_is_switched_off_is_no_problem(monkeypatch):
     assert only(doctor.plugins(Registry()), "margin").state == "note"
 
 
+def test_data_sets_in_the_folder(bare_registry, make_plugin, tmp_path):
+    offers = {
+        "whole": DatasetInfo("x", print, files=("a", "b")),
+        "partial": DatasetInfo("x", print, files=("b", "c")),
+        "missing": DatasetInfo("x", print, files=("c",)),
+        "made": DatasetInfo("x", print),
+    }
+    bare_registry.register(make_plugin(alframe_datasets=lambda: offers), "toys")
+    (nothing,) = doctor.data_sets(bare_registry, tmp_path)
+    assert (nothing.state, nothing.detail) == ("note", "no data set that is known is in it")
+    (nowhere,) = doctor.data_sets(bare_registry, tmp_path / "none")
+    assert (nowhere.state, nowhere.detail) == ("note", "there is no such folder")
+    for name in "ab":
+        (tmp_path / name).write_bytes(bytes(1000))
+    found = doctor.data_sets(bare_registry, tmp_path)
+    assert states(found) == {"whole": "ok", "partial": "note"}
+    assert "2.0 kB" in only(found, "whole").detail
+    assert "--dataset partial --download" in only(found, "partial").advice
+
+
 def test_the_folder_of_runs(tmp_path, monkeypatch):
     assert doctor.out_folder(tmp_path / "a" / "b").state == "ok"
     assert list(tmp_path.iterdir()) == []

@@ -146,5 +146,5 @@ class TestQuery:
 
     @pytest.mark.parametrize("cap", [0.0, -1.0, 1.5])
     def test_a_cap_outside_its_range(self, cap):
-        with pytest.raises(UsageError, match="cap must lie in"):
+        with pytest.raises(UsageError, match="cap must lie above 0 and up to 1 or be none"):
             self.ask(options={"cap": cap})

@@ -1,0 +1,80 @@
+"""The range of an option: declared with the option, held against its value, said in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Which numbers an option takes; infinity and what is no number are in no range.
+
+    Args:
+        least: the least value, itself allowed.
+        above: what a value lies above.
+        below: what a value lies below.
+        most: the greatest value, itself allowed.
+    """
+
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    most: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the range."""
+        return (
+            -math.inf < value < math.inf  # nor is it NaN
+            and (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+            and (self.most is None or value <= self.most)
+        )
+
+    def demand(self, or_none: bool) -> str:
+        """What a value must do, as it stands after "must".
+
+        Args:
+            or_none: whether there may be no value.
+        """
+        if self == Range(least=0) and not or_none:
+            return "not be negative"
+        ending = " or be none" if or_none else ""
+        if self.least is not None and self.most is not None:
+            return f"lie in {self.least}..{self.most}{ending}"
+        if self.above is not None and self.below is not None:
+            return f"lie between {self.above} and {self.below}{ending}"
+        if self.above is not None and self.most is not None:
+            return f"lie above {self.above} and up to {self.most}{ending}"
+        bounds = {"at least": self.least, "above": self.above, "below": self.below, "at most": self.most}
+        return "be " + " and ".join(f"{word} {v}" for word, v in bounds.items() if v is not None) + ending
+
+
+def check_ranges(options: Any) -> None:
+    """Holds every value against its option's range, each element of a list on its own.
+
+    Args:
+        options: an object of an options dataclass; None is in every range.
+
+    Raises:
+        ValueError: a value lies outside.
+    """
+    for name, range_ in _ranges(type(options)).items():
+        value = getattr(options, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if one is not None and not range_.holds(one):
+                or_none = type(None) in typing.get_args(typing.get_type_hints(type(options))[name])
+                raise ValueError(f"{name} must {range_.demand(or_none)}, got {one}")
+
+
+def _ranges(options_type: type) -> dict[str, Range]:
+    """By name; who inherits an option and declares it anew without a range keeps the range."""
+    return {
+        field.name: field.metadata["range"]
+        for owner in reversed(options_type.__mro__)
+        for field in vars(owner).get("__dataclass_fields__", {}).values()
+        if "range" in field.metadata
+    }
