@@ -59,14 +59,25 @@ def train_supervised(
         TrialError: the loss is not a number.
         UsageError: augmentation of samples that are no images.
     """
-    samples, targets = labelled.samples(), labelled.targets
+    samples = labelled.samples()
     augment = augmentation(recipe, samples.stored.shape[1:], ctx.generator)
     if augment is None:
         samples = samples.made()
-    judge = None if validation is None else _Judge(model, validation, keep=recipe.keep_best)
+    judge = None if validation is None else EarlyStopping(model, validation, recipe)
     optimizer = make_optimizer(model, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate_factor)
     mixed = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
+
+    def step(rows: Tensor) -> tuple[Tensor, Tensor]:
+        """One gradient step: the loss of a batch, and how many of it are predicted right."""
+        x, y = samples.batch(rows, augment), labelled.targets.index_select(0, rows)
+        with mixed:
+            loss, right = objective(model, x, y, ctx.generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return loss.detach(), right
+
     accuracy = loss = float("nan")
     epoch = 0
     one = samples.batch(torch.zeros(1, dtype=torch.int64, device=ctx.device))
@@ -74,31 +85,16 @@ def train_supervised(
         for epoch in range(1, recipe.epochs + 1):
             model.train()
             order = torch.randperm(len(samples), generator=ctx.generator).to(ctx.device)
-            losses, rights, counts = [], [], []  # on the device, read once an epoch
-            for rows in batches(order, recipe.batch_size):
-                x, y = samples.batch(rows, augment), targets.index_select(0, rows)
-                with mixed:
-                    batch_loss, correct = objective(model, x, y, ctx.generator)
-                optimizer.zero_grad(set_to_none=True)
-                batch_loss.backward()
-                optimizer.step()
-                losses.append(batch_loss.detach())
-                rights.append(correct)
-                counts.append(len(y))
+            accuracy, loss = _epoch(step, batches(order, recipe.batch_size))
             schedule.step()
-            weights = torch.tensor(counts, dtype=torch.float64) / sum(counts)
-            loss = (torch.stack(losses).cpu().double() @ weights).item()
-            accuracy = torch.stack(rights).sum().item() / sum(counts)
             if loss != loss:
                 raise TrialError(
                     f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
                     f"(it is {recipe.learning_rate:g})"
                 )
             ctx.progress(epoch, recipe.epochs)
-            if judge is not None:
-                judge.see(epoch)
-                if recipe.patience is not None and epoch - judge.best_epoch >= recipe.patience:
-                    break
+            if judge is not None and judge.is_over(epoch):
+                break
             if recipe.stop_accuracy is not None and accuracy >= recipe.stop_accuracy:
                 break
     model.eval()
@@ -107,44 +103,53 @@ def train_supervised(
     return TrainResult(epoch, accuracy, loss, *judge.verdict(epoch))
 
 
-class _Judge:
+def _epoch(step: Callable[[Tensor], tuple[Tensor, Tensor]], parts: list[Tensor]) -> tuple[float, float]:
+    """Training accuracy and mean loss of an epoch; what is on the device is read once, at its end."""
+    losses, rights = zip(*map(step, parts), strict=True)
+    counts = torch.tensor([len(rows) for rows in parts], dtype=torch.float64)
+    loss = (torch.stack(losses).cpu().double() @ (counts / counts.sum())).item()
+    return torch.stack(rights).sum().item() / int(counts.sum()), loss
+
+
+class EarlyStopping:
     """Follows a network's validation accuracy over the epochs, and keeps its best weights.
 
     Args:
         model: the network.
         validation: the samples that judge.
-        keep: whether the best weights are kept.
+        recipe: the patience, and whether the best weights are kept.
     """
 
-    def __init__(self, model: Classifier, validation: LabelledView, keep: bool) -> None:
+    def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
         self._model = model
         self._samples = validation.samples().made()
         self._targets = validation.targets
-        self._keep = keep
+        self._recipe = recipe
         self._state: dict[str, Tensor] = {}
         self._best = (-1.0, 0.0)
         self._last = (-1.0, 0.0)
-        self.best_epoch = 0
+        self._best_epoch = 0
 
     @torch.no_grad()
-    def see(self, epoch: int) -> None:
-        """Judges the network as it is after an epoch."""
+    def is_over(self, epoch: int) -> bool:
+        """Judges the network as it is after an epoch; whether there was none better for too long."""
         self._model.eval()
         rows = torch.arange(len(self._targets), device=self._targets.device)
         logits = torch.cat([self._model(self._samples.batch(part)) for part in rows.split(BATCH_SIZE)])
         right = (logits.argmax(dim=1) == self._targets).float().mean().item()
         self._last = (right, -functional.cross_entropy(logits, self._targets).item())
         if self._last > self._best:
-            self._best, self.best_epoch = self._last, epoch
-            if self._keep:
+            self._best, self._best_epoch = self._last, epoch
+            if self._recipe.keep_best:
                 self._state = {name: value.clone() for name, value in self._model.state_dict().items()}
+        return self._recipe.patience is not None and epoch - self._best_epoch >= self._recipe.patience
 
     def verdict(self, epoch: int) -> tuple[float, int]:
         """Goes back to the best weights; their validation accuracy and epoch."""
-        if not self._keep:
+        if not self._recipe.keep_best:
             return self._last[0], epoch
         self._model.load_state_dict(self._state)
-        return self._best[0], self.best_epoch
+        return self._best[0], self._best_epoch
 
 
 def batches(order: Tensor, batch_size: int) -> list[Tensor]:
