@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alframe_cli import completion
 from alframe_cli.flags import GroupedCommand, group, key_flag, keys_of
 from alframe_cli.params import NameList, SeedList, by_section, option_flags, plugin_files, stage_flags
+
+if TYPE_CHECKING:
+    from alframe.experiments.run import PreparedRun
+    from alframe.experiments.settings import Settings
 
 
 def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
@@ -111,50 +116,55 @@ def run(
     alframe run --preset mnist-mlp --data-dir data --strategy alfamix,random
     alframe run --strategy margin,random --dataset digits,mnist --query-size 10,100 --dry-run
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
-    from alframe.errors import TrialError
     from alframe.experiments.configuration import merge, read_toml
-    from alframe.experiments.data import LoadedData
-    from alframe.experiments.plan import plan, suited_plan
-    from alframe.experiments.run import executor_for, run_planned
-    from alframe.experiments.sweep import as_sections, resolve_presets
-    from alframe.records.writing import require_writable
+    from alframe.experiments.plan import plan
+    from alframe.experiments.run import prepare
+    from alframe.experiments.sweep import resolve_presets
     from alframe.registry.registry import installed
-    from alframe_cli.display import make_display
-    from alframe_cli.planned import print_left_out, print_plan
-    from alframe_cli.results import print_results
+    from alframe_cli.planned import print_config as print_sections
+    from alframe_cli.planned import print_left_out, print_plan, print_unused
 
     registry = installed()
     given = merge(read_toml(config) if config else {}, _sections(flags, overrides))
     settings = resolve_presets(registry, preset or [], given)
     if print_config:
-        import tomli_w
-
         if len(preset or []) > 1:
             raise click.UsageError("several presets are not one configuration: print one at a time")
-        click.echo(tomli_w.dumps(as_sections(settings, given)), nl=False)
+        print_sections(settings, given)
         return 0
     asks_for_all = any(one.asks_for_all for one in settings)
     if dry_run and not asks_for_all:
         print_plan(plan(settings), as_json)
         return 0
-    if not dry_run:
-        for out in {one.run.out for one in settings}:
-            require_writable(Path(out))
-    data = LoadedData()
-    planned, left_out = suited_plan(settings, data)
+    prepared = prepare(settings, registry, force=force, dry=dry_run)
     if asks_for_all and not quiet:
-        print_left_out(left_out, settings, registry)
+        print_left_out(prepared.left_out, settings, registry)
     if dry_run:
-        print_plan(planned, as_json)
+        print_plan(prepared.planned, as_json)
         return 0
-    unused = {name for one in settings for name in one.unused_sections()}
-    for name in [] if quiet else sorted(unused & given.keys()):  # a preset has options for whoever may run
-        click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
-    rounds = sum(trial.settings.run.rounds + 1 for trial in planned)
-    executor = executor_for(planned, registry, data, force=force)
+    if not quiet:
+        print_unused(settings, given)
+    return _run(prepared, settings, display=display, quiet=quiet, verbose=verbose, as_json=as_json)
+
+
+def _run(
+    prepared: PreparedRun,
+    settings: Sequence[Settings],
+    *,
+    display: str,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """Runs what is prepared, shows how it goes, and prints what came of it."""
+    from alframe.errors import TrialError
+    from alframe_cli.display import make_display
+    from alframe_cli.results import print_results
+
+    rounds = sum(trial.settings.run.rounds + 1 for trial in prepared.planned)
     try:
-        with make_display(display, quiet, len(planned), rounds) as shown:
-            result = run_planned(planned, executor, shown, several=len(settings) > 1)
+        with make_display(display, quiet, len(prepared.planned), rounds) as shown:
+            result = prepared.run(shown)
     except KeyboardInterrupt as stop:
         raise click.Abort("the same command continues where this one stopped") from stop
     for trial, failure in result.failed:

@@ -16,6 +16,7 @@ from alframe.experiments.executors.executor import Executor
 from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.executors.processes import Processes
 from alframe.experiments.plan import suited_plan
+from alframe.experiments.settings import Settings
 from alframe.experiments.sweep import resolve_presets
 from alframe.experiments.trial_loop import has_work_left
 from alframe.experiments.trials import Listener, Silence, Trial
@@ -78,14 +79,53 @@ def run(
     """
     registry = registry or installed()
     sections = config if isinstance(config, Mapping) else read_toml(Path(config)) if config else {}
-    settings = resolve_presets(registry, presets, sections)
-    for out in {one.run.out for one in settings}:
+    prepared = prepare(resolve_presets(registry, presets, sections), registry, force=force)
+    result = prepared.run(listener or Silence())
+    return dataclasses.replace(result, left_out=dict(prepared.left_out.keys()) | result.left_out)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedRun:
+    """Trials that can run, and what runs them.
+
+    Attributes:
+        planned: the trials.
+        left_out: each strategy that ``all`` does not mean here with the reason: in which settings.
+        executor: who runs them.
+        several: whether they are of several settings.
+    """
+
+    planned: list[Trial]
+    left_out: dict[tuple[str, str], list[Settings]]
+    executor: Executor
+    several: bool
+
+    def run(self, listener: Listener) -> RunResult:
+        """Runs them; see `run_planned`."""
+        return run_planned(self.planned, self.executor, listener, several=self.several)
+
+
+def prepare(
+    settings: Sequence[Settings], registry: Registry, *, force: bool = False, dry: bool = False
+) -> PreparedRun:
+    """Finds out what can run, before anything does: data are loaded, and a network is built for each setting.
+
+    Args:
+        settings: those of one run.
+        registry: the plugins.
+        force: whether trials start anew.
+        dry: whether nothing will be written.
+
+    Raises:
+        UsageError: a folder that can't be written to, data that can't be loaded, a network that does not suit
+            them, or a strategy asked for by name that does not suit either.
+    """
+    for out in set() if dry else {one.run.out for one in settings}:
         require_writable(Path(out))
     data = LoadedData()
     planned, left_out = suited_plan(settings, data)
     executor = executor_for(planned, registry, data, force=force)
-    result = run_planned(planned, executor, listener or Silence(), several=len(settings) > 1)
-    return dataclasses.replace(result, left_out=dict(left_out.keys()) | result.left_out)
+    return PreparedRun(planned, left_out, executor, several=len(settings) > 1)
 
 
 def executor_for(
