@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,4 +59,6 @@ class StopOptions(CheckedOptions):
     def _mean_agreement(self, records: Sequence[Mapping[str, Any]]) -> float:
         """Over the window; 0 while there are too few rounds for it."""
         agreements = [record["stability"] for record in records[1:]][-self.stability_window :]
-        return round(statistics.fmean(agreements), 6) if len(agreements) == self.stability_window else 0.0
+        if len(agreements) < self.stability_window:
+            return 0.0
+        return round(math.fsum(agreements) / len(agreements), 6)
