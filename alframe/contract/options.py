@@ -11,8 +11,6 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from alframe.contract.ranges import Range, check_ranges
 from alframe.errors import PluginError, UsageError, unknown_name
 
@@ -148,6 +146,8 @@ def written(value: Any) -> str:
 
 
 def _convert(value: Any, wanted: Any, where: str) -> Any:
+    import msgspec  # here, for help and completion convert nothing and are to be instant
+
     is_text = isinstance(value, str)
     if is_text and value.lower() == "none" and type(None) in typing.get_args(wanted):
         return None
