@@ -94,7 +94,7 @@ class RoundLoop:
         if number == 0:
             order = self._learner.ask(len(self._oracle))
             chosen = initial_set(order, self._oracle, options.initial_size, options.initial)
-            return Query(chosen, None, 0, {}), Cost()
+            return Query(picks=chosen, scores=None, topped_up=0, indices=chosen), Cost()
         with measured(self._learner.device) as cost:
             query = self._learner.query(options.size_of_query(number))
         return query, cost

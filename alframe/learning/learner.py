@@ -22,7 +22,7 @@ from alframe.learning.diagnostics import describe_picks
 from alframe.learning.frozen import frozen_features
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
-from alframe.learning.pipeline import Pipeline, RoundState
+from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.learning.rows import NetworkRows
 from alframe.networks.classifier import Classifier, initial_state, same_state
 from alframe.networks.devices import on_device, resolve_device
@@ -34,22 +34,15 @@ def _no_progress(stage: str, done: int, total: int) -> None:
     """Nobody is watching."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Query:
-    """The answer to one query of an `ActiveLearner`.
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Query(Selection):
+    """The answer to one query of an `ActiveLearner`: a `Selection` that knows the data set.
 
     Attributes:
-        indices: ``n`` distinct positions in the data set, best first: int64, on the CPU.
-        scores: a score of each sample of the unlabelled pool, ``N`` numbers on the CPU, or None where no
-            scorer served.
-        topped_up: how many of the last indices the engine drew at random.
-        logged: numbers that plugins logged, by plugin name.
+        indices: the picks as positions in the data set, best first: int64, on the CPU.
     """
 
     indices: Tensor
-    scores: Tensor | None
-    topped_up: int
-    logged: Mapping[str, Mapping[str, float]]
 
 
 class ActiveLearner:
@@ -218,13 +211,14 @@ class ActiveLearner:
         n = min(n, len(pool))
         if not len(self.labelled):
             stream = seeds.generator(self.seed, "initial")
-            return Query(pool[torch.randperm(len(pool), generator=stream)[:n]], None, 0, {})
+            picks = torch.randperm(len(pool), generator=stream)[:n]
+            return Query(picks=picks, scores=None, topped_up=0, indices=pool[picks])
         if not self._fitted:
             raise UsageError("the network has not been trained yet: fit() before ask()")
         state = self._round_state(self.round + 1)
         targets = self.targets.to(self.device)
         chosen = self.pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
-        return Query(pool[chosen.picks], chosen.scores, chosen.topped_up, chosen.logged)
+        return Query(**vars(chosen), indices=pool[chosen.picks])
 
     def tell(self, indices: Tensor | list[int], labels: Tensor | list[int]) -> None:
         """Adds labels.

@@ -70,7 +70,7 @@ class RoundState:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Selection:
-    """The answer to one query.
+    """The answer to one query of a pool.
 
     Attributes:
         picks: ``n`` distinct positions in the unlabelled pool, on the CPU, best first.

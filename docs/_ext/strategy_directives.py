@@ -11,7 +11,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from alframe.contract.needs import NEEDS
-from alframe.contract.options import describe
+from alframe.contract.options import describe, written
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import OWN_DISTRIBUTION, Registry
@@ -87,18 +87,13 @@ def _options(plugin: Plugin) -> list[nodes.Node]:
                 "",
                 "",
                 nodes.literal("", f"{plugin.name}.{field.name}"),
-                nodes.emphasis("", f" {field.type}, by default {_written(field.default)}"),
+                nodes.emphasis("", f" {field.type}, by default {written(field.default)}"),
             ),
             nodes.definition("", nodes.paragraph("", field.help)),
         )
         for field in fields
     ]
     return [nodes.paragraph("", "Options, after -o:"), nodes.definition_list("", *items)]
-
-
-def _written(default: Any) -> str:
-    """A default as it is written after ``-o``."""
-    return str(default).lower() if default is None or isinstance(default, bool) else str(default)
 
 
 def _reference(text: str) -> nodes.Node:

@@ -155,10 +155,10 @@ class TestLearner:
         return learner
 
     def test_scores_are_minus_the_squared_norms_of_the_pool(self, learner, toy):
-        scores = learner.query(10).scores
+        query = learner.query(10)
         x = toy.inputs[learner.unlabelled]
-        torch.testing.assert_close(scores, -deepfool(learner.model, x, 50, 10, 0.02).squared_norms)
-        assert learner.logged["deepfool"]["not_flipped"] == 0
+        torch.testing.assert_close(query.scores, -deepfool(learner.model, x, 50, 10, 0.02).squared_norms)
+        assert query.logged["deepfool"]["not_flipped"] == 0
 
     def test_the_network_and_the_inputs_stay(self, learner, toy):
         inputs = toy.inputs.clone()
@@ -177,7 +177,7 @@ class TestLearner:
         picks = learner.ask(50)
         learner.tell(picks, digits.targets[picks])
         learner.fit()
-        scores = learner.query(10).scores
+        query = learner.query(10)
         x = digits.inputs[learner.unlabelled][:5]
         wanted = [-published(model, row, 50, 10, 0.02) for row in x]
         np.testing.assert_allclose(scores[:5], wanted, rtol=1e-2)

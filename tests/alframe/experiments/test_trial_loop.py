@@ -217,6 +217,21 @@ def test_events_are_sent_and_a_failing_one_harms_nothing(lab, make_plugin):
     )
 
 
+def test_a_plugin_written_for_api_1_goes_on_working(lab, make_plugin):
+    heard = []
+    plugin = make_plugin(
+        alframe_info=lambda: PluginInfo(summary="old", api=1),
+        alframe_run_started=lambda run: heard.append(run.settings.run.rounds),
+        alframe_round_finished=lambda run, record: heard.append(json.loads(json.dumps(record))["labelled"]),
+        alframe_run_finished=lambda run, summary: heard.append(summary.records[-1]["accuracy"]),
+    )
+    lab.registry.register(plugin, "old")
+    watch = Watch()
+    _, summary = lab(watch)
+    assert heard == [3, 10, 20, 30, 40, summary.rounds[-1].accuracy]
+    assert watch.notes == []
+
+
 def test_a_plugin_that_changes_what_it_is_told_changes_nothing(lab, make_plugin):
     _, alone = lab(out="alone")
 
