@@ -93,7 +93,7 @@ def test_score(add):
     assert result.indices.tolist() == [1, 2]
     torch.testing.assert_close(result.scores, torch.tensor([-torch.inf, 1.0, torch.e**-1]))
     assert result.logged == {"mine": {"certain": 1}}
-    with pytest.raises(alframe.UsageError, match="certain must lie in 0..1"):
+    with pytest.raises(alframe.UsageError, match="certain must lie above 0 and up to 1, got 2"):
         ask("mine", pool, 1, options={"certain": 2})
 
 

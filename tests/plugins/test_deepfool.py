@@ -177,7 +177,7 @@ class TestLearner:
         picks = learner.ask(50)
         learner.tell(picks, digits.targets[picks])
         learner.fit()
-        query = learner.query(10)
+        scores = learner.query(10).scores
         x = digits.inputs[learner.unlabelled][:5]
         wanted = [-published(model, row, 50, 10, 0.02) for row in x]
         np.testing.assert_allclose(scores[:5], wanted, rtol=1e-2)
