@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from alframe.contract.sections import REFERENCES
 from alframe_cli import completion
 from alframe_cli.params import NameList, plugin_files
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     "--reference",
     shell_complete=completion.strategies_alone,
     type=NameList(),
-    help="Whom to hold the others against.  [default: random,margin]",
+    help=f"Whom to hold the others against.  [default: {','.join(REFERENCES)}]",
 )
 @click.option(
     "--format",
@@ -135,17 +137,19 @@ def compare(
         "json": lambda found: comparison_data.print_everything(found, tree, criterion),
     }
     print_as[form](found)
-    many = len(found.settings) > 1
-    for note in tree.notes:
-        click.echo(f"note: {note}", err=True)
-    for one in found.settings:
-        for note in one.notes:
-            where = f"{one.setting.dataset}/{one.setting.name}: " if many else ""
-            click.echo(f"note: {where}{note}", err=True)
-    for note in [*found.notes, *(found.ranks.notes if found.ranks else ()), *notes]:
+    for note in [*tree.notes, *_notes(found), *notes]:
         click.echo(f"note: {note}", err=True)
     for line in written:
         click.echo(line, err=True)
+
+
+def _notes(found: Comparison) -> Iterator[str]:
+    """What a comparison has to remark: of each setting, named where there are several, and of all."""
+    for one in found.settings:
+        where = f"{one.setting.dataset}/{one.setting.name}: " if len(found.settings) > 1 else ""
+        yield from (f"{where}{note}" for note in one.notes)
+    yield from found.notes
+    yield from found.ranks.notes if found.ranks else ()
 
 
 def _draw(found: Comparison, folder: Path, embedding: str | None) -> tuple[list[Path], list[str]]:

@@ -73,22 +73,30 @@ def decode_images(
             f"{others[0][1]}{hint}"
         )
     good = torch.tensor([found is not None for found in sizes], dtype=torch.bool)
-    targets = torch.tensor(labels, dtype=torch.int64)
-    bad = (~good).nonzero()[:, 0].tolist()
-    if bad:
-        shown = ", ".join(names[row] for row in bad[:NAMED]) + (", ..." if len(bad) > NAMED else "")
-        found = f"{what}: {len(bad)} of {len(sources)} images can't be decoded: {shown}"
+    if not good.all():
+        bad = [name for name, is_good in zip(names, good.tolist(), strict=True) if not is_good]
+        message = _of_bad(what, bad, len(sources))
         if bad_images == "error":
             hint = f", or leave them out by {skip_option}" if skip_option else ""
-            raise UsageError(f"{found}. Remove them{hint}")
-        warnings.warn(f"{found}; they are left out", AlframeWarning, stacklevel=2)
-        kept = good.nonzero()[:, 0].tolist()
-        for row, image in enumerate(kept):  # in place: a copy of photographs may not fit into memory
-            images[row] = images[image]
-        images, targets = images[: len(kept)], targets[good]
+            raise UsageError(f"{message}. Remove them{hint}")
+        warnings.warn(f"{message}; they are left out", AlframeWarning, stacklevel=2)
+        images = _packed(images, good)
     if not len(images):
         raise UsageError(f"{what}: there are no images")
-    return images, targets
+    return images, torch.tensor(labels, dtype=torch.int64)[good]
+
+
+def _of_bad(what: str, names: Sequence[str], count: int) -> str:
+    shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    return f"{what}: {len(names)} of {count} images can't be decoded: {shown}"
+
+
+def _packed(images: Tensor, good: Tensor) -> Tensor:
+    """The good ones, moved to the front in place: a copy of photographs may not fit into memory."""
+    kept = good.nonzero()[:, 0].tolist()
+    for row, image in enumerate(kept):
+        images[row] = images[image]
+    return images[: len(kept)]
 
 
 def _room(what: str, n: int, height: int, width: int, size_option: str) -> Tensor:
