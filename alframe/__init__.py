@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from alframe.data.tables import dataset_from_frame
     from alframe.defaults.training import train_supervised
     from alframe.experiments.run import RunResult, run
+    from alframe.experiments.trials import Listener
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
     from alframe.learning.metrics import Evaluation
@@ -53,6 +54,7 @@ _LAZY = {
     "Evaluation": "alframe.learning.metrics",
     "Geometry": "alframe.ops.geometry",
     "LabelledView": "alframe.contract.views",
+    "Listener": "alframe.experiments.trials",
     "Normalize": "alframe.data.dataset",
     "OuterProduct": "alframe.ops.geometry",
     "PoolView": "alframe.contract.views",
@@ -93,6 +95,7 @@ __all__ = [
     "Geometry",
     "ImageModelOptions",
     "LabelledView",
+    "Listener",
     "ModelInfo",
     "ModelRequest",
     "Normalize",

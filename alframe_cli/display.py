@@ -18,7 +18,7 @@ from rich.progress import (
 
 from alframe.contract.trial import Round, RunSummary
 from alframe.errors import AlframeError
-from alframe.experiments.trials import Silence, Trial
+from alframe.experiments.trials import Listener, Trial
 from alframe_cli.output import console
 
 
@@ -38,7 +38,7 @@ def make_display(kind: str, quiet: bool, trials: int, rounds: int) -> SilentDisp
     return PlainDisplay()
 
 
-class SilentDisplay(Silence):
+class SilentDisplay(Listener):
     """Shows notes alone, and with ``quiet`` not even those."""
 
     def __init__(self, quiet: bool = False) -> None:

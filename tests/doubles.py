@@ -1,7 +1,7 @@
 """Doubles that several test files use, and the one place that says which fields of a record are measured."""
 
 from alframe.contract.trial import MEASURED, Round
-from alframe.experiments.trials import Silence
+from alframe.experiments.trials import Listener
 
 
 def make_round(number=0, labelled=100, accuracy=0.5, **others):
@@ -14,7 +14,7 @@ def repeatable(records):
     return [{key: value for key, value in record.items() if key not in MEASURED} for record in records]
 
 
-class Watch(Silence):
+class Watch(Listener):
     """A listener that remembers what it is told, and can stop a trial.
 
     ``events`` are what happened in order; ``started``, ``rounds`` and ``finished`` tell the trials apart.

@@ -19,7 +19,7 @@ from alframe.experiments.plan import suited_plan
 from alframe.experiments.settings import Settings
 from alframe.experiments.sweep import resolve_presets
 from alframe.experiments.trial_loop import has_work_left
-from alframe.experiments.trials import Listener, Silence, Trial
+from alframe.experiments.trials import Listener, Trial
 from alframe.records.writing import require_writable
 from alframe.registry.registry import Registry, installed
 
@@ -56,7 +56,7 @@ def run(
             settings.
         presets: names of ready-made settings, over which the configuration is laid.
         force: whether trials start anew, what exists of them being removed.
-        listener: told how it goes; nobody by default.
+        listener: told how it goes, an `alframe.Listener`; nobody by default.
         registry: where plugins are looked up; the installed ones by default. With ``jobs`` above 1 trials
             see installed plugins and files alone.
 
@@ -80,7 +80,7 @@ def run(
     registry = registry or installed()
     sections = config if isinstance(config, Mapping) else read_toml(Path(config)) if config else {}
     prepared = prepare(resolve_presets(registry, presets, sections), registry, force=force)
-    result = prepared.run(listener or Silence())
+    result = prepared.run(listener or Listener())
     return dataclasses.replace(result, left_out=dict(prepared.left_out.keys()) | result.left_out)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from alframe.contract.trial import Round, RunSummary
 from alframe.errors import AlframeError
@@ -91,8 +90,8 @@ class Task:
         return Trial(settings, settings.pipelines[0], settings.run.seeds[0])
 
 
-class Listener(Protocol):
-    """Who is told how a run goes."""
+class Listener:
+    """Who is told how a run goes. Nothing interests this one; others inherit what they don't need."""
 
     def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
         """A trial starts, continues after ``rounds_done`` rounds, or is finished with them."""
@@ -111,25 +110,3 @@ class Listener(Protocol):
 
     def note(self, text: str) -> None:
         """Something worth knowing that is no error."""
-
-
-class Silence:
-    """A listener whom nothing interests; others inherit what they don't need."""
-
-    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
-        """Nothing to do."""
-
-    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
-        """Nothing to do."""
-
-    def round_finished(self, trial: Trial, done: Round) -> None:
-        """Nothing to do."""
-
-    def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
-        """Nothing to do."""
-
-    def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
-        """Nothing to do."""
-
-    def note(self, text: str) -> None:
-        """Nothing to do."""

@@ -15,7 +15,7 @@ from alframe.experiments.data import load_data
 from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
 from alframe.experiments.trial_loop import run_trial
-from alframe.experiments.trials import Silence, Trial
+from alframe.experiments.trials import Listener, Trial
 from alframe.registry.registry import Registry
 from alframe.testing.strangers import DATA, NETWORK
 from alframe.testing.subject import Subject
@@ -27,7 +27,7 @@ class Interruption(Exception):  # noqa: N818 (not an error: the kit stops a tria
     """The trial is stopped between two rounds."""
 
 
-class Listener(Silence):
+class Stopping(Listener):
     """Hears of a trial, and may stop it.
 
     Args:
@@ -101,7 +101,7 @@ def run(
         "train": {"epochs": 5, "batch_size": 16, "learning_rate": 0.05, "stop_accuracy": "none"},
     }
     settings = resolve(registry, sections | dict(subject.options))  # type: ignore[arg-type]
-    listener = Listener(stop_after)
+    listener = Stopping(stop_after)
     (trial,) = trials(settings)
     with contextlib.suppress(Interruption):
         run_trial(trial, change(load_data(settings)), listener)

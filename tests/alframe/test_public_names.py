@@ -21,6 +21,7 @@ NAMES = [
     "Geometry",
     "ImageModelOptions",
     "LabelledView",
+    "Listener",
     "ModelInfo",
     "ModelRequest",
     "Normalize",

@@ -28,7 +28,7 @@ from alframe.experiments.executors.messages import (
     Started,
 )
 from alframe.experiments.trial_loop import run_trial
-from alframe.experiments.trials import Silence, Task, Trial
+from alframe.experiments.trials import Listener, Task, Trial
 from alframe.registry.registry import installed
 
 PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
@@ -72,7 +72,7 @@ def device_of(task: Task, gpu: int | None) -> str:
     return asked if gpu is None or asked not in ("auto", "cuda") else f"cuda:{gpu}"
 
 
-class _Reporter(Silence):
+class _Reporter(Listener):
     """The listener inside a worker: sends all that it hears to the parent."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
