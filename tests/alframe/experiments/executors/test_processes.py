@@ -12,7 +12,7 @@ from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
 from alframe.experiments.sweep import resolve_sweep
 from alframe.records.folder import TrialFolder
-from alframe.registry.registry import installed
+from alframe.registry.registry import Registry, installed
 from doubles import Watch, repeatable
 
 
@@ -139,3 +139,33 @@ def test_an_event_plugin_that_fails_in_every_worker_is_told_of_once(tmp_path):
     assert all(len(summary.records) == 2 for _, summary in outcomes)
     assert len(watch.notes) == 1
     assert "plugin 'csv' (alframe 0.1.0) failed in alframe_run_started and hears no more" in watch.notes[0]
+
+
+BUGGY = """
+from alframe import DatasetInfo, hookimpl
+
+def load(request):
+    import torch
+    from alframe import Dataset
+    x, y = torch.zeros(60, 3), torch.arange(60) % 2
+    return Dataset("buggy", x, y, 2, x, y, transform=lambda batch: 1 // 0)
+
+@hookimpl
+def alframe_datasets():
+    return {"buggy": DatasetInfo(summary="its transform divides by nothing", load=load)}
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_bug_costs_its_trial_alone_in_one_line_however_it_is_run(tmp_path, jobs):
+    (tmp_path / "buggy.py").write_text(BUGGY)
+    registry = Registry()
+    registry.require_file(tmp_path / "buggy.py")
+    run = {"strategy": ["margin"], "seeds": [1], "initial_size": 20, "query_size": 5, "rounds": 1}
+    sections = {"run": run | {"device": "cpu", "out": str(tmp_path)}, "train": {"epochs": 2}}
+    planned = plan_of(resolve_sweep(registry, sections | {"data": {"name": ["buggy", "digits"]}}))
+    executor = InTurn(registry) if jobs == 1 else Processes(jobs)
+    ends = {trial.settings.source.name: end for trial, end in executor.run(planned, Watch())}
+    assert isinstance(ends["digits"], RunSummary)
+    assert isinstance(ends["buggy"], TrialError)
+    assert str(ends["buggy"]) == "ZeroDivisionError: integer division or modulo by zero"
