@@ -16,7 +16,7 @@ from alframe.contract.options import describe
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # one process builds it for all
 
 
 class Page(html.parser.HTMLParser):

@@ -75,7 +75,7 @@ def test_a_worker_that_dies_costs_its_trial_alone(plan):
     again = {trial.seed: end for trial, end in Processes(2).run(planned, Watch())}
     assert all(len(end.records) == 3 for end in again.values())
     _, fresh = plan("fresh")
-    assert stable(again_items(again, planned)) == stable(Processes(2).run(fresh, Watch()))
+    assert stable(again_items(again, planned)) == stable(InTurn(installed()).run(fresh, Watch()))
 
 
 def again_items(outcomes, planned):
