@@ -143,7 +143,7 @@ class TrialRun(Protocol):
     def config(self) -> Mapping[str, Mapping[str, Any]]: ...  # noqa: D102
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class RunSummary:
     """A finished trial.
 
@@ -154,6 +154,12 @@ class RunSummary:
 
     rounds: tuple[Round, ...]
     note: str = ""
+
+    def __repr__(self) -> str:
+        """How it ended: all rounds would be a page."""
+        last = self.rounds[-1] if self.rounds else None
+        end = f", accuracy {last.accuracy:.4f} with {last.labelled} labels" if last else ""
+        return f"RunSummary({len(self.rounds)} rounds{end}{f', {self.note!r}' if self.note else ''})"
 
     @property
     def records(self) -> list[Record]:

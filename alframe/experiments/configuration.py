@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alframe.contract.sections import SECTIONS
 from alframe.errors import UsageError
 
 Sections = dict[str, dict[str, Any]]
+
+
+def sections_of(config: Any) -> Sections:
+    """A configuration that is given in Python.
+
+    Args:
+        config: a dictionary of sections, the path of a TOML file, or None for none.
+
+    Raises:
+        UsageError: it is something else, or as `read_toml`.
+    """
+    if isinstance(config, str | os.PathLike):
+        return read_toml(Path(config))
+    sections = {} if config is None else config
+    if not isinstance(sections, Mapping):
+        raise UsageError(
+            f"a configuration is a dictionary of sections or the path of a TOML file, got {config!r}"
+        )
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            raise UsageError(
+                f"configuration: {name!r} must be a section, a dictionary of options, got {section!r}; "
+                f"there are {', '.join(SECTIONS)} and those of plugins"
+            )
+    return {name: dict(section) for name, section in sections.items()}
 
 
 def read_toml(path: Path) -> Sections:

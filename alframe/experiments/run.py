@@ -10,7 +10,7 @@ from typing import Any
 
 from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError, TrialError
-from alframe.experiments.configuration import read_toml
+from alframe.experiments.configuration import sections_of
 from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.executor import Executor
 from alframe.experiments.executors.in_turn import InTurn
@@ -24,7 +24,7 @@ from alframe.records.writing import require_writable
 from alframe.registry.registry import Registry, installed
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class RunResult:
     """What came of a run.
 
@@ -39,11 +39,15 @@ class RunResult:
     failed: list[tuple[Trial, AlframeError]] = dataclasses.field(default_factory=list)
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """How many of each: the trials themselves would be a page."""
+        return f"RunResult({len(self.done)} done, {len(self.failed)} failed, {len(self.left_out)} left out)"
+
 
 def run(
     config: Mapping[str, Mapping[str, Any]] | str | Path | None = None,
     *,
-    presets: Sequence[str] = (),
+    presets: str | Sequence[str] = (),
     force: bool = False,
     listener: Listener | None = None,
     registry: Registry | None = None,
@@ -54,7 +58,7 @@ def run(
         config: sections as in a configuration file (``run``, ``data``, ``model``, ``train``, ``stages``,
             ``stop`` and those of plugins), or the path of one. A list where one value is expected makes
             settings.
-        presets: names of ready-made settings, over which the configuration is laid.
+        presets: names of ready-made settings, over which the configuration is laid; one or several.
         force: whether trials start anew, what exists of them being removed.
         listener: told how it goes, an `alframe.Listener`; nobody by default.
         registry: where plugins are looked up; the installed ones by default. With ``jobs`` above 1 trials
@@ -78,8 +82,9 @@ def run(
         [('margin', 2), ('random', 2)]
     """
     registry = registry or installed()
-    sections = config if isinstance(config, Mapping) else read_toml(Path(config)) if config else {}
-    prepared = prepare(resolve_presets(registry, presets, sections), registry, force=force)
+    names = [presets] if isinstance(presets, str) else presets
+    settings = resolve_presets(registry, names, sections_of(config))
+    prepared = prepare(settings, registry, force=force)
     result = prepared.run(listener or Listener())
     return dataclasses.replace(result, left_out=dict(prepared.left_out.keys()) | result.left_out)
 

@@ -14,7 +14,7 @@ from alframe.learning.pipeline import Pipeline
 from alframe.registry.registry import Registry
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Trial:
     """One strategy with one seed on one setting. Plugins see it as an `alframe.TrialRun`.
 
@@ -27,6 +27,10 @@ class Trial:
     settings: Settings
     pipeline: Pipeline
     seed: int
+
+    def __repr__(self) -> str:
+        """Its name: the settings would be a page."""
+        return f"Trial({self.name!r})"
 
     @property
     def strategy(self) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from alframe import UsageError
-from alframe.experiments.configuration import merge, read_toml
+from alframe.experiments.configuration import merge, read_toml, sections_of
 
 
 def test_later_layers_win_key_by_key():
@@ -23,3 +23,30 @@ def test_files_that_cannot_be_used(tmp_path, content, message):
         path.write_text(content)
     with pytest.raises(UsageError, match=message):
         read_toml(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (7, "a configuration is a dictionary of sections or the path of a TOML file, got 7"),
+        ([], "a configuration is a dictionary"),
+        (
+            {"strategy": "margin"},
+            "'strategy' must be a section, a dictionary of options, got 'margin'; there are",
+        ),
+        ({"run": 3}, "'run' must be a section"),
+        ("no.toml", "configuration no.toml can't be read"),
+    ],
+)
+def test_what_is_no_configuration_in_python(config, message):
+    with pytest.raises(UsageError, match=message):
+        sections_of(config)
+
+
+def test_a_configuration_in_python_is_not_shared(tmp_path):
+    given = {"run": {"rounds": 1}}
+    sections_of(given)["run"]["rounds"] = 2
+    assert given == {"run": {"rounds": 1}}
+    (tmp_path / "c.toml").write_text("[run]\nrounds = 3\n")
+    assert sections_of(tmp_path / "c.toml") == sections_of(str(tmp_path / "c.toml")) == {"run": {"rounds": 3}}
+    assert sections_of(None) == {}

@@ -28,6 +28,9 @@ def test_a_comparison_from_python(sections):
     assert [trial.strategy for trial, _ in result.done] == ["margin", "random"]
     assert [[r["labelled"] for r in summary.records] for _, summary in result.done] == [[20, 30]] * 2
     assert (result.failed, result.left_out) == ([], {})
+    assert repr(result) == "RunResult(2 done, 0 failed, 0 left out)"
+    assert repr(result.done[0][0]) == "Trial('margin seed 1')"
+    assert repr(result.done[0][1]).startswith("RunSummary(2 rounds, accuracy 0.")
     assert watch.finished == [("margin", 1), ("random", 1)]
     trial, _ = result.done[0]
     assert trial.config["run"]["seeds"] == [1]
@@ -55,7 +58,7 @@ def test_a_file_presets_and_lists(tmp_path, sections):
     names = [trial.name for trial, _ in alframe.run(path).done]
     assert names == ["query_size=5: random seed 1", "query_size=10: random seed 1"]
     with pytest.raises(UsageError, match="unknown preset 'mnist-mpl'"):
-        alframe.run(sections(), presets=["mnist-mpl"])
+        alframe.run(sections(), presets="mnist-mpl")
 
 
 def test_what_all_leaves_out_is_said_with_the_reason(sections):
