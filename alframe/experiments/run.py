@@ -106,8 +106,33 @@ class PreparedRun:
     several: bool
 
     def run(self, listener: Listener) -> RunResult:
-        """Runs them; see `run_planned`."""
-        return run_planned(self.planned, self.executor, listener, several=self.several)
+        """Runs the trials, whatever fails of them.
+
+        A trial that fails ends no other. A plugin that is broken ends the run, where its strategy was asked
+        for by name and there is one setting; where ``all`` were asked for it is left out.
+
+        Args:
+            listener: told how they go.
+
+        Raises:
+            PluginError: as said.
+            UsageError: of one setting can't be run what was asked for by name.
+        """
+        result = RunResult()
+        with contextlib.closing(self.executor.run(self.planned, listener)) as ends:
+            for trial, end in ends:
+                asked_for = not trial.settings.asks_for_all
+                if not isinstance(end, AlframeError):
+                    result.done.append((trial, end))
+                elif isinstance(end, TrialError) or (asked_for and self.several):
+                    result.failed.append((trial, end))
+                    listener.trial_failed(trial, end)
+                elif asked_for:
+                    raise end
+                elif trial.strategy not in result.left_out:  # what nobody asked for by name ends no run
+                    result.left_out[trial.strategy] = str(end)
+                    listener.note(f"{trial.strategy} is left out: {end}")
+        return result
 
 
 def prepare(
@@ -148,38 +173,3 @@ def executor_for(
     if jobs > 1 and (force or any(map(has_work_left, planned))):
         return Processes(jobs, force=force)
     return InTurn(registry, data, force=force)
-
-
-def run_planned(
-    planned: Sequence[Trial], executor: Executor, listener: Listener, *, several: bool
-) -> RunResult:
-    """Runs trials, whatever fails of them.
-
-    A trial that fails ends no other. A plugin that is broken ends the run, where its strategy was asked for
-    by name and there is one setting; where ``all`` were asked for it is left out.
-
-    Args:
-        planned: the trials.
-        executor: who runs them.
-        listener: told how they go.
-        several: whether they are of several settings.
-
-    Raises:
-        PluginError: as said.
-        UsageError: of one setting can't be run what was asked for by name.
-    """
-    result = RunResult()
-    with contextlib.closing(executor.run(planned, listener)) as ends:
-        for trial, end in ends:
-            asked_for = not trial.settings.asks_for_all
-            if not isinstance(end, AlframeError):
-                result.done.append((trial, end))
-            elif isinstance(end, TrialError) or (asked_for and several):
-                result.failed.append((trial, end))
-                listener.trial_failed(trial, end)
-            elif asked_for:
-                raise end
-            elif trial.strategy not in result.left_out:  # what nobody asked for by name ends no run
-                result.left_out[trial.strategy] = str(end)
-                listener.note(f"{trial.strategy} is left out: {end}")
-    return result

@@ -104,7 +104,7 @@ def test_an_interrupt_ends_with_130_and_says_how_to_go_on(alframe, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alframe.experiments.run.run_planned", interrupt)
+    monkeypatch.setattr("alframe.experiments.run.PreparedRun.run", interrupt)
     outcome = alframe("run")
     assert outcome.code == 130
     assert outcome.err.endswith("interrupted; the same command continues where this one stopped\n")

@@ -6,7 +6,7 @@ from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.executors.processes import Processes
 from alframe.experiments.plan import plan
-from alframe.experiments.run import executor_for, run_planned
+from alframe.experiments.run import PreparedRun, executor_for
 from alframe.experiments.sweep import resolve_sweep
 from doubles import Watch, repeatable
 
@@ -142,5 +142,5 @@ def test_the_executor_is_closed_when_the_run_ends_early(sections, registry):
                 closed.append(True)
 
     with pytest.raises(PluginError, match="broken"):
-        run_planned(planned, Elsewhere(), Watch(), several=False)
+        PreparedRun(planned, {}, Elsewhere(), several=False).run(Watch())
     assert closed == [True]
