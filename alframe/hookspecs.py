@@ -222,8 +222,8 @@ def alframe_run_started(run: TrialRun) -> None:
     """Told when a trial starts or continues.
 
     Args:
-        run: the trial: strategy, seed, folder, resolved settings. ``run.folder / "rounds.jsonl"`` has the
-            rounds that there are.
+        run: the trial, an `alframe.TrialRun`: strategy, seed, name, folder, and ``config``, the resolved
+            sections. `alframe.read_rounds` of ``run.folder`` gives the rounds that there are.
 
     Example::
 
@@ -239,7 +239,8 @@ def alframe_round_finished(run: TrialRun, record: Mapping[str, Any]) -> None:
 
     Args:
         run: the trial.
-        record: the round's line of ``rounds.jsonl``.
+        record: the round's line of ``rounds.jsonl``, a dictionary of the plugin's own; `alframe.Round.of`
+            makes an object of it.
 
     Example::
 
@@ -255,7 +256,7 @@ def alframe_run_finished(run: TrialRun, summary: RunSummary) -> None:
 
     Args:
         run: the trial.
-        summary: every record of the trial, and a note where it ended early.
+        summary: an `alframe.RunSummary`: every record of the trial, and a note where it ended early.
 
     Example::
 
