@@ -12,6 +12,8 @@ from alframe.experiments.data import LoadedData, network_of
 from alframe.experiments.settings import Settings, label_of
 from alframe.experiments.trials import Trial
 
+NAMED_AT_MOST = 5  # settings in a message
+
 
 def trials(settings: Settings) -> list[Trial]:
     """The trials of a run: every seed of the first strategy, then of the next."""
@@ -40,9 +42,6 @@ def suited(planned: list[Trial], dataset: Dataset) -> tuple[list[Trial], dict[st
                 raise UsageError(reason)
             reasons[pipeline.label] = reason
     return [trial for trial in planned if trial.strategy not in reasons], reasons
-
-
-NAMED_AT_MOST = 5  # settings in a message
 
 
 def plan(settings: Sequence[Settings]) -> list[Trial]:

@@ -25,9 +25,17 @@ class Executor(Protocol):
         Args:
             planned: the trials, those of one data set one after the other; what of one can be sent to
                 another process is `Trial.task`.
-            listener: told how they go.
+            listener: told how they go; what it raises ends the run, and is no trial's failure.
         """
         ...
+
+
+class ListenerFault(BaseException):
+    """What a listener raised, on its way past the trial that it was told of: no plugin is to blame."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def end_of(run: Callable[[], RunSummary]) -> End:

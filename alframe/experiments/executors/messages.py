@@ -1,13 +1,17 @@
-"""What a process that runs a trial tells the one that asked for it. All of it is plain data."""
+"""What is told of a trial by whoever runs it, here or in another process. All of it is plain data."""
 
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from alframe.contract.trial import Round
 from alframe.experiments.executors.executor import End
 from alframe.experiments.trials import Listener, Trial
+
+PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
 
 
 class Message(Protocol):
@@ -82,3 +86,38 @@ class Ended:
         """Tells the listener of a summary; whoever runs the trials decides what a failure means."""
         if not isinstance(self.end, Exception):
             listener.trial_finished(trial, self.end)
+
+
+class Reporter(Listener):
+    """A listener that makes messages of what it hears; the end is told by who runs the trials.
+
+    Args:
+        send: takes the messages.
+    """
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._reported = 0.0
+
+    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
+        """Passes it on."""
+        self._send(Started(rounds_done, finished))
+
+    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
+        """Passes it on, but not each of many steps."""
+        now = time.monotonic()
+        if done == total or now - self._reported > PROGRESS_SECONDS:
+            self._reported = now
+            self._send(Progress(stage, done, total))
+
+    def round_finished(self, trial: Trial, done: Round) -> None:
+        """Passes it on."""
+        self._send(RoundFinished(done))
+
+    def note(self, text: str) -> None:
+        """Passes it on."""
+        self._send(Note(text))
+
+    def dropped(self, plugin: str, text: str) -> None:
+        """An event plugin has failed."""
+        self._send(Dropped(text, plugin))

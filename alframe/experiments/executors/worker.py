@@ -7,31 +7,19 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 import traceback
-from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 
 import torch
 
-from alframe.contract.trial import Round, RunSummary
+from alframe.contract.trial import RunSummary
 from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
 from alframe.experiments.executors.executor import end_of
-from alframe.experiments.executors.messages import (
-    Dropped,
-    Ended,
-    Message,
-    Note,
-    Progress,
-    RoundFinished,
-    Started,
-)
+from alframe.experiments.executors.messages import Ended, Reporter
 from alframe.experiments.trial_loop import run_trial
-from alframe.experiments.trials import Listener, Task, Trial
+from alframe.experiments.trials import Task
 from alframe.registry.registry import installed
-
-PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
 
 
 def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> None:
@@ -48,7 +36,7 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
     torch.set_num_threads(threads)
     registry = installed()
     data = LoadedData()
-    reporter = _Reporter(connection.send)
+    reporter = Reporter(connection.send)
     audience = Audience(registry, reporter.dropped)
 
     def run(task: Task) -> RunSummary:
@@ -70,32 +58,6 @@ def device_of(task: Task, gpu: int | None) -> str:
     """Of several GPUs each process has one; a device that was named stays."""
     asked: str = task.sections["run"]["device"]
     return asked if gpu is None or asked not in ("auto", "cuda") else f"cuda:{gpu}"
-
-
-class _Reporter(Listener):
-    """The listener inside a worker: sends all that it hears to the parent."""
-
-    def __init__(self, send: Callable[[Message], None]) -> None:
-        self._send = send
-        self._reported = 0.0
-
-    def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
-        self._send(Started(rounds_done, finished))
-
-    def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if done == total or now - self._reported > PROGRESS_SECONDS:
-            self._reported = now
-            self._send(Progress(stage, done, total))
-
-    def round_finished(self, trial: Trial, done: Round) -> None:
-        self._send(RoundFinished(done))
-
-    def note(self, text: str) -> None:
-        self._send(Note(text))
-
-    def dropped(self, plugin: str, text: str) -> None:
-        self._send(Dropped(text, plugin))
 
 
 def _end_with_parent() -> None:

@@ -169,3 +169,22 @@ def test_a_bug_costs_its_trial_alone_in_one_line_however_it_is_run(tmp_path, job
     assert isinstance(ends["digits"], RunSummary)
     assert isinstance(ends["buggy"], TrialError)
     assert str(ends["buggy"]) == "ZeroDivisionError: integer division or modulo by zero"
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["trial_started", "progress", "round_finished", "trial_finished"])
+def test_a_listener_that_fails_is_no_trials_failure(plan, monkeypatch, jobs, method):
+    """As when standard error is a closed pipe: the run ends, and no plugin and no trial is blamed."""
+    _, planned = plan(seeds=(1,))
+    watch = Watch()
+
+    def broken(*arguments, **options):
+        raise BrokenPipeError("nobody reads")
+
+    monkeypatch.setattr(watch, method, broken)
+    executor = InTurn(installed()) if jobs == 1 else Processes(jobs)
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        list(executor.run(planned, watch))
+    assert not multiprocessing.active_children()
+    with TrialFolder(planned[0].folder).held():  # it is let go
+        pass
