@@ -21,7 +21,15 @@ from alframe.contract.resources import (
     PresetInfo,
 )
 from alframe.contract.trial import Round, RunSummary, TrialRun
-from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError, one_line
+from alframe.errors import (
+    AlframeError,
+    AlframeWarning,
+    DamagedFileError,
+    PluginError,
+    TrialError,
+    UsageError,
+    one_line,
+)
 from alframe.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -85,6 +93,7 @@ __all__ = [
     "CheckedOptions",
     "Classifier",
     "Context",
+    "DamagedFileError",
     "DataOptions",
     "DataRequest",
     "Dataset",

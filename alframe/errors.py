@@ -1,7 +1,7 @@
 """What can go wrong, one class for each thing a caller may want to do about it.
 
-``exit_code`` is what the command line ends with: 1 a trial failed, 2 usage or configuration,
-3 a plugin is broken or breaks its contract.
+``exit_code`` is what the command line ends with: 1 a trial failed or a file is damaged, 2 usage or
+configuration, 3 a plugin is broken or breaks its contract.
 """
 
 from __future__ import annotations
@@ -23,6 +23,16 @@ class UsageError(AlframeError):
     """
 
     exit_code = 2
+
+
+class DamagedFileError(UsageError):
+    """A file is not what its format promises: cut off, changed since it was written, or something else.
+
+    The message names the file, what was found and what to do. Nobody's code is to blame for it, and no option
+    is wrong: hence the exit code of what fails. A missing file is a plain `UsageError`.
+    """
+
+    exit_code = 1
 
 
 class TrialError(AlframeError):

@@ -66,6 +66,8 @@ class Dataset:
             it the ``transform``; before, inputs may hold NaN.
         transform: makes network inputs of inputs, a batch at a time, as `Normalize` does of images, which
             stay bytes in memory; it keeps the shape.
+        notes: what the reader had to guess or left out, a line each, with the option that says otherwise.
+        details: what was made of each part of the source, as of a table's columns, a line each.
 
     Raises:
         UsageError: lengths, types or labels that don't fit together; the message names them.
@@ -79,6 +81,8 @@ class Dataset:
     test_targets: Tensor | None = None
     fit: Callable[[Tensor], Transform] | None = None
     transform: Transform | None = None
+    notes: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together."""

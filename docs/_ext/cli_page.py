@@ -31,7 +31,7 @@ TAIL = """\
 | code | means |
 |---|---|
 | 0 | done |
-| 1 | a trial or a check of the kit has failed, or `alframe doctor` has found a problem |
+| 1 | a trial or a check of the kit has failed, a file is damaged, or `alframe doctor` has found a problem |
 | 2 | usage or configuration: a wrong name, flag or option, or missing data |
 | 3 | a plugin is broken |
 | 130 | interrupted; `alframe run` goes on where it was with the same command |

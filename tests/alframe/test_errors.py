@@ -1,9 +1,19 @@
 import pytest
 
-from alframe.errors import AlframeError, AlframeWarning, PluginError, TrialError, UsageError, unknown_name
+from alframe.errors import (
+    AlframeError,
+    AlframeWarning,
+    DamagedFileError,
+    PluginError,
+    TrialError,
+    UsageError,
+    unknown_name,
+)
 
 
-@pytest.mark.parametrize(("kind", "code"), [(TrialError, 1), (UsageError, 2), (PluginError, 3)])
+@pytest.mark.parametrize(
+    ("kind", "code"), [(TrialError, 1), (DamagedFileError, 1), (UsageError, 2), (PluginError, 3)]
+)
 def test_exit_codes(kind, code):
     assert kind.exit_code == code
     assert issubclass(kind, AlframeError)

@@ -11,6 +11,7 @@ NAMES = [
     "CheckedOptions",
     "Classifier",
     "Context",
+    "DamagedFileError",
     "DataOptions",
     "DataRequest",
     "Dataset",
