@@ -15,6 +15,7 @@ from alframe.contract.resources import (
     DataOptions,
     DataRequest,
     DatasetInfo,
+    ImageDataOptions,
     ImageModelOptions,
     ModelInfo,
     ModelRequest,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from alframe.contract.recipe import TrainResult
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
-    from alframe.data.images import decode_images
+    from alframe.data.images import ImageReader, decode_images
     from alframe.data.tables import dataset_from_frame
     from alframe.defaults.training import train_supervised
     from alframe.experiments.run import RunResult, run
@@ -61,6 +62,7 @@ _LAZY = {
     "Euclidean": "alframe.ops.geometry",
     "Evaluation": "alframe.learning.metrics",
     "Geometry": "alframe.ops.geometry",
+    "ImageReader": "alframe.data.images",
     "LabelledView": "alframe.contract.views",
     "Listener": "alframe.experiments.trials",
     "Normalize": "alframe.data.dataset",
@@ -102,7 +104,9 @@ __all__ = [
     "Euclidean",
     "Evaluation",
     "Geometry",
+    "ImageDataOptions",
     "ImageModelOptions",
+    "ImageReader",
     "LabelledView",
     "Listener",
     "ModelInfo",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alframe.contract.options import CheckedOptions, NoOptions, option
 
@@ -32,6 +32,23 @@ class DataOptions(CheckedOptions):
         "training samples of the last class for one of the first, in between geometrically; none: all",
         above=0,
         most=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDataOptions(DataOptions):
+    """Options of data sets of image files, for `alframe.ImageReader`; one with more inherits from this."""
+
+    size: int | None = option(
+        None, "height and width that images are scaled and cut to; none: as they are", least=1
+    )
+    bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
+    exif: bool = option(True, "turn photographs as their EXIF mark says; false: as stored")
+    background: Literal["white", "black", "ignore"] = option(
+        "white", "what is seen through transparent parts; ignore: the colours that are stored there"
+    )
+    grey_range: tuple[float, ...] = option(
+        (), "black and white of grey images of more than 8 bits, as 0,4095; empty: by their values"
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe import AlframeWarning, UsageError, decode_images
+from alframe import AlframeWarning, ImageDataOptions, ImageReader, UsageError, decode_images
 
 
 def png(array, mode="RGB", kind="PNG"):
@@ -122,3 +122,108 @@ class TestBad:
             decode([b""], bad_images="skip")
         with pytest.raises(UsageError, match="there are no images"):
             decode([])
+
+
+class TestReader:
+    """Parts of one data set, read by the same rules."""
+
+    @pytest.fixture
+    def read(self):
+        def read(*parts, **options):
+            reader = ImageReader(ImageDataOptions(**options))
+            images = [
+                reader.read("toy", part, [f"image {row}" for row in range(len(part))], [0] * len(part))[0]
+                for part in parts
+            ]
+            return *images, reader.notes
+
+        return read
+
+    @staticmethod
+    def grey(value, dtype=np.uint16, kind="PNG"):
+        content = io.BytesIO()
+        Image.fromarray(np.full((4, 4), value, dtype)).save(content, kind)
+        return content.getvalue()
+
+    def test_plain_images_need_no_note(self, read):
+        assert read([png(noise()), png(noise(), "RGBA")])[1] == ()
+
+    def test_all_grey_images_have_one_range(self, read):
+        train, test, notes = read(
+            [self.grey(4080), png(noise(4, 4)), self.grey(2040)], [self.grey(1020), self.grey(5000)]
+        )
+        assert train[[0, 2]].amax((1, 2, 3)).tolist() == [254, 127]
+        assert test.amax((1, 2, 3)).tolist() == [63, 255]
+        assert notes == (
+            "4 of 5 images are grey of more than 8 bits; 0..4095 are black and white, by the values of the "
+            "first part; -o data.grey_range=0,4095 would name them",
+            "1 of 5 images have grey values beyond black or white, which are cut off",
+        )
+
+    def test_whole_numbers_and_fractions_have_one_each(self, read):
+        part = [self.grey(65535), self.grey(0.5, np.float32, "TIFF"), self.grey(1, np.float32, "TIFF")]
+        images, notes = read(part)
+        assert images.amax((1, 2, 3)).tolist() == [255, 128, 255]
+        assert [note[:6] for note in notes] == ["1 of 3", "2 of 3"]
+
+    def test_a_range_by_its_name(self, read):
+        images, notes = read([self.grey(100), self.grey(300)], grey_range=(100, 200))
+        assert images.amax((1, 2, 3)).tolist() == [0, 255]
+        assert notes == ("1 of 2 images have grey values beyond black or white, which are cut off",)
+
+    @pytest.mark.parametrize("grey", [(1,), (1, 2, 3), (2, 1), (0, 0), (0, float("nan"))])
+    def test_a_range_that_is_none(self, read, grey):
+        with pytest.raises(
+            UsageError, match="data.grey_range: expected the values of black and white, as 0,4"
+        ):
+            read(grey_range=grey)
+
+    def test_a_bad_image_among_grey_ones(self, read):
+        with pytest.warns(AlframeWarning, match="1 of 3"):
+            images, notes = read([self.grey(9), b"no image", self.grey(600)], bad_images="skip", size=2)
+        assert images.amax((1, 2, 3)).tolist() == [2, 149]
+        assert notes[0].startswith("2 of 2 images are grey of more than 8 bits; 0..1023")
+
+    def test_different_sizes_of_grey(self, read):
+        small = io.BytesIO()
+        Image.fromarray(np.full((3, 4), 999, np.uint16)).save(small, "PNG")
+        with pytest.raises(UsageError, match="different sizes, as 4 x 4 and 3 x 4; -o data.size="):
+            read([self.grey(999), small.getvalue()])
+
+    @pytest.mark.parametrize(("exif", "shape", "count"), [(True, (9, 6), 1), (False, (6, 9), 0)])
+    def test_turned_or_as_stored(self, read, exif, shape, count):
+        mark = Image.Exif()
+        mark[0x0112] = 6
+        content = io.BytesIO()
+        Image.fromarray(noise()).save(content, "PNG", exif=mark)
+        images, notes = read([content.getvalue()], exif=exif)
+        assert images.shape[2:] == shape
+        assert (
+            notes
+            == (
+                "1 of 1 images are turned as their EXIF mark says; -o data.exif=false leaves them as stored",
+            )[:count]
+        )
+
+    @pytest.mark.parametrize(
+        ("background", "byte", "note"),
+        [
+            ("white", 255, "1 of 1 images have transparent parts, which are white; -o data.background=black"),
+            ("black", 0, "1 of 1 images have transparent parts, which are black; -o data.background=white"),
+            ("ignore", 77, None),
+        ],
+    )
+    def test_what_is_seen_through_transparent_parts(self, read, background, byte, note):
+        content = io.BytesIO()
+        Image.new("RGBA", (4, 4), (77, 77, 77, 0)).save(content, "PNG")
+        images, notes = read([content.getvalue()], background=background)
+        assert images.unique().tolist() == [byte]
+        assert [text.removesuffix(", or ignore") for text in notes] == ([note] if note else [])
+
+    def test_several_in_one_file(self, read):
+        content = io.BytesIO()
+        frames = [Image.fromarray(noise(seed=seed)) for seed in (0, 1)]
+        frames[0].save(content, "PNG", save_all=True, append_images=frames[1:])
+        assert read([content.getvalue()])[1] == (
+            "1 of 1 images are the first of several in their file; the others are left out",
+        )
