@@ -6,16 +6,16 @@ Lhoest et al., "Datasets: A Community Library for Natural Language Processing", 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, hookimpl, option
+from alframe import DataRequest, DatasetInfo, ImageDataOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Dataset
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(DataOptions):
+class Options(ImageDataOptions):
     """Options of Hugging Face data sets."""
 
     config: str | None = option(None, "the data set's configuration, where it has several")
@@ -23,10 +23,6 @@ class Options(DataOptions):
     test_split: str | None = option(None, "split to test on; none: `test` where there is one")
     image: str | None = option(None, "column of images; none: the only one of that type")
     target: str | None = option(None, "column of classes; none: the only one of that type")
-    size: int | None = option(
-        None, "height and width that images are scaled and cut to; none: as they are", least=1
-    )
-    bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
 
 
 def load_hub(request: DataRequest) -> Dataset:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe import Dataset, Normalize, UsageError, dataset_from_frame, decode_images, one_line
+from alframe import Dataset, ImageReader, Normalize, UsageError, dataset_from_frame, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,14 @@ def load(location: str, download: bool, options: Options) -> Dataset:
             f"names one of {', '.join(splits)}"
         )
     if image is None:
-        return _table(location, train, test, target)
-    return _images(location, train, test, image, target, options)
+        found = _table(location, train, test, target)
+    else:
+        found = _images(location, train, test, image, target, options)
+    used = {options.train_split, options.test_split or "test"}
+    if unused := [name for name in splits if name not in used]:
+        note = f"other splits are left out: {', '.join(unused)}; -o data.test_split= names the one to test on"
+        found = dataclasses.replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _read(datasets: Any, location: str, download: bool, config: str | None) -> Any:
@@ -188,6 +194,7 @@ def _images(location: str, train: Any, test: Any, image: str, target: str, optio
     import pandas as pd
 
     classes = sorted(_labels(location, train, target).dropna().unique())
+    reader = ImageReader(options)
     parts: list[Any] = []
     for part in (train, test):
         if part is None:
@@ -201,18 +208,16 @@ def _images(location: str, train: Any, test: Any, image: str, target: str, optio
                 f"{', '.join(map(str, unknown[:5]))}"
             )
         files = _files(location, part, image)
-        parts += decode_images(
+        parts += reader.read(
             f"huggingface: {location}",
             [file["bytes"] or Path(file["path"] or "") for file in files],
             [file["path"] or f"row {row}" for row, file in enumerate(files)],
             pd.Categorical(labels, categories=classes).codes.tolist(),
-            size=options.size,
-            bad_images=options.bad_images,
-            size_option="-o data.size=",
-            skip_option="-o data.bad_images=skip",
         )
     x, y, test_x, test_y = parts
-    dataset = Dataset(Path(location).name, x, y, len(classes), test_x, test_y, fit=Normalize.of)
+    dataset = Dataset(
+        Path(location).name, x, y, len(classes), test_x, test_y, fit=Normalize.of, notes=reader.notes
+    )
     return dataset if test is None else dataset.prepared()
 
 

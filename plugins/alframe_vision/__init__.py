@@ -11,9 +11,9 @@ import functools
 from typing import TYPE_CHECKING, Literal
 
 from alframe import (
-    DataOptions,
     DataRequest,
     DatasetInfo,
+    ImageDataOptions,
     ImageModelOptions,
     ModelInfo,
     ModelRequest,
@@ -40,18 +40,24 @@ NETWORK_NAMES = (
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageOptions(DataOptions):
-    """Options of images that are files of their own."""
+class FolderOptions(ImageDataOptions):
+    """Options of images in folders of classes."""
 
     size: int = option(32, "height and width that images are scaled and cut to", least=1)
-    bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
+    layout: Literal["guess", "parts", "classes"] = option(
+        "guess", "whether folders called train, val, test, or the like, are parts or classes"
+    )
+    val: Literal["guess", "test", "train", "ignore"] = option(
+        "guess",
+        "what a folder val is: the test part, more to train on, left out; guess: test if there is none",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class LargeImageOptions(ImageOptions):
-    """The same, of photographs."""
+class LargeImageOptions(ImageDataOptions):
+    """Options of photographs that are files of their own."""
 
-    size: int = option(224, "height and width that images are scaled and cut to")
+    size: int = option(224, "height and width that images are scaled and cut to", least=1)
 
 
 @hookimpl
@@ -86,10 +92,10 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
     }
     return found | {
         "imagefolder": DatasetInfo(
-            summary="one's own images: PATH/train/CLASS/* and PATH/test/CLASS/*, or PATH/CLASS/*",
+            summary="one's own images: PATH/train/CLASS/* and PATH/test/CLASS/* (or val), or PATH/CLASS/*",
             load=load_folder,
             location="PATH",
-            options=ImageOptions,
+            options=FolderOptions,
         )
     }
 

@@ -6,16 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alframe import Dataset, Normalize, UsageError, decode_images
+from alframe import Dataset, ImageReader, Normalize, UsageError
 from alframe_vision._catalogue import DOMAINNET_LISTS, IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
-    from alframe_vision import ImageOptions
+    from alframe_vision import LargeImageOptions
 
 Row = tuple[Path, int]
 
 
-def load(name: str, data_dir: Path, kept: Collection[str], options: ImageOptions) -> Dataset:
+def load(name: str, data_dir: Path, kept: Collection[str], options: LargeImageOptions) -> Dataset:
     """Reads the data set, or some of its classes; labels count from 0 in the order of the class numbers.
 
     Args:
@@ -42,21 +42,18 @@ def load(name: str, data_dir: Path, kept: Collection[str], options: ImageOptions
         raise UsageError(f"{name}: {paths[0]} lists no images of {', '.join(missing)}")
     if unknown := sorted({number for _, number in parts[1]} - set(numbers)):
         raise UsageError(f"{name}: {paths[1]} has classes that {paths[0].name} lacks: {unknown[:5]}")
+    reader = ImageReader(options)
     (x, y), (test_x, test_y) = (
-        decode_images(
+        reader.read(
             f"{name}: {folder}",
             [folder / file for file, _ in rows],
             [str(file) for file, _ in rows],
             [numbers.index(number) for _, number in rows],
-            size=options.size,
-            bad_images=options.bad_images,
-            size_option="-o data.size=",
-            skip_option="-o data.bad_images=skip",
         )
         for rows in parts
     )
     normalize = Normalize(IMAGENET_MEAN, IMAGENET_STD)
-    return Dataset(name, x, y, len(numbers), test_x, test_y, transform=normalize)
+    return Dataset(name, x, y, len(numbers), test_x, test_y, transform=normalize, notes=reader.notes)
 
 
 def _rows(name: str, path: Path) -> list[Row]:
