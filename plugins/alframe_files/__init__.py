@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, hookimpl, option
 
@@ -11,11 +11,26 @@ if TYPE_CHECKING:
     from alframe import Dataset
 
 
+@dataclasses.dataclass(frozen=True)
+class NpzOptions(DataOptions):
+    """Options of arrays in a file: what they mean, where they leave it open."""
+
+    channels: Literal["guess", "first", "last"] = option(
+        "guess", "axis of n x a x b x c images that holds the channels; guess: by the shape"
+    )
+    minus_one: Literal["guess", "unknown", "class"] = option(
+        "guess", "what -1 means as a label; guess: unknown, beside two other classes and no negative one"
+    )
+    scale: Literal["guess", "keep", "standardise"] = option(
+        "guess", "numbers but images of bytes, by column or channel; guess: kept, if 32 bits hold them"
+    )
+
+
 def load_npz(request: DataRequest) -> Dataset:
     """Arrays ``x_train, y_train`` and, if there are any, ``x_test, y_test``."""
     from alframe_files._npz import load
 
-    return load(request.location)
+    return load(request.location, request.options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +61,7 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
             summary="NumPy arrays x_train, y_train, x_test, y_test; without a test part, one is split off",
             load=load_npz,
             location="PATH",
+            options=NpzOptions,
         ),
         "csv": DatasetInfo(
             summary="a table of numbers and categories; -o data.target= names the column of classes",

@@ -84,7 +84,7 @@ def test_images_stay_bytes_and_are_normalised_by_the_training_part(load, shape):
         ({"y_train": np.zeros(6)}, "has 1 class; at least 2"),
         ({"y_train": Y + 0.5}, "fractions or NaN"),
         ({"y_train": np.array([0, 1, np.nan, 0, 1, 1])}, "fractions or NaN"),
-        ({"y_train": Y[:, None]}, "one class a sample"),
+        ({"y_train": np.stack([Y, Y], 1)}, "one class a sample, or rows of 0 and a single 1, got shape"),
         ({"x_train": np.where(X == 3, np.nan, X)}, "NaN or infinite"),
         ({"x_train": np.where(X == 3, np.inf, X)}, "NaN or infinite"),
         ({"x_train": X[:, 0]}, "one row a sample"),
