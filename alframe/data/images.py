@@ -15,7 +15,7 @@ from torch import Tensor
 
 from alframe.data.depths import GreyRange, guess_range
 from alframe.data.pictures import Picture, PictureRules, read_picture
-from alframe.errors import AlframeWarning, UsageError
+from alframe.errors import AlframeWarning, DamagedFileError, UsageError
 
 NAMED = 5  # bad images named in a message
 
@@ -48,8 +48,9 @@ def decode_images(
         ``m x 3 x height x width`` bytes and ``m`` labels, of those that could be decoded.
 
     Raises:
-        UsageError: there are none, some can't be decoded and that is an error, their sizes differ, or they
-            don't fit into memory.
+        UsageError: there are none, some are missing and that is an error, their sizes differ, or they don't
+            fit into memory.
+        DamagedFileError: some can't be decoded and that is an error.
     """
     reader = ImageReader(_Rules(size, bad_images))
     reader.size_option, reader.skip_option = size_option, skip_option
@@ -125,8 +126,9 @@ class ImageReader:
             ``m x 3 x height x width`` bytes and ``m`` labels, of those that could be decoded.
 
         Raises:
-            UsageError: there are none, some can't be decoded and that is an error, their sizes differ, or
-                they don't fit into memory.
+            UsageError: there are none, some are missing and that is an error, their sizes differ, or they
+                don't fit into memory.
+            DamagedFileError: some can't be decoded and that is an error.
         """
         with warnings.catch_warnings():  # here, for threads share the filters
             warnings.simplefilter("ignore")  # Pillow's, on damage that it could live with
@@ -141,11 +143,12 @@ class ImageReader:
             )
         good = torch.tensor([picture is not None for picture in found], dtype=torch.bool)
         if not good.all():
-            bad = [name for name, is_good in zip(names, good.tolist(), strict=True) if not is_good]
-            message = _of_bad(what, bad, len(sources))
+            bad = (~good).nonzero()[:, 0].tolist()
+            message = _of_bad(what, [names[row] for row in bad], len(sources))
             if self._rules.bad_images == "error":
                 hint = f", or leave them out by {self.skip_option}" if self.skip_option else ""
-                raise UsageError(f"{message}. Remove them{hint}")
+                kind = UsageError if all(_is_missing(sources[row]) for row in bad) else DamagedFileError
+                raise kind(f"{message}. Remove them{hint}")
             warnings.warn(f"{message}; they are left out", AlframeWarning, stacklevel=2)
             images = _packed(images, good)
         if not len(images):
@@ -238,6 +241,10 @@ class ImageReader:
                 f"{what}: {n} images of {height} x {width} need {needed:,.0f} GB of memory, "
                 f"which there is not{hint}"
             ) from error
+
+
+def _is_missing(source: Path | bytes) -> bool:
+    return isinstance(source, Path) and not source.exists()
 
 
 def _of_bad(what: str, names: Sequence[str], count: int) -> str:

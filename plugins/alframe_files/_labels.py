@@ -91,7 +91,7 @@ def _one_a_sample(y: Array, where: str, notes: list[str]) -> Array:
         raise UsageError(f"{where} must hold one class a sample, got shape {y.shape}")
     y = y.reshape(-1)  # Keras saves n x 1
     if y.dtype.kind == "f" and not np.array_equal(y, np.floor(y)):
-        raise UsageError(f"{where} must hold classes, got numbers with fractions or NaN")
+        raise UsageError(f"{where} must hold classes, got numbers with fractions or NaN; a quantity is none")
     return np.char.decode(y, "utf-8", "replace") if y.dtype.kind == "S" else y
 
 

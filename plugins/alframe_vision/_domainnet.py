@@ -25,7 +25,8 @@ def load(name: str, data_dir: Path, kept: Collection[str], options: LargeImageOp
         options: size, and what to do with images that are missing or can't be decoded.
 
     Raises:
-        UsageError: a list is missing or malformed, a class has no images, or images can't be decoded.
+        UsageError: a list or images are missing, a list is malformed, or a class has no images.
+        DamagedFileError: images can't be decoded.
     """
     paths = [data_dir / path for path in DOMAINNET_LISTS]
     folder = paths[0].parent

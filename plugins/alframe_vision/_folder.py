@@ -30,8 +30,8 @@ def load(location: str, options: FolderOptions) -> Dataset:
         options: which folders are parts, size, and what to do with images that can't be decoded.
 
     Raises:
-        UsageError: no such folder, no classes, a class that only the test part has, or images that can't be
-            decoded.
+        UsageError: no such folder, no classes, or a class that only the test part has.
+        DamagedFileError: images that can't be decoded.
     """
     path = Path(location)
     if not path.is_dir():

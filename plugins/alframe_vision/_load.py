@@ -6,7 +6,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from alframe import Dataset, Normalize, UsageError, one_line
+from alframe import DamagedFileError, Dataset, Normalize, UsageError, one_line
 from alframe_vision._catalogue import Source
 from alframe_vision._readers import READERS
 
@@ -21,7 +21,8 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
         download: whether what is missing may be fetched.
 
     Raises:
-        UsageError: a file is missing or damaged, or the download failed; the message names folder and file.
+        UsageError: a file is missing, or the download failed; the message names folder and file.
+        DamagedFileError: a file is damaged.
     """
     if download and source.torchvision:
         _download(name, source, data_dir)
@@ -37,7 +38,7 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
         if not (len(images) and len(test_images)):
             raise ValueError("a file holds no images")
     except Exception as error:  # what a reader raises for a damaged file depends on format and damage
-        raise UsageError(f"{name} can't be read from {paths[0].parent}: {_reason(error)}") from error
+        raise DamagedFileError(f"{name} can't be read from {paths[0].parent}: {_reason(error)}") from error
     normalize = Normalize(source.mean, source.std) if source.mean else Normalize.of(images)
     return Dataset(
         name,

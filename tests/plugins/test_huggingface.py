@@ -80,6 +80,33 @@ class TestImages:
             alframe.load_dataset(f"huggingface:{tmp_path / 'both'}")
         assert alframe.load_dataset(f"huggingface:{tmp_path / 'both'}", size=5).inputs.shape[2:] == (5, 5)
 
+    def test_options_of_images_reach_them(self, tmp_path):
+        rows = pictures(6).cast_column("picture", datasets.Image(decode=False)).to_list()
+        see_through, deep = io.BytesIO(), io.BytesIO()
+        Image.new("RGBA", (8, 8), (9, 9, 9, 0)).save(see_through, "PNG")
+        Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(deep, "PNG")
+        rows[0]["picture"]["bytes"], rows[1]["picture"]["bytes"] = see_through.getvalue(), deep.getvalue()
+        part = datasets.Dataset.from_list(rows, features=pictures(1).features)
+        datasets.DatasetDict({"train": part, "test": part}).save_to_disk(tmp_path / "d")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+        assert data.inputs[:3, 0, 0, 0].tolist() == [255, 249, 40]
+        assert [note[:10] for note in data.notes] == ["2 of 12 im", "2 of 12 im"]
+        data = alframe.load_dataset(
+            f"huggingface:{tmp_path / 'd'}", background="ignore", grey_range=(0, 2000)
+        )
+        assert data.inputs[:3, 0, 0, 0].tolist() == [9, 127, 40]
+        assert data.notes == ()
+
+    def test_splits_that_are_left_out_are_told(self, tmp_path):
+        splits = {"train": pictures(9), "validation": pictures(6)}
+        datasets.DatasetDict(splits).save_to_disk(tmp_path / "d")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+        assert data.notes == (
+            "other splits are left out: validation; -o data.test_split= names the one to test on",
+        )
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", test_split="validation")
+        assert (len(data.test_inputs), data.notes) == (6, ())
+
     def test_bad_images(self, tmp_path):
         rows = pictures(6).cast_column("picture", datasets.Image(decode=False)).to_list()
         rows[3]["picture"]["bytes"] = b"no image"

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import alframe
-from alframe import AlframeWarning, UsageError
+from alframe import AlframeWarning, DamagedFileError, UsageError
 from alframe_vision._catalogue import DOMAINNET, IMAGENET_MEAN, IMAGENET_STD
 
 TEN = DOMAINNET["domainnet-real-10"][1]
@@ -65,6 +65,21 @@ class TestDomainNet:
 
     def test_the_usual_size(self, domainnet):
         assert alframe.load_dataset("domainnet-real-10", data_dir=domainnet).inputs.shape[1:] == (3, 224, 224)
+
+    def test_photographs_on_their_side_are_turned_and_told(self, domainnet):
+        path = next((domainnet / "domainnet" / "real" / "bat").glob("*train*"))
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(np.dstack([np.tile(np.linspace(0, 255, 32), (32, 1)).astype(np.uint8)] * 3)).save(
+            path, quality=100, exif=exif
+        )
+        data = alframe.load_dataset("domainnet-real-10", data_dir=domainnet, size=32)
+        assert (
+            data.inputs.float().mean(dim=(1, 3))[:, -1] > 250
+        ).sum() == 1  # bright below, not on the right
+        assert data.notes == (
+            "1 of 40 images are turned as their EXIF mark says; -o data.exif=false leaves them as stored",
+        )
 
     def test_a_missing_and_a_truncated_image_are_named_and_counted(self, domainnet):
         first, second = sorted((domainnet / "domainnet" / "real" / "bat").glob("*train*"))[:2]
@@ -167,7 +182,7 @@ class TestMiniImageNet:
         path = mini / "miniimagenet" / "mini-imagenet-cache-val.pkl"
         content = path.read_bytes()
         path.write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(UsageError, match="miniimagenet can't be read from") as caught:
+        with pytest.raises(DamagedFileError, match="miniimagenet can't be read from") as caught:
             alframe.load_dataset("miniimagenet", data_dir=mini)
         assert "\n" not in str(caught.value)
 

@@ -99,6 +99,7 @@ class TestBad:
             decode(self.SOURCES, **options)
         found = "toy: 2 of 4 images can't be decoded: image 0, image 2"
         assert str(caught.value) == f"{found}. Remove them{hint}"
+        assert caught.value.exit_code == 1
 
     def test_or_is_left_out_with_a_warning(self):
         with pytest.warns(AlframeWarning, match="2 of 4 images .*; they are left out"):
@@ -107,8 +108,9 @@ class TestBad:
         np.testing.assert_array_equal(images.permute(0, 2, 3, 1), [noise(seed=1), noise(seed=2)])
 
     def test_a_missing_file_is_one(self, tmp_path):
-        with pytest.raises(UsageError, match="1 of 1 images can't be decoded: image 0"):
+        with pytest.raises(UsageError, match="1 of 1 images can't be decoded: image 0") as caught:
             decode([tmp_path / "nothing.png"], size=4)
+        assert caught.value.exit_code == 2
 
     def test_many_are_counted_and_some_named(self):
         with pytest.raises(UsageError, match="9 of 9 images can't be decoded: image 0, .*image 4, ...."):
