@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 
-# Those that hold pixels themselves and say so in their first bytes. Not among them: EPS and WMF, for which
-# Pillow runs another program, and formats that it only knows the names of.
+# Those that hold pixels themselves, in the order of trying: common ones first, and last those that begin with
+# no mark of their own. Not among them: EPS and WMF, for which Pillow runs another program, formats that it
+# only knows the names of, and those of measured numbers, as SPIDER.
 FORMATS = (
-    *("AVIF", "BMP", "CUR", "DDS", "DIB", "FITS", "GIF", "ICNS", "ICO", "IM", "JPEG", "JPEG2000", "MPO"),
-    *("PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM"),
+    *("JPEG", "MPO", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "BLP", "CUR", "DCX"),
+    *("DDS", "DIB", "FITS", "FLI", "FTEX", "ICNS", "ICO", "MSP", "PCX", "PIXAR", "PSD", "QOI", "SGI", "SUN"),
+    *("XBM", "XPM", "IM", "PCD", "TGA"),
 )
 ANIMATED = ("GIF", "PNG", "WEBP", "TIFF", "AVIF")  # MPO, of phones, has depth maps beside the one picture
 ORIENTATION = 0x0112  # the EXIF tag
