@@ -105,6 +105,8 @@ WITHOUT_TORCH = [
     "alframe.contract.sections",
     "alframe.contract.stopping",
     "alframe.contract.trial",
+    "alframe.data.depths",
+    "alframe.data.pictures",
     "alframe.defaults",
     "alframe.hookspecs",
     "alframe.installation.data_files",

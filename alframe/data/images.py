@@ -172,6 +172,7 @@ class ImageReader:
             ("turned", "are turned as their EXIF mark says; -o data.exif=false leaves them as stored"),
             ("transparent", "have transparent parts, which are {}; -o data.background={}, or ignore"),
             ("first", "are the first of several in their file; the others are left out"),
+            ("cut", "have 16 bits a colour, of which the upper 8 are read"),
         ):
             if count[key]:
                 ground = self._rules.background
@@ -224,6 +225,7 @@ class ImageReader:
             self._counts["turned"] += picture.is_turned
             self._counts["transparent"] += picture.is_transparent
             self._counts["first"] += picture.is_first
+            self._counts["cut"] += picture.is_cut
 
     def _first_shape(self, sources: Sequence[Path | bytes]) -> tuple[int, int]:
         for source in sources:

@@ -69,6 +69,7 @@ class Picture:
         is_turned: whether its EXIF mark says that it lies on its side.
         is_transparent: whether any part is.
         is_first: whether the file holds more pictures.
+        is_cut: whether its colours have 16 bits each, of which Pillow reads the upper 8.
     """
 
     shape: tuple[int, int]
@@ -79,6 +80,7 @@ class Picture:
     is_turned: bool = False
     is_transparent: bool = False
     is_first: bool = False
+    is_cut: bool = False
 
 
 def read_picture(
@@ -101,6 +103,7 @@ def read_picture(
             return None  # a pipe would be waited for
         opened = io.BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(opened, formats=_formats()) as file:
+            is_cut = file.mode.startswith("RGB") and _has_16_bits(file)
             file.load()
             turn = _turn(file) if rules.exif else None
             image: Image.Image = file if turn is None else file.transpose(turn)
@@ -108,6 +111,7 @@ def read_picture(
                 image.size[::-1],
                 is_turned=turn is not None,
                 is_first=file.format in ANIMATED and _has_more(file),
+                is_cut=is_cut,
             )
             if image.mode[0] in "IF":
                 found, colours = _grey(image, found, ranges)
@@ -151,6 +155,12 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         8: Transpose.ROTATE_90,
     }
     return turns.get(mark) if isinstance(mark, int) else None
+
+
+def _has_16_bits(image: Any) -> bool:
+    """Whether the colours are read from 16 bits each, as Pillow's name for the bytes in the file says."""
+    modes = (tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in image.tile if tile[3])
+    return any(isinstance(mode, str) and ";16" in mode for mode in modes)
 
 
 def _has_more(image: Image.Image) -> bool:

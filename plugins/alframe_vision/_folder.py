@@ -41,6 +41,7 @@ def load(location: str, options: FolderOptions) -> Dataset:
     reader = ImageReader(options)
     inputs, targets = _read(reader, layout.train, classes)
     test_inputs, test_targets = _read(reader, layout.test, classes) if layout.test else (None, None)
+    notes = [*layout.notes, *_left_out([*layout.train, *layout.test]), *reader.notes]
     dataset = Dataset(
         os.path.basename(os.path.abspath(path)),
         inputs,
@@ -49,7 +50,7 @@ def load(location: str, options: FolderOptions) -> Dataset:
         test_inputs,
         test_targets,
         fit=Normalize.of,
-        notes=(*layout.notes, *_left_out([*layout.train, *layout.test]), *reader.notes),
+        notes=tuple(note.encode(errors="replace").decode() for note in notes),  # names of no encoding
     )
     return dataset.prepared() if layout.test else dataset
 

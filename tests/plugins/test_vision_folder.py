@@ -289,6 +289,13 @@ class TestRemnants:
         ]
 
 
+def test_a_name_of_no_encoding_can_be_written_down(load, tmp_path):
+    (tmp_path / os.fsdecode(b"b\xffrd")).mkdir()
+    assert load({"cat/1.png": 1, "dog/2.png": 2}, test_fraction=0.5)[1] == [
+        "PATH: folders without images are no classes: b?rd"
+    ]
+
+
 class TestLinks:
     def test_links_to_images_and_folders_at_any_depth(self, load, tmp_path):
         write(tmp_path / "store" / "deep" / "5.png", 5, size=(4, 4))

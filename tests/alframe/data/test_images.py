@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -229,3 +231,14 @@ class TestReader:
         assert read([content.getvalue()])[1] == (
             "1 of 1 images are the first of several in their file; the others are left out",
         )
+
+    def test_colours_of_16_bits(self, read, tmp_path):
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+        row = b"\0" + struct.pack(">6H", 4095, 256, 0, 65535, 511, 32768)  # Pillow writes no such file
+        content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", 2, 1, 16, 2, 0, 0, 0))
+        content += chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
+        images, notes = read([content])
+        assert images[0].permute(1, 2, 0).tolist() == [[[15, 1, 0], [255, 1, 128]]]
+        assert notes == ("1 of 1 images have 16 bits a colour, of which the upper 8 are read",)
