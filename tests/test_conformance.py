@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from alframe.registry.registry import Registry
-from alframe.testing import parametrize_with_checks
+from alframe.testing import checks_of, parametrize_with_checks
 
 # The graph networks train in each query: a few steps show as much.
 OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
@@ -22,6 +24,12 @@ def test_conforms(check):
 @parametrize_with_checks(["alfamix"], expected_failures=BEARTYPE)
 def test_alfamix_conforms(check):
     check()
+
+
+@pytest.mark.parametrize("name", [plugin.key for plugin in Registry().plugins if "select" in plugin.stages])
+def test_every_selector_draws_among_equals(name):
+    (check,) = (check for check in checks_of(name) if check.name == "same_samples")
+    assert check() == ""
 
 
 def test_alfamix_leaves_the_global_random_state_where_types_are_not_checked():

@@ -52,7 +52,7 @@ def check_embeddings(result: Any, pool_size: int, labelled_size: int) -> tuple[G
         geometry = as_geometry(points)
         if len(geometry) != size:
             raise PluginError(f"{wanted}, got {len(geometry)} points")
-        if not torch.isfinite(geometry.squared_norms()).all():
+        if not torch.isfinite(4 * geometry.squared_norms()).all():  # the most that a squared distance can be
             raise PluginError(f"{wanted} with finite squared norms, got NaN, infinite or huge values")
         parts.append(geometry)
     pool, labelled = parts

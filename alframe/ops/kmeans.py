@@ -1,7 +1,8 @@
 """k-means with k clusters that all have a member, so that a query of k samples returns k samples.
 
 Lloyd's iteration from a greedy k-means++ start. The time goes to matrix products, on the CPU and on CUDA;
-the memory above the input is one block of distances and a few numbers a row.
+the memory above the input is one block of distances and a few numbers a row, and where the rows have a large
+common offset a copy of them without it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+
+from alframe.ops.offset import common_offset
 
 BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
 SEEDING_ELEMENTS = 1 << 24  # the same while seeding, where wide products matter more: 64 MB
@@ -36,33 +39,19 @@ class KMeansResult:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows seen from their mean: a common offset, however large, costs the distances no digits.
-
-    The rows stay where they are. With ``c`` a centre relative to the mean ``o``,
-    ``|x - o - c|^2 = |x - o|^2 + |c|^2 + 2 o.c - 2 x.c``, which needs no copy of ``x``.
-    """
+    """Rows, and what is common to their distances to all centres."""
 
     x: Float[Tensor, "n d"]
-    origin: Float[Tensor, " d"]
-    squared_norms: Float[Tensor, " n"]  # of x - origin
+    squared_norms: Float[Tensor, " n"]
 
     @classmethod
     def of(cls, x: Float[Tensor, "n d"]) -> _Rows:
-        origin = x.mean(0)
-        return cls(x, origin, torch.cat([(block - origin).square_().sum(1) for block in _blocks(x)]))
-
-    def as_centres(self, positions: Int64[Tensor, " m"]) -> Float[Tensor, "m d"]:
-        """The rows at ``positions`` relative to the mean, as centres are."""
-        return self.x[positions] - self.origin
-
-    def centre_terms(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, " k"]:
-        """``|c|^2 + 2 o.c``: the part of a squared distance that does not depend on the row."""
-        return (centres * (centres + 2 * self.origin)).sum(1)
+        return cls(x, torch.cat([block.square().sum(1) for block in _blocks(x)]))
 
     def distances_to(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, "k n"]:
         """Squared distance from each centre to each row."""
         distances = torch.addmm(self.squared_norms, centres, self.x.T, alpha=-2)
-        return distances.add_(self.centre_terms(centres)[:, None]).clamp_(min=0)
+        return distances.add_(centres.square().sum(1)[:, None]).clamp_(min=0)
 
 
 def kmeans(
@@ -77,7 +66,7 @@ def kmeans(
 
     Lloyd's iteration (Lloyd 1982, "Least squares quantization in PCM") from a greedy k-means++ start (Arthur
     and Vassilvitskii 2007, "k-means++: the advantages of careful seeding"). A cluster that loses its rows is
-    given the row farthest from its centre, so all are kept, also where rows coincide.
+    given the row farthest from its centre, one of them at random, so all are kept, also where rows coincide.
 
     Args:
         x: ``n x d`` tensor of rows, float32 or float64.
@@ -101,31 +90,38 @@ def kmeans(
     if k == len(x):
         return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
     with torch.no_grad():
-        rows = _Rows.of(x)
+        offset = common_offset(x)
+        moved = x if offset is None else x - offset
+        rows = _Rows.of(moved)
         centres = _greedy_seeds(rows, k, generator)
-        labels, inertia = _assign(rows, centres)
+        labels, inertia = _assign(rows, centres, generator)
         iterations = 0
         while iterations < max_iterations:
             iterations += 1
             previous = inertia
-            centres = _means(rows, labels, k)
-            labels, inertia = _assign(rows, centres)
+            centres = _means(moved, labels, k)
+            labels, inertia = _assign(rows, centres, generator)
             if previous - inertia <= tolerance * previous:
                 break
-        centres += rows.origin
-        inertia = float(_own_distances(x, centres, labels).sum(dtype=torch.float64))
+        inertia = float(_own_distances(moved, centres, labels).sum(dtype=torch.float64))
+        if offset is not None:
+            centres += offset
     return KMeansResult(centres, labels, inertia, iterations)
 
 
-def nearest_to_centres(x: Float[Tensor, "n d"], result: KMeansResult) -> Int64[Tensor, " k"]:
+def nearest_to_centres(
+    x: Float[Tensor, "n d"], result: KMeansResult, generator: torch.Generator | None = None
+) -> Int64[Tensor, " k"]:
     """For each cluster, the position of its member nearest the centre: ``k`` distinct rows.
 
     Args:
         x: ``n x d`` tensor that was clustered.
         result: what `kmeans` returned for it.
+        generator: CPU generator that draws among equally near rows; without one the first is taken.
     """
     distances = _own_distances(x, result.centres, result.labels)
-    return _nearest_members(result.labels, distances, len(result.centres))
+    order = torch.arange(len(x)) if generator is None else torch.randperm(len(x), generator=generator)
+    return _nearest_members(result.labels, distances, len(result.centres), order.to(x.device))
 
 
 def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tensor, "k d"]:
@@ -145,7 +141,7 @@ def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tens
         # the law changes slowly once there are many seeds
         count = trials * min(1 + found // 4, k - found, widest)
         positions, luck = _draw(law, _uniforms(count, generator, law)), _uniforms(count, generator, law)
-        candidates, then, start = rows.as_centres(positions), closest[positions], 0
+        candidates, then, start = rows.x[positions], closest[positions], 0
         distances = rows.distances_to(candidates)
         while found < k:
             rejected = luck * then > closest[positions]  # so NaN is accepted, and the loop ends
@@ -173,20 +169,24 @@ def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tens
     return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
 
 
-def _assign(rows: _Rows, centres: Float[Tensor, "k d"]) -> tuple[Int64[Tensor, " n"], float]:
+def _assign(
+    rows: _Rows, centres: Float[Tensor, "k d"], generator: torch.Generator
+) -> tuple[Int64[Tensor, " n"], float]:
     """Nearest centre of each row, and the inertia; empty clusters are refilled, which moves their centres."""
-    terms = rows.centre_terms(centres)
-    # |x - o|^2 is the same for all centres: left out of the matrix, added to the minima
+    terms = centres.square().sum(1)
+    # |x|^2 is the same for all centres: left out of the matrix, added to the minima
     nearest = [
         torch.addmm(terms, block, centres.T, alpha=-2).min(1) for block in _blocks(rows.x, len(centres))
     ]
     labels = torch.cat([block.indices for block in nearest])
     distances = torch.cat([block.values for block in nearest]).add_(rows.squared_norms).clamp_(min=0)
-    _refill(rows, centres, labels, distances)
+    _refill(rows.x, centres, labels, distances, generator)
     return labels, float(distances.sum(dtype=torch.float64))
 
 
-def _refill(rows: _Rows, centres: Tensor, labels: Tensor, distances: Tensor) -> None:
+def _refill(
+    x: Tensor, centres: Tensor, labels: Tensor, distances: Tensor, generator: torch.Generator
+) -> None:
     """Move each empty cluster, in place, to one of the rows farthest from their centres.
 
     Every cluster keeps its nearest row. The others number at least the empty clusters, because ``n >= k``.
@@ -194,23 +194,27 @@ def _refill(rows: _Rows, centres: Tensor, labels: Tensor, distances: Tensor) -> 
     empty = (labels.bincount(minlength=len(centres)) == 0).nonzero()[:, 0]
     if len(empty) == 0:
         return
+    order = torch.randperm(len(x), generator=generator).to(x.device)
     movable = distances.clone()
-    movable[_nearest_members(labels, distances, len(centres))] = -1
-    taken = movable.argsort(descending=True, stable=True)[: len(empty)]
-    labels[taken], distances[taken], centres[empty] = empty, 0, rows.as_centres(taken)
+    movable[_nearest_members(labels, distances, len(centres), order)] = -1
+    taken = order[movable[order].argsort(descending=True, stable=True)[: len(empty)]]
+    labels[taken], distances[taken], centres[empty] = empty, 0, x[taken]
 
 
-def _means(rows: _Rows, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:
+def _means(x: Tensor, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:
     """Mean row of each cluster. Bags of sorted rows: unlike `index_add_`, the same sum each time on CUDA."""
     counts = labels.bincount(minlength=k)
     members = labels.argsort(stable=True)
     starts = counts.cumsum(0) - counts
-    return torch.nn.functional.embedding_bag(members, rows.x, starts, mode="mean") - rows.origin
+    return torch.nn.functional.embedding_bag(members, x, starts, mode="mean")
 
 
-def _nearest_members(labels: Tensor, distances: Tensor, k: int) -> Int64[Tensor, " m"]:
-    """Position of the row of least distance in each cluster that has rows, in the order of clusters."""
-    by_distance = distances.argsort(stable=True)
+def _nearest_members(labels: Tensor, distances: Tensor, k: int, order: Tensor) -> Int64[Tensor, " m"]:
+    """Position of the row of least distance in each cluster that has rows, in the order of clusters.
+
+    Among equals it is the first in ``order``, which has all rows.
+    """
+    by_distance = order[distances[order].argsort(stable=True)]
     by_cluster = by_distance[labels[by_distance].argsort(stable=True)]
     counts = labels.bincount(minlength=k)
     return by_cluster[(counts.cumsum(0) - counts)[counts > 0]]

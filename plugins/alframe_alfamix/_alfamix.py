@@ -18,6 +18,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import linear, normalize
 
+from alframe_alfamix._agreement import Agreements
+
 BLOCK_ELEMENTS = (
     1 << 21
 )  # numbers in one temporary tensor: 8 MB in float32, of which about eight live at once
@@ -28,7 +30,7 @@ def class_anchors(
 ) -> Float[Tensor, "k d"]:
     """Anchors ``z*``: the mean feature of the labelled samples of each class.
 
-    A feature that is zero in all samples of a class is exactly zero in its anchor.
+    A feature that has one value in all samples of a class has exactly that value in its anchor.
 
     Args:
         features: ``l x d`` tensor of features of the labelled samples.
@@ -49,10 +51,15 @@ def class_anchors(
         raise ValueError("anchors are means of labelled features: expected at least one sample, got 0")
     counts = targets.bincount(minlength=num_classes).tolist()
     classes = features[targets.argsort(stable=True)].split(counts)
-    anchors = [members.mean(dim=0) for members in classes if len(members)]
+    anchors = [_mean(members) for members in classes if len(members)]
     if missing == "mean" and len(anchors) < num_classes:
-        anchors.append(features.mean(dim=0))
+        anchors.append(_mean(features))
     return torch.stack(anchors)
+
+
+def _mean(rows: Tensor) -> Tensor:
+    """The mean row, by differences from the first: rounding moves no number that all have in common."""
+    return rows[0] + (rows - rows[0]).mean(dim=0)
 
 
 @torch.no_grad()
@@ -65,12 +72,8 @@ def flip_thresholds(
     """Smallest cap at which an anchor changes the class, for the linear head ``logits = W z + b``; exact.
 
     ``e*(z) = sqrt(D) min_k s_k / ||z*_k - z||`` with ``s_k = min_c (l_y - l_c)/(d_kc - d_ky)`` over the
-    classes with ``d_kc > d_ky``, and ``d_k = W g/||g||`` over the features that are not zero in both ``z``
-    and ``z*_k``. A sample is a candidate (eq. 6) at cap ``e`` exactly when ``e* < e``.
-
-    Eq. 5 also holds back a feature in which ``z`` and ``z*`` agree on another value than zero. It is not
-    looked for, which would cost as much as all the rest: with real-valued features only a dead unit agrees
-    with a mean but by accident of rounding.
+    classes with ``d_kc > d_ky``, and ``d_k = W g/||g||`` over the features in which ``z`` and ``z*_k``
+    differ. A sample is a candidate (eq. 6) at cap ``e`` exactly when ``e* < e``.
 
     Args:
         features: ``n x d`` tensor of features of the samples.
@@ -82,27 +85,41 @@ def flip_thresholds(
         ``n`` thresholds in the dtype of ``features``, in units in which the paper's cap is 0.2; ``inf`` where
         no anchor ever changes the class. Memory beyond it does not grow with ``n``.
     """
-    shared = _Shared.of(weight, bias, anchors)
+    shared, agreements = _Shared.of(weight, bias, anchors), Agreements(anchors)
     rows = _block_rows(*weight.shape, len(anchors))
-    return torch.cat([_block_thresholds(block, shared) for block in features.split(rows)])
+    return torch.cat([_block_thresholds(block, shared, agreements) for block in features.split(rows)])
 
 
 class _Shared(NamedTuple):
-    """What all blocks need of head and anchors; ``m`` features are zero in some anchor."""
+    """What a block needs of head and anchors.
+
+    A pair is a feature and a value that some anchor has there. Those with zero are for all blocks, the others
+    for blocks in which some sample has the value, too.
+    """
 
     weight: Float[Tensor, "c d"]
     bias: Float[Tensor, " c"] | None
     relative: Float[Tensor, "c d"]
     anchors: Float[Tensor, "k d"]
     columns: Int64[Tensor, " m"]
-    dead: Float[Tensor, "k m"]
+    values: Float[Tensor, " m"]
+    has: Float[Tensor, "k m"]  # 1 where the anchor has the value, else 0
 
     @staticmethod
     def of(weight: Tensor, bias: Tensor | None, anchors: Tensor) -> _Shared:
         columns = (anchors == 0).any(dim=0).nonzero()[:, 0]
-        dead = (anchors[:, columns] == 0).to(anchors.dtype)
+        has = (anchors[:, columns] == 0).to(anchors.dtype)
         # What is common to all rows moves all logits alike. Without it equal rows give a gradient of 0.
-        return _Shared(weight, bias, weight - weight[:1], anchors, columns, dead)
+        relative = weight - weight[:1]
+        return _Shared(weight, bias, relative, anchors, columns, has.new_zeros(len(columns)), has)
+
+    def with_pairs(self, columns: Tensor, values: Tensor, has: Tensor) -> _Shared:
+        """The same with more pairs of a feature and a value."""
+        return self._replace(
+            columns=torch.cat([self.columns, columns]),
+            values=torch.cat([self.values, values]),
+            has=torch.cat([self.has, has.to(self.has.dtype)], dim=1),
+        )
 
 
 class _Step(NamedTuple):
@@ -115,7 +132,7 @@ class _Step(NamedTuple):
 
 
 def _block_rows(*widths: int) -> int:
-    return max(1, BLOCK_ELEMENTS // max(widths))
+    return max(1, BLOCK_ELEMENTS // max(1, *widths))
 
 
 def label_and_residual(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,12 +159,18 @@ def _step(features: Tensor, shared: _Shared) -> _Step:
     return _Step(label, direction, gap, speed - speed.gather(1, label))
 
 
-def _block_thresholds(features: Tensor, shared: _Shared) -> Tensor:
+def _block_thresholds(features: Tensor, shared: _Shared, agreements: Agreements) -> Tensor:
     """Flip thresholds of one block: the exact distance to the anchor that flips each sample first."""
+    pairs = agreements.among(features)
+    rows = _block_rows(len(pairs[0]))
+    if rows < len(features):  # fewer samples agree with anchors on fewer values
+        parts = [_block_thresholds(part, shared, agreements) for part in features.split(rows)]
+        return torch.cat(parts)
+    shared = shared.with_pairs(*pairs)
     step = _step(features, shared)
     centre = shared.anchors.mean(dim=0)  # distances through a matrix product lose digits far from the origin
     distance = torch.cdist(features - centre, shared.anchors - centre)
-    still = step.direction[:, shared.columns] * (features[:, shared.columns] == 0)
+    still = step.direction[:, shared.columns] * (features[:, shared.columns] == shared.values)
     if still.any():
         rate, first = _rates(step, still, shared, distance)
     else:  # all anchors lead the same way: the farthest leads farthest
@@ -162,19 +185,19 @@ def _block_thresholds(features: Tensor, shared: _Shared) -> Tensor:
 def _rates(step: _Step, still: Tensor, shared: _Shared, distance: Tensor) -> tuple[Tensor, Tensor]:
     """``max_kc ||z*_k - z|| (d_kc - d_ky)/(l_y - l_c)``, one over the threshold, and its anchor.
 
-    ``d_kc = d_c - sum of still * W_c over the dead features of anchor k`` for all anchors is one matrix
+    ``d_kc = d_c - sum of still * W_c over the pairs that anchor k has`` for all anchors is one matrix
     product a class. A sample needs it only for classes whose upper bound exceeds the rate found so far:
     its most promising class first, then the rest. What is left out cannot be the maximum.
 
     Args:
         step: of ``b`` samples.
-        still: ``b x m`` tensor, the step's direction in features that are 0 in the sample, 0 elsewhere.
+        still: ``b x m`` tensor, the step's direction in the pairs that the sample has, 0 elsewhere.
         shared: head and anchors.
         distance: ``b x k`` distances from samples to anchors.
     """
     relative = shared.relative[:, shared.columns]
-    bound = _rate_bounds(step, still, shared.dead, relative, distance)
-    label_loss = (still * relative[step.label[:, 0]]) @ shared.dead.T
+    bound = _rate_bounds(step, still, shared.has, relative, distance)
+    label_loss = (still * relative[step.label[:, 0]]) @ shared.has.T
     rate, anchor = distance.new_zeros(len(distance)), step.label.new_zeros(len(distance))
     promising = bound.argmax(dim=1)
     for everything in (False, True):
@@ -183,7 +206,7 @@ def _rates(step: _Step, still: Tensor, shared: _Shared, distance: Tensor) -> tup
             i = (open_ if everything else open_ & (promising == c)).nonzero()[:, 0]
             if len(i) == 0:
                 continue
-            slope = step.slope[i, c, None] - still[i] @ (shared.dead * row).T + label_loss[i]
+            slope = step.slope[i, c, None] - still[i] @ (shared.has * row).T + label_loss[i]
             fastest, k = (distance[i] * slope).max(dim=1)
             fastest /= step.gap[i, c]
             anchor[i] = torch.where(fastest > rate[i], k, anchor[i])
@@ -192,23 +215,23 @@ def _rates(step: _Step, still: Tensor, shared: _Shared, distance: Tensor) -> tup
     return rate, anchor
 
 
-def _rate_bounds(step: _Step, still: Tensor, dead: Tensor, relative: Tensor, distance: Tensor) -> Tensor:
+def _rate_bounds(step: _Step, still: Tensor, has: Tensor, relative: Tensor, distance: Tensor) -> Tensor:
     """``b x c`` upper bounds over anchors of ``||z*_k - z|| (d_kc - d_ky)/(l_y - l_c)``; 0 for the label.
 
-    Around an anchor whose features are dead in part, by the share of anchors in which they are, the slope is
-    one matrix product. Each anchor's own slope differs from it by
-    ``sum still (dead_k - share) (W_c - W_y) <= ||still (dead_k - share)|| ||W_c - W_y||`` (Cauchy-Schwarz),
-    the last norm over the features that are zero in the sample.
+    Around an anchor that has each pair in part, by the share of anchors which do, the slope is one matrix
+    product. Each anchor's own slope differs from it by
+    ``sum still (has_k - share) (W_c - W_y) <= ||still (has_k - share)|| ||W_c - W_y||`` (Cauchy-Schwarz),
+    the last norm over the pairs that the sample has.
     """
-    share = dead.mean(dim=0)
+    share = has.mean(dim=0)
     loss = (still * share) @ relative.T
     slope = step.slope - loss + loss.gather(1, step.label)
-    deviation = (still.square() @ (dead - share).square().T).sqrt()
+    deviation = (still.square() @ (has - share).square().T).sqrt()
 
-    zero = (still != 0).to(still.dtype)
-    norm = zero @ relative.square().T
+    held = (still != 0).to(still.dtype)
+    norm = held @ relative.square().T
     norms = norm + norm.gather(1, step.label)
-    product = (zero * relative[step.label[:, 0]]) @ relative.T
+    product = (held * relative[step.label[:, 0]]) @ relative.T
     apart = (norms - 2 * product).clamp(min=0) + 1e-5 * norms  # rounding must not lower a bound
 
     near, far = distance.amin(dim=1, keepdim=True), distance.amax(dim=1, keepdim=True)

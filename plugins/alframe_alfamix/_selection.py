@@ -107,7 +107,7 @@ def one_a_cluster(
                 f"{type(embedding).__name__} offers none"
             )
         x, exact = points.vectors(generator)
-        candidates = candidates[nearest_to_centres(x, kmeans(x, n, generator))]
+        candidates = candidates[nearest_to_centres(x, kmeans(x, n, generator), generator)]
     if scores is not None:
         candidates = candidates[scores[candidates].argsort(descending=True, stable=True)]
     return candidates, exact

@@ -48,7 +48,7 @@ def _log_residual(logits: Tensor) -> Tensor:
 
 
 def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Tensor:
-    """First the point of largest norm, then each with probability proportional to its squared distance.
+    """First a point of largest norm, then each with probability proportional to its squared distance.
 
     One pick at a time is a matrix-vector product, bound by memory. Here a block of candidates is drawn from
     the present law at once, and each is accepted with probability ``d_now / d_then``, where ``d_now`` counts
@@ -57,7 +57,7 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
 
     Args:
         points: ``N`` points of any geometry.
-        n: number of picks, at most ``N``.
+        n: number of picks, at most ``N``; there may be none to pick from.
         generator: CPU generator.
 
     Returns:
@@ -65,7 +65,11 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
         rest is drawn uniformly.
     """
     norms = points.squared_norms()
-    picks = norms.argmax(dim=0, keepdim=True)
+    if n == 0:
+        return torch.empty(0, dtype=torch.int64, device=norms.device)
+    picks = (norms == norms.max()).nonzero()[:, 0]
+    if len(picks) > 1:
+        picks = picks[torch.randint(len(picks), (1,), generator=generator).to(picks.device)]
     law = torch.full_like(norms, torch.inf)
     _fold_in(law, points, picks)
     size = SMALLEST_BLOCK

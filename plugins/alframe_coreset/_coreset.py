@@ -24,31 +24,39 @@ def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torc
     centres form a block. From its own distances the picks inside it follow, for as long as the farthest point
     of the block is at least as far as any point outside was when the block was formed: distances only shrink,
     so no point outside can have been the farthest. One matrix product then serves all these picks. The answer
-    is that of one pick at a time.
+    is that of one pick at a time. Of equally far points each is as likely.
 
     Args:
         points: ``N`` points of any geometry.
         centres: the labelled points, of the same geometry. Where there is none, the first pick is drawn.
-        n: number of picks, at most ``N``.
-        generator: CPU generator of the first pick, where it has to be drawn.
+        n: number of picks, at most ``N``; there may be none to pick from.
+        generator: CPU generator of the order among equals, and of the first pick where it has to be drawn.
 
     Returns:
         ``n`` distinct positions in the order they were picked.
     """
     minima = torch.full_like(points.squared_norms(), math.inf)
+    if n == 0:
+        return torch.empty(0, dtype=torch.int64, device=minima.device)
     lower_to_nearest(minima, points, centres)
     picked: list[Tensor] = []
     if len(centres) == 0:
         picked.append(torch.randint(len(points), (1,), generator=generator).to(minima.device))
         _fold_in(minima, points, picked[-1])
+    order = torch.randperm(len(points), generator=generator).to(minima.device)
     found, size = len(picked), SMALLEST_BLOCK
     while found < n:
         size = min(size, len(points) - found)
-        values, positions = minima.topk(min(size + 1, len(points)))
+        values, places = minima[order].topk(min(size + 1, len(points)))
+        if values[0] <= 0:  # all that is left coincides with centres
+            left = (minima > -math.inf).nonzero()[:, 0]
+            drawn = torch.randperm(len(left), generator=generator)[: n - found]
+            picked.append(left[drawn.to(left.device)])
+            break
         outside = float(values[size]) if len(values) > size else -math.inf
-        positions = positions[:size]
+        positions = order[places[:size].sort().values]  # in random order, too: the first of equals is taken
         block = points[positions]
-        inside = _picks_of_block(values[:size], block.squared_distances(block), outside, n - found)
+        inside = _picks_of_block(minima[positions], block.squared_distances(block), outside, n - found)
         picked.append(positions[inside.to(positions.device)])
         _fold_in(minima, points, picked[-1])
         found += len(inside)
@@ -63,7 +71,7 @@ def _picks_of_block(values: Tensor, distances: Tensor, outside: float, most: int
     while len(picks) < most:
         farthest = int(values.argmax())
         value = float(values[farthest])
-        if value < outside or value == -math.inf:
+        if value < outside or value <= 0:
             break
         picks.append(farthest)
         torch.minimum(values, distances[farthest], out=values)

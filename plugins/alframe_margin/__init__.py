@@ -27,5 +27,7 @@ def alframe_info() -> PluginInfo:
 @hookimpl
 def alframe_score(pool: PoolView) -> Tensor:
     """``-(p_1 - p_2)``: minus the difference of the two largest probabilities."""
-    first, second = pool.probs.topk(2, dim=1).values.unbind(dim=1)
-    return second - first
+    from alframe.ops import by_blocks
+    from alframe_margin._margin import minus_margin
+
+    return by_blocks(minus_margin, pool.probs)

@@ -65,6 +65,24 @@ def test_the_first_pick_is_the_row_of_largest_norm(problem, request):
         assert first == norms.argmax()
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e2, 1e3, 1e4, 1e5])
+def test_a_common_offset_of_the_features_changes_no_pick(offset):
+    """In float64 the same draws lead to the same picks; predictions are all but equal, so features decide."""
+    g = generator(4)
+    a = torch.tensor([[-1.0, 1.0]]) * (1 + 1e-6 * torch.randn(300, 1, generator=g))
+    b = torch.randn(300, 16, generator=g) + offset
+    picks = kmeans_plus_plus(OuterProduct(a, b), 40, generator(1))
+    wanted = kmeans_plus_plus(OuterProduct(a.double(), b.double()), 40, generator(1))
+    assert torch.equal(picks, wanted)
+
+
+def test_the_first_of_several_rows_of_largest_norm_is_drawn():
+    x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 3.0]]).repeat_interleave(10, 0)
+    first = [int(kmeans_plus_plus(Euclidean(x), 1, generator(seed))) for seed in range(400)]
+    assert stats.chisquare(np.bincount(first, minlength=30)[10:]).pvalue > 1e-3
+    assert min(first) >= 10
+
+
 def frequencies(draw, n, runs=2000):
     return np.bincount([draw(seed) for seed in range(runs)], minlength=n)
 

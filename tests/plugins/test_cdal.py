@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+import torch
 from scipy import special
 
 import alframe
@@ -26,6 +28,30 @@ def test_is_the_algorithm_in_float64(problem, request):
             assert minima[pick] >= minima.max() - 2e-5 * between.max()
         else:
             assert pick == minima.argmax()
+        minima = np.minimum(minima, between[pick])
+
+
+@pytest.mark.parametrize("scale", [1e-1, 1e-2, 1e-3])
+def test_predictions_that_are_all_but_alike(scale, make):
+    """The reference is in float64, on the probabilities as float32 holds them."""
+    problem = make(N=400, n=30, C=10)
+    head = torch.nn.Linear(12, 10)
+    with torch.no_grad():
+        head.weight.copy_(scale * torch.from_numpy(problem.W))
+        head.bias.copy_(torch.arange(10))
+    problem.query["head"] = head
+    picks = alframe.query("cdal", **problem.query).indices.tolist()
+    with torch.no_grad():
+        p, q = (
+            head(torch.from_numpy(x).float()).softmax(1).double().numpy() for x in (problem.X, problem.XL)
+        )
+    apart = p[:, None] - p
+    between = (apart * np.log1p(apart / p)).sum(2) / 2
+    apart = p[:, None] - q
+    minima = (apart * np.log1p(apart / q)).sum(2).min(axis=1) / 2
+    for step, pick in enumerate(picks):
+        minima[picks[:step]] = -np.inf
+        assert minima[pick] >= (1 - 1e-3) * minima.max()
         minima = np.minimum(minima, between[pick])
 
 

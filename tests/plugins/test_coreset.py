@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from scipy.spatial.distance import cdist
 
 import alframe
@@ -86,6 +87,74 @@ def test_positions_are_those_of_the_pool_and_not_of_the_data_set():
         cdist(z[pool], z[first], "sqeuclidean").min(axis=1), cdist(z[pool], z[pool], "sqeuclidean"), 20
     )
     assert picks.tolist() == pool[wanted].tolist()
+
+
+OFFSETS = [0.0, 1e2, 1e3, 1e4, 1e5]  # standard deviations
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("strategy", ["coreset", "random"], ids=["own", "borrowed"])
+def test_a_common_offset_changes_no_pick(offset, strategy, make):
+    """The reference is in float64, on the numbers as float32 holds them."""
+    problem = make(N=400, D=16, n=40)
+    X, XL = ((part + offset).astype(np.float32) for part in (problem.X, problem.XL))
+    problem.query |= {"features": X, "labelled_features": XL}
+    picks = alframe.query(strategy, stages={"select": "coreset"}, **problem.query).indices.tolist()
+    X, XL = X.astype(np.float64), XL.astype(np.float64)
+    wanted = farthest_first(cdist(X, XL, "sqeuclidean").min(axis=1), cdist(X, X, "sqeuclidean"), 40)
+    assert picks == wanted
+
+
+def sorted_file(classes=4, each=250):
+    """A file sorted by class, of one row a class; the first two classes have a label."""
+    y = np.arange(classes).repeat(each)
+    X = np.eye(classes, dtype=np.float32)[y]
+    labelled = {"labelled_features": X[[0, each]], "labelled_targets": [0, 1]}
+    return y, {"features": X, "head": (2 * np.eye(classes), None), "device": "cpu", **labelled}
+
+
+@pytest.mark.parametrize("strategy", ["coreset", "cdal", "coregcn", "badge", "random"])
+@pytest.mark.parametrize("labels", [True, False])
+def test_the_seed_decides_among_equals(strategy, labels):
+    y, query = sorted_file()
+    if strategy == "coregcn":
+        query["options"] = {"steps": 2, "hidden": 4}
+    if not labels:
+        query["labelled_features"], query["labelled_targets"] = query["features"][:0], []
+    stages = {"select": "coreset"} if strategy == "random" else {}
+    answers = [
+        alframe.query(strategy, n=30, seed=seed, stages=stages, **query).indices.tolist()
+        for seed in (0, 0, 1, 2)
+    ]
+    assert answers[0] == answers[1]
+    assert len({tuple(answer) for answer in answers}) == 3
+    for answer in answers:
+        assert len(set(answer)) == 30
+        assert (np.bincount(y[answer], minlength=4) > 0).all()
+        assert np.bincount(y[answer]).max() < 25
+
+
+def test_equally_far_points_are_equally_likely():
+    """The first pick, and one after all distinct points are picked: 400 seeds, chi-squared."""
+    x = torch.eye(3).repeat_interleave(10, 0)
+    first, last = np.zeros(30), np.zeros(30)
+    for seed in range(400):
+        picks = k_centre_greedy(Euclidean(x), Euclidean(x[:1]), 4, generator(seed))
+        first[picks[0]] += 1
+        last[picks[3]] += 1
+    assert (first[:10] == 0).all()
+    assert stats.chisquare(first[10:]).pvalue > 1e-3
+    assert stats.chisquare(last, 400 / 28 * np.where(np.arange(30) < 10, 1, 0.9)).pvalue > 1e-3
+
+
+def test_nobody_may_be_picked(make_plugin, make):
+    from alframe.registry.registry import Registry
+
+    registry = Registry()
+    registry.register(make_plugin(alframe_score=lambda pool: torch.full((len(pool),), -torch.inf)), "never")
+    for selector in ("coreset", "badge", "alfamix"):
+        result = alframe.query("never", stages={"select": selector}, registry=registry, **make().query)
+        assert result.topped_up == 20
 
 
 def test_scores_of_minus_infinity_are_never_picked(make_plugin):

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+import torch
 from scipy import special
 
 import alframe
+from alframe_margin._margin import minus_margin
 
 
 @pytest.mark.parametrize("classes", [2, 100])
@@ -14,6 +16,22 @@ def test_is_the_formula_in_float64(seed, classes):
     result = alframe.query("margin", features=X, head=(W, b), n=10, device="cpu")
     np.testing.assert_allclose(result.scores, p[:, -2] - p[:, -1], atol=1e-6)
     assert result.indices.tolist() == np.argsort(p[:, -1] - p[:, -2])[:10].tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("classes", [2, 3, 50])
+def test_is_the_difference_of_the_two_largest_bit_for_bit(classes, dtype):
+    """Rounded to 16ths, so that many rows have two or more classes equally likely."""
+    probs = torch.randn(400, classes, generator=torch.Generator().manual_seed(0)).softmax(1)
+    probs = torch.cat([probs, (16 * probs).round() / 16, torch.eye(classes)]).to(dtype)
+    first, second = probs.topk(2, dim=1).values.unbind(1)
+    assert (first == second).any()
+    assert torch.equal(minus_margin(probs), second - first)
+
+
+def test_one_class_has_no_second():
+    assert minus_margin(torch.ones(3, 1)).tolist() == [-1, -1, -1]
+    assert minus_margin(torch.ones(0, 3)).tolist() == []
 
 
 def test_two_classes_equally_likely_have_no_margin():

@@ -26,6 +26,16 @@ def test_every_problem(problem):
     assert len(result.indices.unique()) == min(problem.n, len(problem.X))
 
 
+def test_the_seed_decides_among_equals():
+    """In a file sorted by class the samples of best score are a class of 250."""
+    X = np.eye(4, dtype=np.float32).repeat(250, axis=0)
+    asked = {"features": X, "labelled_features": X[[0, 300]], "labelled_targets": [0, 1], "device": "cpu"}
+    for seed in range(3):
+        picks = alframe.query("uncertaingcn", n=20, seed=seed, options=QUICK, **asked).indices
+        assert len((picks // 250).unique()) == 1
+        assert (picks % 250).max() - (picks % 250).min() > 100
+
+
 def test_it_needs_no_head(make):
     query = make().query
     with_head = alframe.query("uncertaingcn", options=QUICK, **query)

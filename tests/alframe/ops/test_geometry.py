@@ -102,6 +102,111 @@ def test_indexing(points, positions):
     torch.testing.assert_close(part.squared_distances(points), points.squared_distances(points)[positions])
 
 
+def squared(x, y):
+    return cdist(x.double(), y.double(), "sqeuclidean")
+
+
+OFFSETS = [0.0, 1e2, 1e3, 1e4, 1e5]  # standard deviations
+DTYPES = [torch.float32, torch.float64]
+
+
+class TestCommonOffset:
+    """Distances are those of the numbers given, in float64, whatever the numbers have in common."""
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("offset", OFFSETS)
+    def test_of_rows(self, offset, dtype):
+        x, y = (torch.randn(n, 32, generator=generator(n), dtype=dtype) + offset for n in (70, 9))
+        points, others = Euclidean(x), Euclidean(y)
+        np.testing.assert_allclose(points.squared_distances(others), squared(x, y), rtol=1e-4)
+        np.testing.assert_allclose(others.squared_distances(points), squared(y, x), rtol=1e-4)
+        np.testing.assert_allclose(
+            points[3:50].squared_distances(points[torch.tensor([60, 61])]),
+            squared(x[3:50], x[60:62]),
+            rtol=1e-4,
+        )
+        np.testing.assert_allclose(points.squared_norms(), (x.double() ** 2).sum(1), rtol=1e-5)
+
+    def test_of_rows_of_which_others_do_not_have_it(self):
+        x, y = (torch.randn(n, 8, generator=generator(n)) for n in (70, 9))
+        for first, second in ((x + 1e4, y), (x, y + 1e4), (x + 1e4, y - 1e4)):
+            got = Euclidean(first).squared_distances(Euclidean(second))
+            np.testing.assert_allclose(got, squared(first, second), rtol=1e-5)
+
+    def test_of_rows_with_outliers(self):
+        x = torch.randn(500, 8, generator=generator()) + 1e3
+        x[::100] = 1e6
+        x[7] = -1e6
+        plain = torch.tensor([i for i in range(1, 100) if i != 7])
+        got = Euclidean(x).squared_distances(Euclidean(x))[plain][:, plain].fill_diagonal_(0)
+        np.testing.assert_allclose(got, squared(x[plain], x[plain]), rtol=1e-4)
+
+    @pytest.mark.parametrize("offset", OFFSETS)
+    def test_of_the_factors_of_products(self, offset):
+        """Left factors as those of BADGE: some are all but equal, and then the right ones alone differ."""
+        a, b = factors(80, d=32, dtype=torch.float32)
+        a[:60] = a[0] * (1 + 1e-4 * torch.randn(60, 1, generator=generator(1)))
+        b += offset
+        vectors = built(a.double(), b.double())
+        wanted, points, swapped = squared(vectors, vectors), OuterProduct(a, b), OuterProduct(b, a)
+        got = points.squared_distances(points[:9]).fill_diagonal_(0)
+        np.testing.assert_allclose(got, wanted[:, :9], rtol=2e-4)
+        np.testing.assert_allclose(points[60:].squared_distances(points[:3]), wanted[60:, :3], rtol=2e-4)
+        np.testing.assert_allclose(swapped[70:].squared_distances(swapped[:70]), wanted[70:, :70], rtol=2e-4)
+        assert got.dtype == torch.float32
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("spread", [1.0, 1e-1, 1e-2, 1e-3, 1e-4])
+    @pytest.mark.parametrize("surest", [0.0, 6.0])
+    def test_of_distributions(self, surest, spread, dtype):
+        logits = spread * torch.randn(80, 10, generator=generator(), dtype=dtype)
+        logits[:, 0] += surest
+        p, q = logits.softmax(1).split([70, 10])
+        exact_p, exact_q = p.double().numpy(), q.double().numpy()
+        apart = exact_p[:, None] - exact_q
+        wanted = (apart * np.log1p(apart / exact_q)).sum(2) / 2
+        points, others = SymmetricKL(p), SymmetricKL(q)
+        np.testing.assert_allclose(points.squared_distances(others), wanted, rtol=2e-4)
+        np.testing.assert_allclose(others.squared_distances(points), wanted.T, rtol=2e-4)
+        np.testing.assert_allclose(points[5:9].squared_distances(others[:2]), wanted[5:9, :2], rtol=2e-4)
+        if surest == 0:
+            norms = ((exact_p - 0.1) * np.log1p((exact_p - 0.1) / 0.1)).sum(1) / 2
+            np.testing.assert_allclose(points.squared_norms(), norms, rtol=2e-4)
+
+    def test_of_distributions_some_of_which_are_0_and_1(self):
+        p = torch.cat([(1e-3 * torch.randn(50, 3, generator=generator())).softmax(1), torch.eye(3)])
+        clipped = p.double().numpy().clip(1e-12)
+        wanted = (
+            (p.double().numpy()[:, None] - p.double().numpy()) * np.log(clipped[:, None] / clipped)
+        ).sum(2) / 2
+        got = SymmetricKL(p).squared_distances(SymmetricKL(p))
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+def test_numbers_of_16_bits_are_compared_in_float32(offset, dtype):
+    """In 16 bits squares of 300 are infinite, and sums have three digits."""
+    x, y = ((20 * (torch.randn(n, 40, generator=generator(n)) + offset)).to(dtype) for n in (30, 7))
+    a, b = (torch.randn(n, 3, generator=generator(n)).to(dtype) for n in (30, 7))
+    p, q = (torch.randn(n, 4, generator=generator(n)).softmax(1).to(dtype) for n in (30, 7))
+    got = Euclidean(x).squared_distances(Euclidean(y))
+    assert got.dtype == torch.float32
+    np.testing.assert_allclose(got, squared(x, y), rtol=1e-5)
+    np.testing.assert_allclose(Euclidean(x).squared_norms(), (x.double() ** 2).sum(1), rtol=1e-5)
+    got = OuterProduct(a, x).squared_distances(OuterProduct(b, y))
+    np.testing.assert_allclose(
+        got, squared(built(a.double(), x.double()), built(b.double(), y.double())), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        SymmetricKL(p).squared_distances(SymmetricKL(q)),
+        SymmetricKL(p.double()).squared_distances(SymmetricKL(q.double())),
+        rtol=1e-4,
+    )
+    for points in (Euclidean(x), OuterProduct(a, x), SymmetricKL(p)):
+        assert points.squared_norms().dtype == points[:3].vectors(generator()).x.dtype == torch.float32
+
+
 class TestVectors:
     def test_of_a_matrix(self):
         x = torch.rand(3, 2)

@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from sklearn.cluster import KMeans
 
 from alframe.ops import kmeans, nearest_to_centres
@@ -116,6 +117,43 @@ def test_a_common_offset_costs_no_digits():
     x = blobs(300, 4, 5)
     near, far = kmeans(x, 5, generator()), kmeans(x + 1000, 5, generator())
     assert far.inertia == pytest.approx(near.inertia, rel=0.01)
+
+
+@pytest.mark.parametrize("offset", [1e2, 1e3, 1e4, 1e5])
+def test_clusters_are_those_of_the_same_numbers_in_float64(offset):
+    x = blobs(300, 4, 5) + offset
+    narrow, wide = kmeans(x, 8, generator()), kmeans(x.double(), 8, generator())
+    assert torch.equal(narrow.labels, wide.labels)
+    assert narrow.inertia == pytest.approx(wide.inertia, rel=1e-4)
+    rows = nearest_to_centres(x, narrow)
+    exact = nearest_to_centres(x.double(), wide)
+    for row, wanted, centre in zip(rows, exact, wide.centres, strict=True):
+        near, nearest = ((x[i].double() - centre).norm() for i in (row, wanted))
+        assert near <= nearest + 1e-7 * offset * 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_rows_of_16_bits_are_clustered_in_float32(dtype):
+    x = (blobs(200, 4, 5) + 40).to(dtype)
+    narrow, wide = kmeans(x, 8, generator()), kmeans(x.double(), 8, generator())
+    assert torch.equal(narrow.labels, wide.labels)
+
+
+def test_the_seed_decides_which_of_equal_rows_fill_empty_clusters_and_are_nearest():
+    x = torch.eye(4).repeat_interleave(50, 0)
+    answers = []
+    for seed in (0, 0, 1, 2):
+        draw = generator(seed)
+        rows = nearest_to_centres(x, kmeans(x, 20, draw), draw)
+        assert len(rows.unique()) == 20
+        assert (rows // 50).bincount(minlength=4).max() < 15
+        answers.append(rows.tolist())
+    assert answers[0] == answers[1]
+    assert len(set(map(tuple, answers))) == 3
+    result = kmeans(x, 4, generator())
+    drawn = [nearest_to_centres(x, result, generator(seed)) for seed in range(200)]
+    assert stats.chisquare(torch.cat(drawn).bincount(minlength=200)).pvalue > 1e-3
+    assert torch.equal(nearest_to_centres(x, result) % 50, torch.zeros(4, dtype=torch.int64))
 
 
 def test_float64_stays_float64():

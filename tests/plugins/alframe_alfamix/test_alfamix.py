@@ -74,6 +74,51 @@ def test_dense_features():
         assert disagreements(thresholds, made, cap) == set()
 
 
+def one_hot(z):
+    """Eight features of three values each, in 24 columns."""
+    return torch.nn.functional.one_hot((3 * z[:, :8]).long().clamp(0, 2), 3).flatten(1).to(z.dtype)
+
+
+KINDS = {
+    "relu": lambda z: z,
+    "one-hot": one_hot,
+    "rounded": lambda z: (10 * z).round() / 10,
+    "rounded, no zeros": lambda z: (10 * z).round() / 10 + 0.5,
+    "offset": lambda z: z + 16,  # a dead unit is 16 everywhere
+    "one column constant": lambda z: torch.cat([torch.full_like(z[:, :1], 0.7), z[:, 1:]], dim=1),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("labelled", [12, 60])
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_that_agree_on_any_value_stay(kind, labelled, dtype):
+    """With 12 labelled samples many anchors are samples, with 60 they are means."""
+    z, W, b, zl, yl = reference.relu_problem(250, 32, 10, seed=4, labelled=labelled, dtype=dtype)
+    z, zl = KINDS[kind](z), KINDS[kind](zl)
+    W = W[:, : z.shape[1]]
+    b = b - (z @ W.T).mean(0)  # so that no class is far ahead
+    made = (z, W, b, class_anchors(zl, yl, 10, "mean"))
+    thresholds = flip_thresholds(*made)
+    for cap in CAPS:
+        assert disagreements(thresholds, made, cap) == set()
+
+
+def test_holding_agreeing_features_makes_a_difference():
+    z, W, b, zl, yl = reference.relu_problem(250, 32, 10, seed=4, labelled=12)
+    made = ((10 * z).round() / 10 + 0.5, W, b, class_anchors((10 * zl).round() / 10 + 0.5, yl, 10, "mean"))
+    thresholds = flip_thresholds(*made)
+    assert any(disagreements(thresholds, made, cap, dead_units=False) for cap in CAPS)
+
+
+def test_blocks_are_cut_where_many_values_agree(monkeypatch):
+    z, W, b, zl, yl = reference.relu_problem(200, 32, 10, seed=4, labelled=30)
+    made = ((10 * z).round() / 10, W, b, class_anchors((10 * zl).round() / 10, yl, 10, "mean"))
+    whole = flip_thresholds(*made)
+    monkeypatch.setattr(_alfamix, "BLOCK_ELEMENTS", 2000)
+    torch.testing.assert_close(flip_thresholds(*made), whole, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("scale", [20.0, 100.0, 1000.0])
 def test_large_logits_give_no_spurious_candidate(scale):
     """Published code turns a vanished gradient into NaN and the sample into a candidate."""
@@ -126,6 +171,11 @@ class TestAnchors:
     def test_are_class_means_with_exact_zeros(self):
         anchors = class_anchors(self.X, self.Y, 3, "none")
         assert anchors.tolist() == [[0.0, 5.0], [2.0, 0.0]]
+
+    @pytest.mark.parametrize("value", [0.1, 0.7, 1000.3])
+    def test_a_value_that_all_have_is_the_anchors_exactly(self, value):
+        X = torch.full((7, 3), value)
+        assert torch.equal(class_anchors(X, torch.zeros(7, dtype=torch.int64), 2, "mean"), X[:2])
 
     def test_a_class_without_labels_gets_the_mean_of_all(self):
         anchors = class_anchors(self.X, self.Y, 5, "mean")

@@ -74,6 +74,23 @@ def test_is_the_authors_optimisation_in_float64(case, learned, cap):
     torch.testing.assert_close(found, transcription(head, z, anchors, cap, learned, 7))
 
 
+KINDS = {
+    "one-hot": lambda x: nn.functional.one_hot(x.argmax(1), x.shape[1]).to(x.dtype),
+    "rounded": lambda x: (2 * x).round() / 2,
+    "offset": lambda x: x + 16,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("learned", [True, False], ids=["learned", "random"])
+def test_features_on_which_sample_and_anchor_agree(learned, kind):
+    head, z, anchors = problem()
+    z, anchors = KINDS[kind](z), KINDS[kind](anchors)
+    assert ((z[:, None] == anchors) & (z[:, None] != 0)).any()
+    found = smallest_flipping_norms(head, z, anchors, 0.2, learned, generator(7))
+    torch.testing.assert_close(found, transcription(head, z, anchors, 0.2, learned, 7))
+
+
 @pytest.mark.parametrize("learned", [True, False], ids=["learned", "random"])
 def test_in_float32(learned):
     """Up to samples so near a boundary, or gradients so near a change of sign, that rounding decides."""

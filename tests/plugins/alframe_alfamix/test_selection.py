@@ -41,6 +41,19 @@ def test_identical_points_still_give_the_budget():
     assert len(picks.unique()) == 20
 
 
+def test_the_seed_decides_among_equals():
+    """A file sorted by class, of one row a class."""
+    answers = []
+    for seed in (0, 0, 1, 2):
+        x = torch.eye(4).repeat_interleave(50, 0)
+        draw = torch.Generator().manual_seed(seed)
+        picks, _ = one_a_cluster(Euclidean(x), torch.arange(200), torch.zeros(200), 20, draw)
+        assert (picks // 50).bincount(minlength=4).max() < 15
+        answers.append(picks.tolist())
+    assert answers[0] == answers[1]
+    assert len(set(map(tuple, answers))) == 3
+
+
 def test_a_geometry_without_vectors():
     class Other:
         def __getitem__(self, positions):
