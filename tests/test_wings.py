@@ -107,6 +107,7 @@ WITHOUT_TORCH = [
     "alframe.contract.trial",
     "alframe.defaults",
     "alframe.hookspecs",
+    "alframe.installation.commit",
     "alframe.installation.data_files",
     "alframe.installation.doctor",
     "alframe.records.authors",
