@@ -111,6 +111,8 @@ def compare(
 
     if embedding and not figures:
         raise UsageError("--embedding draws figures: name a folder for them with --figures")
+    if html:
+        _require_no_run(html, folder)
     criterion = Criterion(int(ddof), critical, holm)
     aliases = {alias: plugin.name for plugin in installed().strategies for alias in plugin.info.aliases}
     tree = read_tree(folder, level, aliases)
@@ -141,6 +143,15 @@ def compare(
         click.echo(f"note: {note}", err=True)
     for line in written:
         click.echo(line, err=True)
+
+
+def _require_no_run(page: Path, folder: Path) -> None:
+    """Raises `UsageError` where the page would overwrite a file of the runs."""
+    is_page = page.suffix.lower() in (".html", ".htm")
+    if page.is_file() and not is_page and page.resolve().is_relative_to(folder.resolve()):
+        from alframe.errors import UsageError
+
+        raise UsageError(f"--html {page} would overwrite a file of {folder}; name another file")
 
 
 def _notes(found: Comparison) -> Iterator[str]:

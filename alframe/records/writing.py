@@ -69,7 +69,9 @@ def replace(path: Path, write: Callable[[IO[bytes]], Any], *, shared: bool = Fal
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # the name that the user knows
         with contextlib.suppress(OSError):  # half a file would take up room
             temporary.unlink(missing_ok=True)
         raise
