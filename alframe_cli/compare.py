@@ -11,6 +11,7 @@ import click
 from alframe.contract.sections import REFERENCES
 from alframe_cli import completion
 from alframe_cli.params import NameList, plugin_files
+from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
     from alframe.comparison.compare import Comparison
@@ -140,9 +141,9 @@ def compare(
     }
     print_as[form](found)
     for note in [*tree.notes, *_notes(found), *notes]:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     for line in written:
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 def _require_no_run(page: Path, folder: Path) -> None:
@@ -173,6 +174,6 @@ def _draw(found: Comparison, folder: Path, embedding: str | None) -> tuple[list[
         require_features(settings)
     files, notes = write_figures(found, folder)
     if embedding:
-        more, remarks = write_embeddings(settings, folder, embedding, lambda text: click.echo(text, err=True))
+        more, remarks = write_embeddings(settings, folder, embedding, lambda text: echo(text, err=True))
         files, notes = files + more, notes + remarks
     return files, notes

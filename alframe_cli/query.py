@@ -14,6 +14,7 @@ from alframe_cli import completion
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.output_file import require_no_input, write_output
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
+from alframe_cli.plain_text import echo
 
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
@@ -103,7 +104,7 @@ def query(
         device=device,
     )
     if not quiet:
-        click.echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
+        echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
     _print(strategy, result, as_json)
     if out is not None:  # last, so that a full disk costs no answer
         _write(out, result)
@@ -185,7 +186,7 @@ def _summary(strategy: str, n: int, size: int, result: Any) -> str:
 def _print(strategy: str, result: Any, as_json: bool) -> None:
     rows = result.indices.tolist()
     if not as_json:
-        click.echo("\n".join(map(str, rows)))
+        echo("\n".join(map(str, rows)))
         return
     from alframe_cli.output import print_json
 
