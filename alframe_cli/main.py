@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from alframe.errors import AlframeError
-from alframe_cli.plain_text import echo, plain, print_traceback
+from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
 COMMANDS = {
     "run": ("alframe_cli.run:run", "Run strategies on a data set and compare their learning curves."),
@@ -116,8 +116,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.message = plain(error.message)
-        error.show()
+        print_usage_error(error)
         sys.exit(error.exit_code)
     except click.Abort as stop:
         echo(f"interrupted; {stop}" if stop.args else "interrupted", err=True)

@@ -6,6 +6,7 @@ window's title or hide what is said; marks that turn the direction of writing ma
 
 from __future__ import annotations
 
+import io
 import re
 import traceback
 
@@ -45,3 +46,10 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 def print_traceback(error: BaseException) -> None:
     """Prints where an error comes from, on standard error."""
     click.echo(plain("".join(traceback.format_exception(error))), err=True, nl=False)
+
+
+def print_usage_error(error: click.ClickException) -> None:
+    """Prints what click found wrong with the command, on standard error."""
+    text = io.StringIO()
+    error.show(text)
+    click.echo(plain(text.getvalue()), err=True, nl=False)
