@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickletools
 import zipfile
-from pathlib import Path
 from typing import IO, Any
 
 DEEPEST = 1000  # a state dictionary has a handful of levels
@@ -13,23 +12,26 @@ GROWING = ("APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD")
 MARK = -1
 
 
-def is_too_deep(path: Path) -> bool:
-    """Whether a file of ``torch.save`` holds values more than a thousand levels deep; nothing in it is run.
+def is_too_deep(file: IO[bytes]) -> bool:
+    """Whether what ``torch.save`` wrote holds values more than a thousand levels deep; nothing in it is run.
 
     What is no such file, or damaged, is not: torch says what is wrong with it.
 
+    Args:
+        file: opened at its beginning.
+
     Raises:
-        OSError: the file can't be read.
+        OSError: it can't be read.
     """
     try:
-        if not zipfile.is_zipfile(path):
-            with path.open("rb") as file:
-                return any(_is_deep(file) for _ in range(PICKLES))
-        with zipfile.ZipFile(path) as archive:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            return any(_is_deep(file) for _ in range(PICKLES))
+        with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 if member.filename.endswith(".pkl"):
-                    with archive.open(member) as file:
-                        if _is_deep(file):
+                    with archive.open(member) as pickled:
+                        if _is_deep(pickled):
                             return True
     except OSError:
         raise

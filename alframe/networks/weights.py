@@ -36,8 +36,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
-        if is_too_deep(path):
-            raise DamagedFileError(f"weights {path} can't be read: values are nested beyond all measure")
+        with path.open("rb") as file:
+            if is_too_deep(file):
+                raise DamagedFileError(f"weights {path} can't be read: values are nested beyond all measure")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError as error:
         raise UsageError(
