@@ -17,6 +17,7 @@ from alframe.registry.registry import installed
 from alframe_cli import completion
 from alframe_cli.output import console, print_json, print_table
 from alframe_cli.params import as_json, by_section, option_flags, plugin_files
+from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
     from alframe.testing import Check, Outcome
@@ -67,8 +68,8 @@ def check(
         )
         for outcome in outcomes:
             if outcome.verdict == "failed":
-                click.echo(f"{outcome.check} failed: {outcome.demand}\n    {outcome.reason}\n")
-        click.echo(f"{name}: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v]))
+                echo(f"{outcome.check} failed: {outcome.demand}\n    {outcome.reason}\n")
+        echo(f"{name}: " + ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v]))
     return 1 if counts["failed"] else 0
 
 
@@ -83,7 +84,7 @@ def _made(checks: list[Check], quiet: bool) -> Iterator[Outcome]:
     for number, made in enumerate(checks, start=1):
         outcome = _outcome_of(made)
         if not quiet:
-            click.echo(f"{number}/{len(checks)} {outcome.check}: {outcome.verdict}", err=True)
+            echo(f"{number}/{len(checks)} {outcome.check}: {outcome.verdict}", err=True)
         yield outcome
 
 

@@ -11,6 +11,7 @@ import click
 from alframe.contract.sections import REFERENCES
 from alframe_cli import completion
 from alframe_cli.params import NameList, plugin_files
+from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
     from alframe.comparison.compare import Comparison
@@ -111,6 +112,8 @@ def compare(
 
     if embedding and not figures:
         raise UsageError("--embedding draws figures: name a folder for them with --figures")
+    if html:
+        _require_no_run(html, folder)
     criterion = Criterion(int(ddof), critical, holm)
     aliases = {alias: plugin.name for plugin in installed().strategies for alias in plugin.info.aliases}
     tree = read_tree(folder, level, aliases)
@@ -138,9 +141,18 @@ def compare(
     }
     print_as[form](found)
     for note in [*tree.notes, *_notes(found), *notes]:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     for line in written:
-        click.echo(line, err=True)
+        echo(line, err=True)
+
+
+def _require_no_run(page: Path, folder: Path) -> None:
+    """Raises `UsageError` where the page would overwrite a file of the runs."""
+    is_page = page.suffix.lower() in (".html", ".htm")
+    if page.is_file() and not is_page and page.resolve().is_relative_to(folder.resolve()):
+        from alframe.errors import UsageError
+
+        raise UsageError(f"--html {page} would overwrite a file of {folder}; name another file")
 
 
 def _notes(found: Comparison) -> Iterator[str]:
@@ -162,6 +174,6 @@ def _draw(found: Comparison, folder: Path, embedding: str | None) -> tuple[list[
         require_features(settings)
     files, notes = write_figures(found, folder)
     if embedding:
-        more, remarks = write_embeddings(settings, folder, embedding, lambda text: click.echo(text, err=True))
+        more, remarks = write_embeddings(settings, folder, embedding, lambda text: echo(text, err=True))
         files, notes = files + more, notes + remarks
     return files, notes

@@ -15,7 +15,9 @@ from alframe.comparison.compare import Comparison, SettingComparison
 from alframe.comparison.significance import Criterion, PenaltyMatrix
 from alframe.records.tree import ResultsTree
 from alframe_cli.output import print_json
+from alframe_cli.plain_text import plain
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins one in a spreadsheet
 COLUMNS = ("dataset", "setting", "strategy", "labelled", "seeds", "mean", "std")
 
 
@@ -27,8 +29,13 @@ def print_csv(found: Comparison) -> None:
         for strategy, curve in one.curves.items():
             for point in curve:
                 std = "" if point.std is None else point.std
-                place = (one.setting.dataset, one.setting.name, strategy)
+                place = map(_text, (one.setting.dataset, one.setting.name, strategy))
                 writer.writerow((*place, point.labelled, point.seeds, point.mean, std))
+
+
+def _text(name: str) -> str:
+    """A cell that no spreadsheet takes for a formula, and no terminal for an order."""
+    return f"'{plain(name)}" if name.startswith(FORMULA) else plain(name)
 
 
 def print_everything(found: Comparison, tree: ResultsTree, criterion: Criterion) -> None:

@@ -7,13 +7,12 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-import click
-
 from alframe.comparison.compare import Comparison, SettingComparison
 from alframe.comparison.curves import CurvePoint
 from alframe.comparison.ranks import Ranks
 from alframe.comparison.significance import PenaltyMatrix
 from alframe_cli.output import print_table, side_by_side
+from alframe_cli.plain_text import echo, plain_line
 
 MISSING = "-"
 MARKDOWN = re.compile(r"[\\|*`\[]|<(?=[A-Za-z/!?])")  # what means more than itself
@@ -54,32 +53,36 @@ def print_comparison(found: Comparison) -> None:
         if isinstance(part, Sheet):
             _print(part)
         else:
-            click.echo("".join(f"{line}\n" for line in part))
+            echo("".join(f"{line}\n" for line in part))
 
 
 def print_markdown(found: Comparison) -> None:
     """Prints the tables and the verdicts as Markdown."""
     for part in _parts(found):
-        click.echo(as_markdown(part) if isinstance(part, Sheet) else _listed(part))
+        echo(as_markdown(part) if isinstance(part, Sheet) else _listed(part))
 
 
 def print_latex(found: Comparison) -> None:
     """Prints the tables as LaTeX's, and the verdicts as comments between them."""
-    click.echo("% needs \\usepackage{booktabs}\n")
+    echo("% needs \\usepackage{booktabs}\n")
     for part in _parts(found):
-        click.echo(as_latex(part) if isinstance(part, Sheet) else _commented(part))
+        echo(as_latex(part) if isinstance(part, Sheet) else _commented(part))
 
 
-def _plain(text: str) -> str:
-    return MARKDOWN.sub(r"\\\g<0>", text)
+def _markdown(text: str) -> str:
+    return MARKDOWN.sub(r"\\\g<0>", plain_line(text))
+
+
+def _latex(text: str) -> str:
+    return plain_line(text).translate(LATEX)
 
 
 def _listed(lines: list[str]) -> str:
-    return "".join(f"- {_plain(line)}\n" for line in lines)
+    return "".join(f"- {_markdown(line)}\n" for line in lines)
 
 
 def _commented(lines: list[str]) -> str:
-    return "".join(f"% {line}\n" for line in lines)
+    return "".join(f"% {plain_line(line)}\n" for line in lines)
 
 
 def as_markdown(sheet: Sheet) -> str:
@@ -89,24 +92,24 @@ def as_markdown(sheet: Sheet) -> str:
         ("---", *("---:" for _ in sheet.columns[1:])),
         *sheet.rows,
     ]
-    escaped = [[_plain(cell) for cell in line] for line in lines]
+    escaped = [[_markdown(cell) for cell in line] for line in lines]
     table = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
-    return f"**{_plain(sheet.title)}**\n\n{table}\n"
+    return f"**{_markdown(sheet.title)}**\n\n{table}\n"
 
 
 def as_latex(sheet: Sheet) -> str:
     """A ``table`` with booktabs' rules and every special character escaped."""
-    lines = [" & ".join(cell.translate(LATEX) for cell in line) + r" \\" for line in sheet.rows]
+    lines = [" & ".join(_latex(cell) for cell in line) + r" \\" for line in sheet.rows]
     if sheet.last_apart:
         lines.insert(-1, r"\midrule")
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{sheet.title.translate(LATEX)}}}",
+            rf"\caption{{{_latex(sheet.title)}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
             r"\toprule",
-            " & ".join(cell.translate(LATEX) for cell in sheet.columns) + r" \\",
+            " & ".join(_latex(cell) for cell in sheet.columns) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",

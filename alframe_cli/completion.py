@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from alframe_cli.plain_text import echo
+
 if TYPE_CHECKING:
     from alframe.registry.registry import Registry
 
@@ -40,7 +42,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     assert kind is not None
     assert ctx.parent is not None
     source = kind(ctx.parent.command, {}, "alframe", VARIABLE).source()
-    click.echo(source.replace("    return 0\n", NO_SPACE, 1) if shell == "bash" else source)
+    echo(source.replace("    return 0\n", NO_SPACE, 1) if shell == "bash" else source)
 
 
 def completes(candidates: Callable[[Registry, click.Context], Candidates], many: bool = False) -> Completer:

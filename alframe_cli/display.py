@@ -6,7 +6,6 @@ import sys
 from types import TracebackType
 from typing import Self
 
-import click
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from alframe.contract.trial import Round, RunSummary
 from alframe.errors import AlframeError
 from alframe.experiments.trials import Listener, Trial
 from alframe_cli.output import console
+from alframe_cli.plain_text import echo, plain_line
 
 
 def make_display(kind: str, quiet: bool, trials: int, rounds: int) -> SilentDisplay:
@@ -65,7 +65,7 @@ class SilentDisplay(Listener):
             self._write_note(text)
 
     def _write_note(self, text: str) -> None:
-        click.echo(f"note: {text}", err=True)
+        echo(f"note: {text}", err=True)
 
 
 class PlainDisplay(SilentDisplay):
@@ -75,24 +75,24 @@ class PlainDisplay(SilentDisplay):
         """Says where a trial goes on."""
         total = trial.settings.run.rounds + 1
         if rounds_done and not finished:
-            click.echo(f"{trial.name}: continues after {rounds_done} of {total} trainings", err=True)
+            echo(f"{trial.name}: continues after {rounds_done} of {total} trainings", err=True)
 
     def round_finished(self, trial: Trial, done: Round) -> None:
         """Shows a round."""
-        click.echo(f"{trial.name}  {_describe(trial, done)}", err=True)
+        echo(f"{trial.name}  {_describe(trial, done)}", err=True)
 
     def trial_finished(self, trial: Trial, summary: RunSummary) -> None:
         """Shows the last accuracy."""
         super().trial_finished(trial, summary)
         last = summary.rounds[-1]
-        click.echo(
+        echo(
             f"{trial.name}: finished, accuracy {last.accuracy:.4f} with {last.labelled} labels",
             err=True,
         )
 
     def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
         """Says so at once, where other trials go on."""
-        click.echo(f"{trial.name}: failed", err=True)
+        echo(f"{trial.name}: failed", err=True)
 
 
 class RichDisplay(SilentDisplay):
@@ -101,12 +101,12 @@ class RichDisplay(SilentDisplay):
     def __init__(self, trials: int, rounds: int) -> None:
         super().__init__()
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
+            TextColumn("{task.fields[unit]}", markup=False),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             console=console(stderr=True),
             transient=True,
         )
@@ -125,13 +125,15 @@ class RichDisplay(SilentDisplay):
     def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
         """Counts what an earlier run has done."""
         self._bars.update(self._all, advance=rounds_done)
-        self._parts[trial.name] = self._bars.add_task(f"  {trial.name}", total=None, unit="", state="")
+        self._parts[trial.name] = self._bars.add_task(
+            f"  {plain_line(trial.name)}", total=None, unit="", state=""
+        )
 
     def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
         """Moves the inner bar."""
         unit = "epochs" if stage == "train" else "steps"
         part = self._parts[trial.name]
-        self._bars.update(part, completed=done, total=total, unit=f"{unit} of {stage}")
+        self._bars.update(part, completed=done, total=total, unit=f"{unit} of {plain_line(stage)}")
 
     def round_finished(self, trial: Trial, done: Round) -> None:
         """Moves the outer bar and shows the accuracy."""
@@ -145,18 +147,19 @@ class RichDisplay(SilentDisplay):
         last = summary.rounds[-1]
         self._bars.update(self._all, advance=trial.settings.run.rounds + 1 - len(summary.rounds))
         self._bars.remove_task(self._parts.pop(trial.name))
-        self._bars.console.print(
-            f"{trial.name}: accuracy {last.accuracy:.4f} with {last.labelled} labels", highlight=False
-        )
+        self._print(f"{trial.name}: accuracy {last.accuracy:.4f} with {last.labelled} labels")
 
     def trial_failed(self, trial: Trial, reason: AlframeError) -> None:
         """Takes its bar away."""
         if part := self._parts.pop(trial.name, None):
             self._bars.remove_task(part)
-        self._bars.console.print(f"{trial.name}: failed", highlight=False)
+        self._print(f"{trial.name}: failed")
 
     def _write_note(self, text: str) -> None:
-        self._bars.console.print(f"note: {text}", markup=False, highlight=False)
+        self._print(f"note: {text}")
+
+    def _print(self, line: str) -> None:
+        self._bars.console.print(plain_line(line), markup=False, highlight=False)
 
 
 def _describe(trial: Trial, done: Round) -> str:

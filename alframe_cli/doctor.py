@@ -9,6 +9,7 @@ import click
 
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.params import as_json, data_dir, plugin_files
+from alframe_cli.plain_text import echo
 
 FAILED = 1
 
@@ -48,8 +49,6 @@ def doctor(data_dir: str, out: str, as_json: bool) -> int:
         print_table((area, "", "found"), rows)
     advised = [f for f in findings if f.advice]
     for finding in advised:
-        click.echo(f"{finding.state}: {finding.name}: {finding.detail}\n    {finding.advice}")
-    click.echo(
-        f"{len(problems)} problem{'s' if len(problems) != 1 else ''}" if problems else "nothing is wrong"
-    )
+        echo(f"{finding.state}: {finding.name}: {finding.detail}\n    {finding.advice}")
+    echo(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}" if problems else "nothing is wrong")
     return FAILED if problems else 0

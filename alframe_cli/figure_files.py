@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from alframe.comparison.compare import Comparison, SettingComparison
 from alframe.errors import UsageError
+from alframe.records.writing import replace
 from alframe_cli.palette import Look, looks_of
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ def save_figure(stem: Path, draw: Draw) -> tuple[list[Path], list[str]]:
         figure.set_layout_engine("none")  # once for all three
         try:
             stem.parent.mkdir(parents=True, exist_ok=True)
-            for file, metadata in zip(files, FORMATS.values(), strict=True):
-                figure.savefig(file, dpi=RESOLUTION, metadata=metadata)
+            for file, (form, metadata) in zip(files, FORMATS.items(), strict=True):
+                save = functools.partial(figure.savefig, format=form, dpi=RESOLUTION, metadata=metadata)
+                replace(file, save)
         except OSError as error:
             raise UsageError(
                 f"figures can't be written to {error.filename or stem.parent}: {error.strerror}; "

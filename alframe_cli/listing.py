@@ -14,6 +14,7 @@ from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry, installed
 from alframe_cli.output import print_json, print_table
 from alframe_cli.params import as_json, data_dir, plugin_files
+from alframe_cli.plain_text import echo
 
 
 @click.command()
@@ -164,7 +165,7 @@ def problems_as_data(registry: Registry) -> list[dict[str, str]]:
 def note_remarks(registry: Registry) -> None:
     """Says on standard error what imports of plugins did that they should not."""
     for plugin, remark in registry.remarks():
-        click.echo(f"note: plugin {plugin.name!r} ({plugin.provider}) {remark}", err=True)
+        echo(f"note: plugin {plugin.name!r} ({plugin.provider}) {remark}", err=True)
 
 
 def print_problems(registry: Registry) -> None:

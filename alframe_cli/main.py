@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from alframe.errors import AlframeError
+from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
 COMMANDS = {
     "run": ("alframe_cli.run:run", "Run strategies on a data set and compare their learning curves."),
@@ -81,7 +81,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     if value and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"alframe {version('alframe')}")
+        echo(f"alframe {version('alframe')}")
         ctx.exit()
 
 
@@ -112,18 +112,18 @@ def main(args: list[str] | None = None) -> NoReturn:
         code = cli.main(args, prog_name="alframe", obj=shared, standalone_mode=False)
     except AlframeError as error:
         if shared["verbose"]:
-            traceback.print_exception(error)
-        click.echo(f"error: {error}", err=True)
+            print_traceback(error)
+        echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         sys.exit(error.exit_code)
     except click.Abort as stop:
-        click.echo(f"interrupted; {stop}" if stop.args else "interrupted", err=True)
+        echo(f"interrupted; {stop}" if stop.args else "interrupted", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:  # standard output is a file on a full disk, say
         if shared["verbose"]:
-            traceback.print_exception(error)
-        click.echo(f"error: {error}", err=True)
+            print_traceback(error)
+        echo(f"error: {error}", err=True)
         sys.exit(FAILED)
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from alframe_cli.plain_text import echo
+
 KINDS = ("strategy", "dataset", "model", "trainer", "events")
 
 
@@ -35,7 +37,7 @@ def new_plugin(name: str, kind: str, out: Path) -> None:
     package = create(name, kind, out, installed())
     folder = shlex.quote(str(package.folder))
     editable = shlex.quote(f"{package.folder}[test]")
-    click.echo(f"{package.folder}: {package.description.lower()} that works. Make it yours, and")
-    click.echo(f"    pip install -e {editable}")
-    click.echo(f"    {package.command}")
-    click.echo(f"    pytest {folder}")
+    echo(f"{package.folder}: {package.description.lower()} that works. Make it yours, and")
+    echo(f"    pip install -e {editable}")
+    echo(f"    {package.command}")
+    echo(f"    pytest {folder}")

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from alframe.contract.options import describe, written
+from alframe_cli.plain_text import echo, plain, plain_line
 
 PIPE_WIDTH = 160  # columns; a pipe has no width of its own
 
@@ -39,12 +39,14 @@ def print_table(
     """
     out = console()
     if title:
-        out.print(Text(title), soft_wrap=True)
+        out.print(Text(plain_line(title)), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0)
+        table.add_column(
+            Text(plain_line(column)), justify="right" if column in right else "left", no_wrap=index == 0
+        )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     out.print(table)
 
 
@@ -59,7 +61,7 @@ def side_by_side(cells: Mapping[str, Mapping[int, str]], first: int = len("100,0
     names: list[str] = []
     used = 0
     for name, column in cells.items():
-        width = max(len(name), *map(len, column.values())) + 3
+        width = max(len(plain_line(name)), *map(len, column.values())) + 3
         if names and used + width > free:
             yield names
             names, used = [], 0
@@ -90,4 +92,4 @@ def options_as_data(options_type: type) -> list[dict[str, Any]]:
 
 def print_json(value: Any) -> None:
     """Prints one JSON document."""
-    click.echo(json.dumps(value, indent=2))
+    echo(json.dumps(value, indent=2))

@@ -21,6 +21,7 @@ from alframe.errors import UsageError
 from alframe.records.provenance import configuration, environment
 from alframe.records.tree import ResultsTree
 from alframe_cli import comparison_tables as tables
+from alframe_cli.output_file import write_output
 from alframe_cli.palette import COLOURS, DARK_COLOURS, DASHES, MARKERS, Look, looks_of
 from alframe_cli.rank_figure import groups
 
@@ -40,7 +41,7 @@ def write_page(found: Comparison, tree: ResultsTree, criterion: Criterion, file:
     text = page(found, tree, criterion)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8", newline="\n")
+        write_output(file, lambda opened: opened.write(text.encode("utf-8")))
     except OSError as error:
         raise UsageError(
             f"the page can't be written to {file}: {error.strerror}; name another file with --html"

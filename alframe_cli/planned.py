@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import click
-
 from alframe.errors import TrialError
 from alframe.experiments.configuration import Sections
 from alframe.experiments.plan import where
@@ -15,6 +13,7 @@ from alframe.experiments.trials import Trial
 from alframe.records.folder import TrialFolder
 from alframe.registry.registry import Registry
 from alframe_cli.output import print_json, print_table
+from alframe_cli.plain_text import echo
 
 
 def print_plan(planned: Sequence[Trial], as_json: bool) -> None:
@@ -49,23 +48,23 @@ def print_left_out(
         registry: whose broken plugins are named too.
     """
     for (name, reason), some in left_out.items():
-        click.echo(f"note: {where(some, settings)}{name} is left out: {reason}", err=True)
+        echo(f"note: {where(some, settings)}{name} is left out: {reason}", err=True)
     for name, reason in {name: reason for name, _, reason in registry.problems()}.items():
-        click.echo(f"note: {name} is left out: {reason}", err=True)
+        echo(f"note: {name} is left out: {reason}", err=True)
 
 
 def print_unused(settings: Sequence[Settings], given: Sections) -> None:
     """Notes plugins that were given options and serve no stage; a preset has options for whoever may run."""
     unused = {name for one in settings for name in one.unused_sections()}
     for name in sorted(unused & given.keys()):
-        click.echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
+        echo(f"note: options of {name!r} are given, but no strategy here uses it", err=True)
 
 
 def print_config(settings: Sequence[Settings], given: Sections) -> None:
     """Prints the complete configuration."""
     import tomli_w
 
-    click.echo(tomli_w.dumps(as_sections(settings, given)), nl=False)
+    echo(tomli_w.dumps(as_sections(settings, given)), nl=False)
 
 
 def _state(trial: Trial) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from alframe.errors import UsageError
 from alframe_cli import completion
 from alframe_cli.flags import default_of, help_of
+from alframe_cli.output_file import require_no_input, write_output
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
+from alframe_cli.plain_text import echo
 
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
@@ -81,6 +83,8 @@ def query(
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     if out is not None and out.suffix not in (".npy", ".npz"):
         raise UsageError(f"--out {out}: wanted a file that ends in .npy or .npz")
+    if out is not None:
+        require_no_input(out, "--out", [path for path in (file, *map(others.get, ARRAYS)) if path])
     arrays = _read(file) if file else {}
     arrays |= {name: _read_array(others[name]) for name in ARRAYS if others[name]}
     _require(arrays)
@@ -100,7 +104,7 @@ def query(
         device=device,
     )
     if not quiet:
-        click.echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
+        echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
     _print(strategy, result, as_json)
     if out is not None:  # last, so that a full disk costs no answer
         _write(out, result)
@@ -158,13 +162,15 @@ def _require(arrays: Mapping[str, Any]) -> None:
 def _write(path: Path, result: Any) -> None:
     import numpy as np
 
+    def write(file: IO[bytes]) -> None:
+        if path.suffix == ".npy":
+            np.save(file, result.indices.numpy())
+        else:
+            scores = {} if result.scores is None else {"scores": result.scores.numpy()}
+            np.savez(file, indices=result.indices.numpy(), **scores)
+
     try:
-        with path.open("wb") as file:
-            if path.suffix == ".npy":
-                np.save(file, result.indices.numpy())
-            else:
-                scores = {} if result.scores is None else {"scores": result.scores.numpy()}
-                np.savez(file, indices=result.indices.numpy(), **scores)
+        write_output(path, write)
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}") from error
 
@@ -180,7 +186,7 @@ def _summary(strategy: str, n: int, size: int, result: Any) -> str:
 def _print(strategy: str, result: Any, as_json: bool) -> None:
     rows = result.indices.tolist()
     if not as_json:
-        click.echo("\n".join(map(str, rows)))
+        echo("\n".join(map(str, rows)))
         return
     from alframe_cli.output import print_json
 

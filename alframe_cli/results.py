@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from alframe.comparison.areas import by_area
 from alframe.comparison.curves import CurvePoint, budget_curve
 from alframe.contract.trial import RunSummary
@@ -18,6 +16,7 @@ from alframe.experiments.settings import NAMED, Settings
 from alframe.experiments.trials import Trial
 from alframe.records.rounds import Curves, curves_of
 from alframe_cli.output import print_json, print_table, side_by_side
+from alframe_cli.plain_text import echo
 
 Done = list[tuple[Trial, RunSummary]]
 Failed = list[tuple[Trial, AlframeError]]
@@ -55,11 +54,11 @@ def print_results(settings: Sequence[Settings], done: Done, failed: Failed, as_j
     shown = [setting for setting in found.values() if setting.done]
     for number, setting in enumerate(shown):
         if number:
-            click.echo()
+            echo()
         _print_setting(setting)
     if len(shown) > 1:
         common = _common_folder(list(found))
-        click.echo(f"\nacross settings: alframe compare {shlex.quote(common)}")
+        echo(f"\nacross settings: alframe compare {shlex.quote(common)}")
 
 
 def _folder(settings: Settings) -> str:
@@ -93,13 +92,13 @@ def _print_setting(one: _Setting) -> None:
         title = ""
     if len(curves) > 1:
         _print_ranking(done, seeds)
-    click.echo(f"runs: {one.folder}")
+    echo(f"runs: {one.folder}")
 
 
 def _print_ranking(done: Done, seeds: int) -> None:
     ranks = by_area(_trials(done))
     if not ranks:
-        click.echo("no ranking: the strategies have no seed and labelled-set size in common")
+        echo("no ranking: the strategies have no seed and labelled-set size in common")
         return
     columns = ("rank", "strategy", "mean accuracy", "last accuracy", "queries, s", "training, s")
     rows = [

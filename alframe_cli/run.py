@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from alframe_cli import completion
 from alframe_cli.flags import GroupedCommand, group, key_flag, keys_of
 from alframe_cli.params import NameList, SeedList, by_section, option_flags, plugin_files, stage_flags
+from alframe_cli.plain_text import echo, print_traceback
 
 if TYPE_CHECKING:
     from alframe.experiments.run import PreparedRun
@@ -169,8 +169,8 @@ def _run(
         raise click.Abort("the same command continues where this one stopped") from stop
     for trial, failure in result.failed:
         if verbose:
-            traceback.print_exception(failure)
-        click.echo(f"error: {trial.name}: {failure}", err=True)
+            print_traceback(failure)
+        echo(f"error: {trial.name}: {failure}", err=True)
     print_results(settings, result.done, result.failed, as_json)
     return TrialError.exit_code if result.failed else 0
 

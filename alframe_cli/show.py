@@ -20,6 +20,7 @@ from alframe_cli import completion
 from alframe_cli.listing import describe_state, strategy_as_data
 from alframe_cli.output import options_as_data, print_json, print_options, print_table
 from alframe_cli.params import as_json, data_dir, plugin_files
+from alframe_cli.plain_text import echo
 
 HELP = f"""Show NAME: what it is, where it comes from, and its options.
 
@@ -70,9 +71,9 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
     for kind, offer in offers:
         _show_offer(kind, offer, data_dir)
     if name in SECTIONS:
-        click.echo(f"section [{name}] of a configuration")
+        echo(f"section [{name}] of a configuration")
         if name in {kind.section for kind in KINDS}:
-            click.echo(f"Each {name} has more options of its own: `alframe show NAME`.")
+            echo(f"Each {name} has more options of its own: `alframe show NAME`.")
         print_options(SECTIONS[name], name)
         if name == "stages":
             rows = [(stage, ", ".join(registry.serving(stage))) for stage in STAGES]
@@ -86,15 +87,15 @@ def _show_plugin(plugin: Plugin) -> None:
     kind = "strategy" if plugin.is_strategy else "plugin"
     _show_head(kind, plugin.name, plugin.info.summary, plugin.info.reference, plugin)
     if plugin.info.aliases:
-        click.echo(f"also called {', '.join(plugin.info.aliases)}")
+        echo(f"also called {', '.join(plugin.info.aliases)}")
     if plugin.info.needs:
-        click.echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
+        echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
     if plugin.problem:
-        click.echo(f"can't be used: {plugin.problem}")
+        echo(f"can't be used: {plugin.problem}")
         return
     if plugin.hears_events:
         when = f"where --log {plugin.name} asks for it" if plugin.info.on_request else "of every run"
-        click.echo(f"hears of events, {when}")
+        echo(f"hears of events, {when}")
     if plugin.is_strategy:
         print_table(("stage", "served by"), [(stage, _server(plugin, stage)) for stage in STAGES])
     print_options(plugin.info.options, plugin.name)
@@ -105,23 +106,23 @@ def _show_offer(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> None:
     _show_head(kind.name, offer.name, info.summary, info.reference, offer.plugin)
     if kind is DATASETS:
         if info.classes:
-            click.echo(f"{info.classes} classes")
+            echo(f"{info.classes} classes")
         if info.files:
-            click.echo(f"in {data_dir}: {describe_state(*on_disk(info.files, Path(data_dir)))}")
+            echo(f"in {data_dir}: {describe_state(*on_disk(info.files, Path(data_dir)))}")
     if kind.section:
         print_options(info.options, kind.section)
         return
     import tomli_w
 
-    click.echo()
-    click.echo(tomli_w.dumps(info.settings))
+    echo()
+    echo(tomli_w.dumps(info.settings))
 
 
 def _show_head(kind: str, name: str, summary: str, reference: str, plugin: Plugin) -> None:
-    click.echo(f"{kind} {name}: {summary}")
+    echo(f"{kind} {name}: {summary}")
     if reference:
-        click.echo(f"source: {reference}")
-    click.echo(f"provided by {plugin.provider}")
+        echo(f"source: {reference}")
+    echo(f"provided by {plugin.provider}")
 
 
 def _server(plugin: Plugin, stage: str) -> str:

@@ -109,6 +109,7 @@ WITHOUT_TORCH = [
     "alframe.data.pictures",
     "alframe.defaults",
     "alframe.hookspecs",
+    "alframe.installation.commit",
     "alframe.installation.data_files",
     "alframe.installation.doctor",
     "alframe.records.authors",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,10 +15,9 @@ from typing import Any
 
 import torch
 
+from alframe.installation.commit import commit_of
 from alframe.installation.versions import installed_version
 from alframe.registry.plugin import Plugin
-
-GIT_SECONDS = 5  # git may be slow on a network's disk; then there is no commit in the record
 
 
 def describe(device: torch.device, plugins: Iterable[Plugin]) -> dict[str, Any]:
@@ -82,16 +81,7 @@ def _code(module: Any) -> str | None:
 
 @functools.cache
 def _git_commit() -> str | None:
-    """The commit of the repository that the program was started in, marked where files differ from it."""
-
-    def ask(*arguments: str) -> str:
-        answer = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, timeout=GIT_SECONDS
-        )
-        return answer.stdout.strip()
-
-    try:
-        commit = ask("rev-parse", "HEAD")
-        return f"{commit} and changes" if ask("status", "--porcelain", "--untracked-files=no") else commit
-    except (OSError, subprocess.SubprocessError):
-        return None
+    """The commit of the repository that the program was started in."""
+    with contextlib.suppress(OSError):  # the folder may be gone
+        return commit_of(Path.cwd())
+    return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from alframe.errors import UsageError
+from alframe.errors import DamagedFileError, UsageError
+from alframe.networks.nesting import is_too_deep
 
 SHOWN_NAMES = 5
 # A counter of batch normalisation that files of old torch versions lack.
@@ -25,7 +27,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         Tensors by name, on the CPU.
 
     Raises:
-        UsageError: the file can't be read, or holds something else.
+        UsageError: the file can't be read, or holds something else than weights.
+        DamagedFileError: it is cut off, forged, or no file of its format.
     """
     path = Path(path)
     try:
@@ -33,6 +36,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
+        with path.open("rb") as file:
+            if is_too_deep(file):
+                raise DamagedFileError(f"weights {path} can't be read: values are nested beyond all measure")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError as error:
         raise UsageError(
@@ -40,15 +46,25 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         ) from error
     except OSError as error:
         raise UsageError(f"weights {path} can't be read: {error.strerror or error}") from error
+    except DamagedFileError:
+        raise
     except Exception as error:  # what torch and safetensors raise depends on the damage
-        raise UsageError(
+        raise DamagedFileError(
             f"weights {path} can't be read ({type(error).__name__}): damaged, or no weights"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(map(_is_named_tensor, state.items())):
         raise UsageError(
             f"weights {path}: a dictionary of tensors is needed, as torch.save(model.state_dict()) makes"
         )
     return state
+
+
+def _is_named_tensor(item: tuple[Any, Any]) -> bool:
+    """Whether it is a name with numbers that a network can take: those of some tensors are nowhere."""
+    name, value = item
+    if not (isinstance(name, str) and isinstance(value, Tensor)):
+        return False
+    return value.layout == torch.strided and not (value.is_meta or value.is_quantized or value.is_nested)
 
 
 def load_weights(

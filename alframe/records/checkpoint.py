@@ -14,6 +14,7 @@ import torch
 
 from alframe.contract.trial import Round
 from alframe.errors import PluginError, TrialError, reason
+from alframe.networks.nesting import is_too_deep
 
 FORMAT = 2
 
@@ -102,6 +103,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     if hashlib.sha256(content).hexdigest().encode() != checksum:
         raise DamagedError("its checksum differs")
+    if is_too_deep(io.BytesIO(content)):
+        raise DamagedError("its values are nested beyond all measure")
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     learner: dict[str, Any] = state["learner"]
     data = learner.pop("data", "")

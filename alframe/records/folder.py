@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,19 @@ from alframe.records.checkpoint import (
 from alframe.records.rounds import FEATURES
 from alframe.records.writing import replace, unwritable
 
+LONGEST_LINE = 200
 LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
+
+
+def _first_line(path: Path) -> str:
+    """Of a small file; "" where there is none, or a link or a pipe in its place."""
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            with path.open(encoding="utf-8", errors="replace") as file:
+                return file.readline(LONGEST_LINE).strip()
+    except OSError:
+        pass
+    return ""
 
 
 class TrialFolder:
@@ -66,24 +79,38 @@ class TrialFolder:
             UsageError: the folder can't be written to.
         """
         owner = self.path.with_name(f".{self.path.name}.owner")
-        lock = filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=LOCK_SECONDS)
+        locked = self.path.with_name(f".{self.path.name}.lock")
+        lock = filelock.FileLock(locked, timeout=LOCK_SECONDS)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._require_own()
+            if locked.is_symlink():  # never of ours; filelock empties the file that it leads to, or refuses
+                locked.unlink()
             lock.acquire()
         except filelock.Timeout as error:
-            with contextlib.suppress(OSError):
-                raise TrialError(f"{self.path} is in use by {owner.read_text().strip()}") from error
-            raise TrialError(f"{self.path} is in use by another process") from error
+            user = _first_line(owner) or "another process"
+            raise TrialError(f"{self.path} is in use by {user}") from error
         except OSError as error:
             raise unwritable(self.path, error) from error
         try:
             with contextlib.suppress(OSError):  # the lock holds without it
-                owner.write_text(f"process {os.getpid()} on {platform.node()}\n")
+                text = f"process {os.getpid()} on {platform.node()}\n"
+                replace(owner, lambda file: file.write(text.encode()))
             yield
         finally:
             with contextlib.suppress(OSError):
                 owner.unlink(missing_ok=True)
             lock.release()
+
+    def _require_own(self) -> None:
+        """Raises `UsageError` where the folder is a link to one with files, none of a trial among them."""
+        if self.path.is_symlink() and self.path.is_dir():
+            names = {file.name for file in self.path.iterdir()}
+            if names and not names & {self._checkpoint.name, self._previous.name, "environment.json"}:
+                raise UsageError(
+                    f"{self.path} leads to {self.path.resolve()}, which is no trial's folder; remove the "
+                    "link, or choose another folder with --out"
+                )
 
     def describe(self, sections: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Writes ``config.toml`` and ``environment.json``.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +15,7 @@ from typing import IO, Any
 from alframe.errors import AlframeError, TrialError, UsageError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LEFT_BEHIND = 3600  # seconds without a byte more, after which whoever wrote a temporary file is dead
 
 
 def require_writable(folder: Path) -> None:
@@ -20,7 +24,9 @@ def require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            probe.write_bytes(b"alframe")  # a full disk takes a file, but nothing into it
+            replace(
+                probe, lambda file: file.write(b"alframe")
+            )  # a full disk takes a file, but nothing into it
         finally:
             probe.unlink(missing_ok=True)
     except OSError as error:
@@ -42,19 +48,41 @@ def unwritable(path: Path, error: OSError) -> AlframeError:
 def replace(path: Path, write: Callable[[IO[bytes]], Any], *, shared: bool = False) -> None:
     """Writes a file beside ``path`` and moves it there when it is wholly on disk.
 
+    No link is followed, neither in the place of the file nor of the one beside it. A file that is replaced
+    leaves its mode.
+
     Args:
         path: the file.
         write: writes its content.
         shared: whether another process may write the same file at the same time.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp" if shared else f"{path.name}.tmp")
+    middle = f".{secrets.token_hex(8)}" if shared else ""
+    temporary = path.with_name(f"{path.name}{middle}.tmp")
+    temporary.unlink(missing_ok=True)  # of a run that was killed, or a link
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:  # makes it anew, or fails
+            with contextlib.suppress(FileNotFoundError):
+                old = path.lstat().st_mode
+                if stat.S_ISREG(old):
+                    os.fchmod(file.fileno(), stat.S_IMODE(old))
             write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # the name that the user knows
         with contextlib.suppress(OSError):  # half a file would take up room
             temporary.unlink(missing_ok=True)
         raise
+    if shared:
+        _remove_left_behind(path)
+
+
+def _remove_left_behind(path: Path) -> None:
+    """Removes what processes that were killed have left beside ``path``, which was just written."""
+    with contextlib.suppress(OSError):
+        now = path.stat().st_mtime  # by the clock of the disk, which may be another machine's
+        for other in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+            if other.lstat().st_mtime < now - LEFT_BEHIND:
+                other.unlink(missing_ok=True)

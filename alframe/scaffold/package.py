@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+import shutil
 from importlib import metadata
 from pathlib import Path
 from string import Template
@@ -91,12 +92,11 @@ def create(name: str, kind: str, out: Path, registry: Registry) -> Package:
     try:
         out.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
-        for templates in (TEMPLATES / "common", TEMPLATES / kind):
-            for template in sorted(templates.rglob(f"*{SUFFIX}")):
-                where = str(template.relative_to(templates)).removesuffix(SUFFIX)
-                path = folder / Template(where).substitute(values)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(Template(template.read_text("utf-8")).substitute(values), "utf-8")
+        try:
+            _fill(folder, kind, values)
+        except BaseException:  # half a package would be in the way of a whole one
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     except FileExistsError as error:
         raise UsageError(f"{error.filename} exists already; choose another name or --out") from error
     except OSError as error:
@@ -104,6 +104,15 @@ def create(name: str, kind: str, out: Path, registry: Registry) -> Package:
             f"folder {folder} can't be written to: {error.strerror}; choose another with --out"
         ) from error
     return Package(folder, values["description"], values["command"])
+
+
+def _fill(folder: Path, kind: str, values: dict[str, str]) -> None:
+    for templates in (TEMPLATES / "common", TEMPLATES / kind):
+        for template in sorted(templates.rglob(f"*{SUFFIX}")):
+            where = str(template.relative_to(templates)).removesuffix(SUFFIX)
+            path = folder / Template(where).substitute(values)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(Template(template.read_text("utf-8")).substitute(values), "utf-8")
 
 
 def _require_free(name: str, kind: str, registry: Registry) -> None:

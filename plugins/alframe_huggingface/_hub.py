@@ -79,7 +79,8 @@ def _read(datasets: Any, location: str, download: bool, config: str | None) -> A
             if any((path / file).exists() for file in SAVED):
                 found = datasets.load_from_disk(location)
             else:
-                found = datasets.load_dataset(location, config)
+                # datasets below 4 run a script that lies in a folder, where one allows it
+                found = datasets.load_dataset(location, config, trust_remote_code=False)
     except Exception as error:  # the package raises its own errors, the transport's and the parsers'
         reason = one_line(error) or type(error).__name__
         hint = "" if download or path.exists() or path.is_absolute() else "; --download may fetch it"

@@ -31,7 +31,11 @@ def start(folder: Path, rounds: Sequence[Round]) -> None:
         folder: where the event file is; of those of earlier starts the last is kept.
         rounds: those that are recorded already.
     """
+    if folder.is_symlink():  # never of ours: what it leads to may be anybody's
+        folder.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+    for linked in [file for file in folder.glob(f"{NAME}*") if file.is_symlink()]:
+        linked.unlink()
     for old in sorted(folder.glob(f"{NAME}*"))[:-1]:  # a TensorBoard that runs goes on from the last
         old.unlink()
     # The mark tells TensorBoard to forget all steps from 0 that it read in an older file.

@@ -21,14 +21,15 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
         download: whether what is missing may be fetched.
 
     Raises:
-        UsageError: a file is missing, or the download failed; the message names folder and file.
-        DamagedFileError: a file is damaged.
+        UsageError: a file is missing or can't be opened, or the download failed; the message names folder
+            and file.
+        DamagedFileError: a file is not what its format promises.
     """
     if download and source.torchvision:
         _download(name, source, data_dir)
     paths = [data_dir / file for file in source.files]
     for path in paths:
-        if not (path.exists() or path.with_name(path.name + ".gz").exists()):
+        if not (path.is_file() or path.with_name(path.name + ".gz").is_file()):
             raise UsageError(
                 f"{name}: there is no {path.name} in {path.parent}. --data-dir names the folder that holds "
                 f"{source.files[0]}; {source.obtain or '--download fetches the files into it'}"
@@ -38,7 +39,9 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
         if not (len(images) and len(test_images)):
             raise ValueError("a file holds no images")
     except Exception as error:  # what a reader raises for a damaged file depends on format and damage
-        raise DamagedFileError(f"{name} can't be read from {paths[0].parent}: {_reason(error)}") from error
+        is_closed = isinstance(error, PermissionError | IsADirectoryError)
+        kind = UsageError if is_closed else DamagedFileError
+        raise kind(f"{name} can't be read from {paths[0].parent}: {_reason(error)}") from error
     normalize = Normalize(source.mean, source.std) if source.mean else Normalize.of(images)
     return Dataset(
         name,

@@ -58,7 +58,7 @@ def svhn(paths: Sequence[Path]) -> Parts:
 
     parts: list[Tensor] = []
     for path in paths:
-        arrays = loadmat(path)
+        arrays = loadmat(path, appendmat=False, variable_names=("X", "y"))
         labels = torch.from_numpy(arrays["y"].astype(np.int64).reshape(-1) % 10)
         parts += [torch.from_numpy(np.ascontiguousarray(arrays["X"].transpose(3, 2, 0, 1))), labels]
     return parts[0], parts[1], parts[2], parts[3]
@@ -67,10 +67,8 @@ def svhn(paths: Sequence[Path]) -> Parts:
 def cifar(paths: Sequence[Path]) -> Parts:
     """Pickled dictionaries of ``data [n, 3072]`` and ``labels`` or ``fine_labels``, the test part last."""
     batches = [load_pickle(path) for path in paths]
-    images = [
-        torch.from_numpy(np.asarray(batch["data"], np.uint8)).reshape(-1, 3, 32, 32) for batch in batches
-    ]
-    labels = [torch.tensor(batch.get("labels", batch.get("fine_labels"))) for batch in batches]
+    images = [_pixels(batch["data"]).reshape(-1, 3, 32, 32) for batch in batches]
+    labels = [_numbers(batch.get("labels", batch.get("fine_labels"))) for batch in batches]
     return torch.cat(images[:-1]), torch.cat(labels[:-1]), images[-1], labels[-1]
 
 
@@ -99,13 +97,31 @@ def miniimagenet(paths: Sequence[Path]) -> Parts:
     kept: list[Piece] = []
     tested: list[Piece] = []
     for cache in caches:
-        images = torch.from_numpy(np.asarray(cache["image_data"], np.uint8))
+        images = _pixels(cache["image_data"])
+        free = len(images)
         for name, positions in cache["class_dict"].items():
-            rows = torch.as_tensor(positions, dtype=torch.int64)
+            rows = _numbers(positions)
+            free -= len(rows)
+            if free < 0:
+                raise ValueError(f"its classes have more images than there are: {len(images)}")
             first = round(len(rows) * TESTED)
             kept.append((images, rows[first:], names.index(name)))
             tested.append((images, rows[:first], names.index(name)))
     return (*_gathered(kept), *_gathered(tested))
+
+
+def _pixels(value: Any) -> Tensor:
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"where the images should be, it holds a {type(value).__name__}")
+    return torch.from_numpy(np.asarray(value, np.uint8))
+
+
+def _numbers(value: Any) -> Tensor:
+    """A whole number an image. No lists in lists: where each is the next one's twice, there is no end."""
+    is_flat = isinstance(value, list | tuple) and all(type(number) in (int, float) for number in value)
+    if not (is_flat or isinstance(value, np.ndarray)):
+        raise ValueError("where there should be a number for each image, it holds something else")
+    return torch.as_tensor(np.asarray(value), dtype=torch.int64).reshape(-1)
 
 
 def _gathered(pieces: list[Piece]) -> tuple[Tensor, Tensor]:

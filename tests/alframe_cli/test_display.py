@@ -98,3 +98,26 @@ def test_a_note_is_shown_once(kind, capsys):
     for text in ("one", "two", "one"):
         shown.note(text)
     assert capsys.readouterr().err == "note: one\nnote: two\n"
+
+
+@pytest.mark.parametrize("kind", [display.RichDisplay, display.PlainDisplay])
+def test_names_are_no_markup_and_give_no_orders(monkeypatch, kind):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr(
+        display,
+        "console",
+        lambda stderr: Console(file=stream, force_terminal=True, color_system=None, width=160),
+    )
+    trial = SimpleNamespace(name="[red]a[/b]\x1b]0;t\x07\n", settings=TRIAL.settings)
+    shown = kind(1, 2) if kind is display.RichDisplay else kind()
+    with shown:
+        shown.trial_started(trial, 0, finished=False)
+        for done in ROUNDS:
+            shown.progress(trial, "train", 1, 5)
+            shown.round_finished(trial, done)
+        shown.note(f"{trial.name}: note")
+        shown.trial_finished(trial, RunSummary(ROUNDS, ""))
+        shown.trial_failed(trial, None)
+    assert "[red]a[/b]\\u001b]0;t\\u0007\\n: failed" in stream.getvalue()
+    assert "\x1b]0" not in stream.getvalue()

@@ -83,3 +83,21 @@ def test_the_names_are_in_the_file(alframe, runs, tmp_path):
     content = written(tmp_path / "figures")["digits/s2/learning-curves.svg"].decode()
     assert "<!-- a_b -->" in content
     assert "<!-- digits, s2 -->" in content
+
+
+def test_a_disk_that_is_full_leaves_the_old_figures(alframe, write_run, tmp_path, monkeypatch):
+    write_run("d", "s", "margin", 1, [0.5, 0.6])
+    command = ("compare", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures"))
+    assert alframe(*command).code == 0
+
+    def content():
+        return {path: path.read_bytes() for path in (tmp_path / "figures").rglob("*") if path.is_file()}
+
+    def full(figure, file, **options):
+        file.write(b"ha")
+        raise OSError(28, "No space left on device")
+
+    before = content()
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    assert "figures can't be written to" in alframe(*command).err
+    assert content() == before

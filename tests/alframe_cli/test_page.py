@@ -174,3 +174,14 @@ def test_a_file_that_can_not_be_written(alframe, runs, tmp_path):
     outcome = alframe("compare", "runs", "--html", "file/page.html")
     assert outcome.code == 2
     assert "the page can't be written to file/page.html" in outcome.err
+
+
+def test_a_file_of_the_runs_is_no_page(alframe, runs, tmp_path):
+    rounds = next((tmp_path / "runs").rglob("rounds.jsonl")).relative_to(tmp_path)
+    before = (tmp_path / rounds).read_bytes()
+    outcome = alframe("compare", "runs", "--html", str(rounds))
+    assert outcome.code == 2
+    assert f"--html {rounds} would overwrite a file of runs; name another file" in outcome.err
+    assert (tmp_path / rounds).read_bytes() == before
+    for _ in range(2):
+        assert alframe("compare", "runs", "--html", "runs/page.html").code == 0

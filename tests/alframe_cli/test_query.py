@@ -147,3 +147,23 @@ def test_mistakes_are_one_clear_line(alframe, arguments, message):
     assert outcome.err.startswith("error: ")
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["pool.npz", "./pool.npz", "link.npz", "hard.npz"])
+def test_the_pool_is_not_overwritten_by_whichever_name(alframe, tmp_path, name):
+    before = (tmp_path / "pool.npz").read_bytes()
+    (tmp_path / "link.npz").symlink_to(tmp_path / "pool.npz")
+    (tmp_path / "hard.npz").hardlink_to(tmp_path / "pool.npz")
+    outcome = alframe("query", "--strategy", "coreset", "-n", "7", "pool.npz", "--out", name)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert (
+        f"--out {name.removeprefix('./')} would overwrite pool.npz, which is read; name another"
+        in outcome.err
+    )
+    assert (tmp_path / "pool.npz").read_bytes() == before
+
+
+def test_no_array_of_a_flag_is_overwritten(alframe, tmp_path):
+    command = ["query", "--strategy", "coreset", "-n", "7", "features.npy", *FLAGS[6:], "--out"]
+    assert "would overwrite labelled_targets.npy" in alframe(*command, "labelled_targets.npy").err
+    assert alframe(*command, "another.npy").code == 0

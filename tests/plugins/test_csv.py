@@ -80,3 +80,32 @@ def test_log_csv_writes_it_also_after_the_run(tmp_path):
         found = list(tmp_path.glob("digits/*/margin/seed-1/rounds.csv"))
         assert len(found) == tables
     assert [row["labelled"] for row in rows(found[0])] == ["20", "40", "60"]
+
+
+@pytest.mark.parametrize("name", ["rounds.csv", "rounds.csv.tmp"])
+def test_no_link_is_written_through(folder, tmp_path_factory, name):
+    victim = tmp_path_factory.mktemp("elsewhere") / "victim"
+    victim.write_text("precious")
+    (folder / name).symlink_to(victim)
+    write_table(folder)
+    assert len(rows(folder / "rounds.csv")) == 2
+    assert victim.read_text() == "precious"
+    assert not (folder / "rounds.csv").is_symlink()
+
+
+def test_a_text_is_no_formula_and_a_number_stays_one(folder):
+    logged = {
+        "=1+1": -2.5,
+        "a": "=cmd|' /C calc'!A0",
+        "b": "@x",
+        "c": "-3",
+        "d": "\tx",
+        "e": "plain",
+        "f": "\x1b[2J",
+    }
+    (folder / "rounds.jsonl").write_text(json.dumps(RECORDS[0] | {"logged": {"x": logged}}) + "\n")
+    write_table(folder)
+    (row,) = rows(folder / "rounds.csv")
+    assert row["logged/x/=1+1"] == "-2.5"
+    found = [row[f"logged/x/{key}"] for key in "abcdef"]
+    assert found == ["'=cmd|' /C calc'!A0", "'@x", "'-3", "'\tx", "plain", "\x1b[2J"]

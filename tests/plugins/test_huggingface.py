@@ -314,3 +314,14 @@ class TestHub:
         monkeypatch.setitem(sys.modules, "datasets", None)
         with pytest.raises(UsageError, match=r"needs the package datasets; .*alframe\[huggingface\]"):
             alframe.load_dataset("huggingface:mnist")
+
+
+def test_no_script_of_a_folder_is_trusted(tmp_path, monkeypatch):
+    """Versions of the package before 4 would run it where the environment allows it."""
+
+    def load_dataset(location, config, *, trust_remote_code):
+        raise ValueError(f"trusted: {trust_remote_code}")
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    with pytest.raises(UsageError, match="can't be had: trusted: False"):
+        alframe.load_dataset(f"huggingface:{tmp_path}")

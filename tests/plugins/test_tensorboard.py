@@ -71,3 +71,19 @@ def test_without_the_library_the_line_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.delitem(sys.modules, "alframe_tensorboard._events")
     with pytest.raises(UsageError, match=r'pip install "alframe\[tensorboard\]"'):
         alframe_tensorboard.alframe_run_started(SimpleNamespace(folder=tmp_path))
+
+
+def test_no_link_is_written_through_or_emptied(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    start(elsewhere, [record(10, 0.1)])
+    start(elsewhere, [record(10, 0.1)])
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    (tmp_path / "linked").symlink_to(elsewhere)
+    (tmp_path / "files").mkdir()
+    for number, path in enumerate(elsewhere.iterdir()):
+        (tmp_path / "files" / f"events.out.tfevents.9{number}").symlink_to(path)
+    for name in ("linked", "files"):
+        start(tmp_path / name, [])
+        append(tmp_path / name, record(20, 0.2))
+        assert curve(tmp_path / name) == [(20, 0.2)]
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before

@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from alframe import UsageError, load_weights, read_weights
+from alframe import DamagedFileError, UsageError, load_weights, read_weights
 
 
 def network(classes=3):
@@ -32,6 +32,32 @@ class TestReading:
             path.write_bytes(content)
         with pytest.raises(UsageError, match=f"weights .*{name} can't be read"):
             read_weights(path)
+
+    def test_damage_is_nobodys_fault(self, tmp_path):
+        """A file that is not there is the command's fault; one that is damaged is not."""
+        for name in ("w.pt", "w.safetensors"):
+            with pytest.raises(UsageError) as missing:
+                read_weights(tmp_path / name)
+            (tmp_path / name).write_bytes(b"no weights")
+            with pytest.raises(DamagedFileError) as damaged:
+                read_weights(tmp_path / name)
+            assert (missing.value.exit_code, damaged.value.exit_code) == (2, 1)
+
+    @pytest.mark.parametrize(
+        "state",
+        [
+            {1: torch.zeros(1)},
+            {"a": torch.zeros(2, 2).to_sparse()},
+            {"a": torch.zeros(2, device="meta")},
+            {"a": {"b": torch.zeros(1)}},
+        ],
+        ids=["number as name", "sparse", "meta", "nested"],
+    )
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_a_dictionary_of_something_else(self, tmp_path, state):
+        torch.save(state, tmp_path / "w.pt")
+        with pytest.raises(UsageError, match="a dictionary of tensors is needed"):
+            read_weights(tmp_path / "w.pt")
 
     def test_a_pickle_that_would_run_a_command_is_refused(self, tmp_path):
         class Attack:

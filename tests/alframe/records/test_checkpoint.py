@@ -1,3 +1,6 @@
+import hashlib
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +63,11 @@ def test_what_would_not_come_back_is_the_plugins_fault(kept):
     require_readable({"mine": {"kept": [torch.eye(2), 1, "x", None]}})
     with pytest.raises(PluginError, match=r"plugin 'mine' keeps in ctx.state what a checkpoint can't hold"):
         require_readable({"mine": {"kept": kept}})
+
+
+def test_a_forged_one_whose_values_have_no_end_is_not_given_to_torch(path):
+    content = pickle.dumps(1, 2) + b"\x80\x02}q\x00)" + b"\x85" * 400_000 + b"Ns."
+    head = path.read_bytes().partition(b"\n")[0].rpartition(b" ")[0]
+    path.write_bytes(b"%s %s\n%s" % (head, hashlib.sha256(content).hexdigest().encode(), content))
+    with pytest.raises(DamagedError, match="its values are nested beyond all measure"):
+        read_checkpoint(path)

@@ -306,20 +306,20 @@ class TestNoRoom:
             pass
 
     def test_for_the_holders_name(self, folder, monkeypatch):
-        def write_text(*args, **kwargs):
+        def fsync(descriptor):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("pathlib.Path.write_text", write_text)
+        monkeypatch.setattr("os.fsync", fsync)
         with folder.held():
             told = pytest.raises(TrialError, match="is in use by another process")
             with told, TrialFolder(folder.path).held():
                 pass
 
     def test_is_known_before_anything_runs(self, tmp_path, monkeypatch):
-        def write_bytes(*args, **kwargs):
+        def fsync(descriptor):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("pathlib.Path.write_bytes", write_bytes)
+        monkeypatch.setattr("os.fsync", fsync)
         with pytest.raises(UsageError, match="No space left on device; choose another with --out"):
             require_writable(tmp_path)
         assert not list(tmp_path.iterdir())

@@ -1,9 +1,10 @@
 import os
+import stat
 
 import pytest
 
 from alframe import UsageError
-from alframe.records.writing import replace, require_writable
+from alframe.records.writing import LEFT_BEHIND, replace, require_writable
 
 
 @pytest.mark.parametrize("where", ["file/below", "file"])
@@ -41,3 +42,34 @@ def test_two_processes_may_write_one_shared_file(tmp_path):
     replace(path, beside, shared=True)
     assert path.read_bytes() == b"ours"
     assert (tmp_path / "file.1.tmp").exists()
+
+
+def test_the_mode_is_the_usual_one_and_stays_what_the_user_made_it(tmp_path):
+    path, usual = tmp_path / "file", tmp_path / "usual"
+    usual.write_text("")
+    replace(path, lambda file: file.write(b"x"))
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
+    path.chmod(0o600)
+    replace(path, lambda file: file.write(b"y"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path, shared):
+    def interrupted(file):
+        file.write(b"ha")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(tmp_path / "file", interrupted, shared=shared)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_killed_processes_left_is_removed_and_what_lives_is_not(tmp_path):
+    path = tmp_path / "file"
+    for name, age in (("file.1.tmp", 2), ("file.2.tmp", 0.5), ("other.1.tmp", 2)):
+        (tmp_path / name).write_bytes(b"half")
+        then = (tmp_path / name).stat().st_mtime - age * LEFT_BEHIND
+        os.utime(tmp_path / name, (then, then))
+    replace(path, lambda file: file.write(b"whole"), shared=True)
+    assert sorted(os.listdir(tmp_path)) == ["file", "file.2.tmp", "other.1.tmp"]

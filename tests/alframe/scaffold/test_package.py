@@ -161,3 +161,15 @@ def test_folders_are_made_and_one_that_cannot_be_is_named(registry, tmp_path):
     for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(UsageError, match="exists already|can't be written to"):
             make(registry, out, "mine", "strategy")
+
+
+def test_a_package_that_can_not_be_written_whole_is_not_in_the_way(registry, tmp_path, monkeypatch):
+    def full(self, *arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_text", full)
+        with pytest.raises(UsageError, match="can't be written to: No space left"):
+            make(registry, tmp_path, "gini", "strategy")
+    assert list(tmp_path.iterdir()) == []
+    make(registry, tmp_path, "gini", "strategy")
