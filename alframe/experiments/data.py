@@ -37,11 +37,18 @@ def load_data(settings: Settings) -> Dataset:
 
 
 class LoadedData:
-    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
+    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory.
+
+    Attributes:
+        notes: what the readers of all data sets that were loaded remarked, once each.
+        details: what they made of each part of the sources, likewise.
+    """
 
     def __init__(self) -> None:
         self._key: tuple[Any, ...] = ()
         self._dataset: Dataset | None = None
+        self.notes: list[str] = []
+        self.details: list[str] = []
 
     def of(self, settings: Settings) -> Dataset:
         """The setting's data set, loaded where it is not the one at hand.
@@ -53,7 +60,12 @@ class LoadedData:
             self._dataset = None
             self._dataset = load_data(settings)
             self._key = settings.data_key
+            self._tell(self._dataset)
         return self._dataset
+
+    def _tell(self, dataset: Dataset) -> None:
+        for told, lines in ((self.notes, dataset.notes), (self.details, dataset.details)):
+            told += [line for line in lines if line not in told]
 
 
 def network_of(settings: Settings, dataset: Dataset, seed: int) -> Classifier:

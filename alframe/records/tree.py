@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alframe.errors import UsageError
 from alframe.records.authors import read_csv_curves
+from alframe.records.belonging import own_trials
 from alframe.records.rounds import Curves, Unusable, read_curves
 
 LEVELS = {"setting": 0, "dataset": 1, "overall": 2}  # how many folders lie between DIR and a setting's runs
@@ -138,7 +139,9 @@ def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> S
     strategies: dict[str, dict[int, Curves]] = {}
     percent = 0
     renamed = [(aliases.get(name, name), seed, file) for name, seed, file in _csv_trials(path)]
-    for strategy, seed, file in [*_own_trials(path), *renamed]:
+    own, remarks = own_trials(path, _own_trials(path))
+    notes += remarks
+    for strategy, seed, file in [*own, *renamed]:
         if seed in strategies.setdefault(strategy, {}):
             notes.append(f"{file} is left out: {strategy} with seed {seed} is there already")
             continue

@@ -4,9 +4,9 @@ import torch
 
 from alframe import PluginError, TrialError
 from alframe.records.checkpoint import Checkpoint, DamagedError, packed, read_checkpoint, require_readable
-from doubles import make_round
+from doubles import ORIGIN, make_round
 
-SAVED = Checkpoint((make_round(),), {"w": torch.eye(2)}, "data", "a note", finished=True)
+SAVED = Checkpoint((make_round(),), {"w": torch.eye(2)}, ORIGIN, "a note", finished=True)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_what_is_packed_is_read(path):
     read = read_checkpoint(path)
     assert torch.equal(read.learner.pop("w"), torch.eye(2))
     assert read.learner == {}
-    assert (read.rounds, read.data, read.note, read.finished) == (SAVED.rounds, "data", "a note", True)
+    assert (read.rounds, read.origin, read.note, read.finished) == (SAVED.rounds, ORIGIN, "a note", True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_another_format_is_no_damage(path, monkeypatch):
     monkeypatch.setattr("alframe.records.checkpoint.FORMAT", 99)
     path.write_bytes(packed(SAVED))
     monkeypatch.undo()
-    with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
+    with pytest.raises(TrialError, match="has format 99, this alframe reads 3"):
         read_checkpoint(path)
 
 

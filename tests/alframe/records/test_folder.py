@@ -15,7 +15,7 @@ from alframe.contract.trial import Round
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.records.writing import require_writable
-from doubles import make_round
+from doubles import ORIGIN, make_round
 
 ROUNDS = (make_round(0, 2, queried=(1, 2)), make_round(1, 3, 0.6, queried=(3,)))
 LEARNER = {"labelled": torch.tensor([1, 2, 3]), "model": {"w": torch.eye(2)}, "plugins": {"x": {"n": 1}}}
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def test_what_is_saved_is_loaded(folder):
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "a note", finished=True))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "a note", finished=True))
     state = folder.load()
     assert state.rounds == ROUNDS
     assert state.note == "a note"
@@ -48,10 +48,10 @@ class Own:
 
 @pytest.mark.parametrize("kept", [lambda: 0, Own(), np.zeros(2)], ids=["function", "object", "array"])
 def test_what_a_plugin_keeps_and_would_not_come_back_is_its_fault(folder, kept):
-    folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
     with pytest.raises(PluginError, match=r"plugin 'mine' keeps in ctx.state what a checkpoint can't hold"):
         folder.save(
-            Checkpoint(ROUNDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, "data", "", finished=True)
+            Checkpoint(ROUNDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, ORIGIN, "", finished=True)
         )
     assert folder.progress() == (1, False)
 
@@ -63,9 +63,9 @@ def test_nothing_there_yet(tmp_path):
 
 
 def test_rounds_are_brought_up_to_date_from_the_checkpoint(folder):
-    folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
     old = (folder.path / "rounds.jsonl").read_text()
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
     new = (folder.path / "rounds.jsonl").read_text()
     (folder.path / "rounds.jsonl").write_text(old)  # as if killed between the two files
     folder.load()
@@ -79,7 +79,7 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
         """The state after the power was lost at a step that reaches the disk; whether it was."""
         folder = TrialFolder(tmp_path / str(step))
         folder.describe({}, {})
-        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
         steps = itertools.count(1)
 
         def lost(do):
@@ -95,7 +95,7 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
             for where, name in ((Path, "replace"), (Path, "open"), (os, "fsync")):
                 patch.setattr(where, name, lost(getattr(where, name)))
             try:
-                folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+                folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
             except SystemExit:
                 was_lost = True
         state = TrialFolder(folder.path).load()
@@ -121,15 +121,15 @@ DAMAGE = {
     "empty": lambda data: b"",
     "something else": lambda data: b"x" * 99,
     "one bit": lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:],
-    "the checksum": lambda data: data.replace(b" 2 ", b" 2 0", 1),
+    "the checksum": lambda data: data.replace(b" 3 ", b" 3 0", 1),
 }
 
 
 class TestDamage:
     @pytest.fixture
     def two(self, folder):
-        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         return folder
 
     def damage(self, path, how):
@@ -216,9 +216,9 @@ class TestHeld:
 
 def test_a_checkpoint_of_another_format(folder, monkeypatch):
     monkeypatch.setattr("alframe.records.checkpoint.FORMAT", 99)
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
     monkeypatch.undo()
-    with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
+    with pytest.raises(TrialError, match="has format 99, this alframe reads 3"):
         folder.load()
 
 
@@ -273,10 +273,10 @@ class TestNoRoom:
 
     @pytest.mark.parametrize("name", ["checkpoint.pt", "rounds.jsonl"])
     def test_for_a_round(self, folder, fill, monkeypatch, name):
-        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
         fill(name)
         with pytest.raises(TrialError, match=self.MESSAGE):
-            folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+            folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         assert not list(folder.path.glob("*.tmp"))
         lines = (folder.path / "rounds.jsonl").read_text().splitlines()
         assert tuple(Round.of(json.loads(line)) for line in lines) == ROUNDS[:1]
@@ -284,11 +284,11 @@ class TestNoRoom:
         assert folder.progress() == (len(kept), kept == ROUNDS)
         monkeypatch.undo()
         assert folder.load().rounds == kept
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         assert folder.load().rounds == ROUNDS
 
     def test_for_mending_the_records(self, folder, fill):
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         (folder.path / "rounds.jsonl").unlink()
         fill("rounds.jsonl", errno.EDQUOT)
         with pytest.raises(
@@ -334,7 +334,7 @@ def test_a_wrong_folder_is_a_wrong_command(folder, monkeypatch, number):
     with pytest.raises(UsageError, match=f"can't be written to: {os.strerror(number)}$"):
         folder.describe({}, {})
     with pytest.raises(TrialError, match=f"can't be written to: {os.strerror(number)}$"):
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
 
 
 def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
@@ -347,7 +347,7 @@ def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
 
 
 def test_asking_for_the_progress_writes_nothing(folder):
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
     (folder.path / "rounds.jsonl").write_text("damaged")
     assert folder.progress() == (2, True)
     assert (folder.path / "rounds.jsonl").read_text() == "damaged"
