@@ -44,15 +44,11 @@ def own_trials(setting: Path, trials: Sequence[Found]) -> tuple[list[Found], lis
             notes.append(f"{file.parent} is left out: it is {recorded.name}, copied or renamed")
     others = _others(known, lambda one: one.trial["kind"], setting.resolve().name)
     if others:
-        notes.append(
-            f"{_named(setting, others)} are left out: they are of another setting, copied or moved here"
-        )
+        notes.append(f"{_named(setting, others)}: left out, being of another setting, copied or moved here")
     same = {trial: recorded for trial, recorded in known.items() if trial not in others}
     changed = _others(same, lambda one: one.content, "")
     if changed:
-        notes.append(
-            f"{_named(setting, changed)} are left out: they are of other data than the others; {ANEW}"
-        )
+        notes.append(f"{_named(setting, changed)}: left out, being of other data than the rest; {ANEW}")
     notes += _unpaired(setting, {trial: one for trial, one in same.items() if trial not in changed})
     left_out = copies | others | changed
     return [trial for trial in trials if trial not in left_out], notes

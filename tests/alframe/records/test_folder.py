@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import itertools
 import json
@@ -178,6 +179,125 @@ class TestDamage:
         rounds.write_text(rounds.read_text().splitlines(keepends=True)[0])
         two.load()
         assert two.notes == []
+
+
+class TestDamageAndThen:
+    """A damaged checkpoint must not take the place of the one before it, whatever happens next."""
+
+    THIRD = (*ROUNDS, make_round(2, 4, 0.7, queried=(4,)))
+
+    @pytest.fixture(params=DAMAGE)
+    def damaged(self, folder, request):
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
+        path = folder.path / "checkpoint.pt"
+        path.write_bytes(DAMAGE[request.param](path.read_bytes()))
+        return TrialFolder(folder.path)
+
+    def save(self, folder, rounds=ROUNDS):
+        folder.save(Checkpoint(rounds, LEARNER, ORIGIN, "", finished=False))
+
+    @pytest.mark.parametrize("is_read", [True, False])
+    def test_a_full_disk_leaves_the_round_before(self, damaged, monkeypatch, is_read):
+        def full(descriptor):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        if is_read:
+            assert damaged.load().rounds == ROUNDS[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            for _ in range(2):
+                with pytest.raises(TrialError, match="No space left on device"):
+                    self.save(damaged)
+        assert TrialFolder(damaged.path).load().rounds == ROUNDS[:1]
+        self.save(damaged)
+        self.save(damaged, self.THIRD)
+        assert TrialFolder(damaged.path).load().rounds == self.THIRD
+        (damaged.path / "checkpoint.pt").unlink()
+        assert TrialFolder(damaged.path).load().rounds == ROUNDS
+
+    def test_a_kill_at_any_step_leaves_the_round_before_or_the_new_one(self, damaged, monkeypatch):
+        for step in range(1, 9):
+            steps = itertools.count(1)
+
+            def killed(do, step=step, steps=steps):
+                def maybe(*arguments, **options):
+                    if next(steps) == step:
+                        raise SystemExit
+                    return do(*arguments, **options)
+
+                return maybe
+
+            again = TrialFolder(damaged.path)
+            assert again.load().rounds in (ROUNDS[:1], ROUNDS)
+            with monkeypatch.context() as patch:
+                for where, name in ((Path, "replace"), (Path, "open"), (os, "fsync")):
+                    patch.setattr(where, name, killed(getattr(where, name)))
+                with contextlib.suppress(SystemExit):
+                    self.save(again)
+            assert TrialFolder(damaged.path).load().rounds in (ROUNDS[:1], ROUNDS)
+        assert TrialFolder(damaged.path).load().rounds == ROUNDS
+
+
+class TestStrangers:
+    """What stands in the place of a file is damage, and is not waited for."""
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+    @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+    def test_pipes_and_devices(self, folder, make):
+        for rounds in (ROUNDS[:1], ROUNDS):
+            folder.save(Checkpoint(rounds, LEARNER, ORIGIN, "", finished=False))
+        for name in ("checkpoint.pt", "rounds.jsonl", "environment.json"):
+            (folder.path / name).unlink()
+            make(folder.path / name)
+        again = TrialFolder(folder.path)
+        assert again.load().rounds == ROUNDS[:1]
+        assert "checkpoint.pt is damaged (not a file, but a pipe or a device)" in again.notes[0]
+        assert again.environment() == {}
+        again.describe({}, {})
+        again.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
+        assert folder.load().rounds == ROUNDS
+        assert len((folder.path / "rounds.jsonl").read_text().splitlines()) == 2
+
+    def test_folders(self, folder):
+        (folder.path / "checkpoint.pt").mkdir()
+        assert folder.load() is None
+        with pytest.raises(TrialError, match="can't be written to: Is a directory"):
+            folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
+
+    @pytest.mark.parametrize(
+        "text", ["[" * 100_000, "[1]", '{"plugins": [1]}', '{"plugins": {"a": 1}}', "\xff"]
+    )
+    def test_an_environment_that_was_edited(self, folder, text):
+        (folder.path / "environment.json").write_bytes(text.encode("latin-1"))
+        assert folder.environment() in ({}, {"plugins": {}})
+
+
+def test_what_does_not_pass_the_check_is_left_as_it_is(folder):
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
+    (folder.path / "rounds.jsonl").write_text("changed")
+
+    def refuse(saved):
+        assert saved.rounds == ROUNDS
+        raise TrialError("another's")
+
+    with pytest.raises(TrialError, match="another's"):
+        folder.load(refuse)
+    assert (folder.path / "rounds.jsonl").read_text() == "changed"
+
+
+def test_a_trial_of_an_earlier_alframe_is_given_an_origin(folder):
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "why", finished=True))
+    saved = folder.load()
+    folder.adopt(saved, ORIGIN)
+    again = folder.load()
+    assert (again.origin, again.rounds, again.note, again.finished) == (ORIGIN, ROUNDS, "why", True)
+    environment = json.loads((folder.path / "environment.json").read_text())
+    assert environment["python"] == "3"
+    assert environment["trial"]["strategy"] == "margin"
+    (folder.path / "environment.json").write_text("[" * 100_000)
+    folder.adopt(saved, ORIGIN)
+    assert json.loads((folder.path / "environment.json").read_text())["trial"]["seed"] == "1"
 
 
 class TestHeld:
