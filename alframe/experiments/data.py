@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def load_data(settings: Settings) -> Dataset:
         raise UsageError(
             f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
         )
-    return dataset.near(resolve_device(settings.run.device))
+    near = dataset.near(resolve_device(settings.run.device))
+    return dataclasses.replace(near)  # an object of this run, whose content is looked at once
 
 
 class LoadedData:

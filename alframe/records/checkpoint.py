@@ -79,10 +79,15 @@ def packed(checkpoint: Checkpoint) -> bytes:
         "note": checkpoint.note,
         "finished": checkpoint.finished,
     }
+    return sealed(FORMAT, state)
+
+
+def sealed(number: int, state: Any) -> bytes:
+    """A line with the number of a format and a checksum, then what torch saves."""
     file = io.BytesIO()
     torch.save(state, file)
     content = file.getvalue()
-    return b"%s %d %s\n%s" % (MARK, FORMAT, hashlib.sha256(content).hexdigest().encode(), content)
+    return b"%s %d %s\n%s" % (MARK, number, hashlib.sha256(content).hexdigest().encode(), content)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -1,5 +1,4 @@
 import hashlib
-import io
 import json
 
 import numpy as np
@@ -16,6 +15,7 @@ from alframe.records.checkpoint import (
     packed,
     read_checkpoint,
     require_readable,
+    sealed,
 )
 from doubles import ORIGIN, make_round
 
@@ -64,14 +64,6 @@ def test_a_folder_in_its_place_is_damage(tmp_path):
         read_checkpoint(tmp_path)
 
 
-def sealed(state, number=FORMAT):
-    """The bytes of a checkpoint whose checksum is right, whatever it holds."""
-    file = io.BytesIO()
-    torch.save(state, file)
-    checksum = hashlib.sha256(file.getvalue()).hexdigest().encode()
-    return b"%s %d %s\n%s" % (MARK, number, checksum, file.getvalue())
-
-
 STATE = {
     "rounds": lines_of(SAVED.rounds),
     "learner": {"w": torch.eye(2)},
@@ -105,9 +97,9 @@ FORGED = {
 
 @pytest.mark.parametrize("state", FORGED.values(), ids=FORGED.keys())
 def test_the_right_checksum_of_a_wrong_content_is_damage(path, state):
-    path.write_bytes(sealed(STATE))
+    path.write_bytes(sealed(FORMAT, STATE))
     assert read_checkpoint(path).rounds == SAVED.rounds
-    path.write_bytes(sealed(state))
+    path.write_bytes(sealed(FORMAT, state))
     with pytest.raises(DamagedError, match="its records|does not hold what a checkpoint does"):
         read_checkpoint(path)
 
@@ -122,7 +114,7 @@ def test_what_torch_does_not_load_is_damage(path):
 
 def test_the_format_of_an_earlier_alframe(path):
     state = {k: v for k, v in STATE.items() if k != "origin"}
-    path.write_bytes(sealed(state | {"learner": {"w": torch.eye(2), "data": "told by"}}, number=2))
+    path.write_bytes(sealed(2, state | {"learner": {"w": torch.eye(2), "data": "told by"}}))
     read = read_checkpoint(path)
     assert (read.origin, read.fingerprint, read.finished) == (None, "told by", True)
     assert set(read.learner) == {"w"}
