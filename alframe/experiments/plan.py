@@ -12,6 +12,7 @@ from alframe.experiments.data import LoadedData, network_of
 from alframe.experiments.settings import Settings, label_of
 from alframe.experiments.trial_loop import has_work_left
 from alframe.experiments.trials import Trial
+from alframe.records.folder import TrialFolder
 
 NAMED_AT_MOST = 5  # settings in a message
 
@@ -108,11 +109,15 @@ def finished_alone(settings: Settings) -> list[Trial]:
     """The trials of a setting, where they are finished: what is to be shown of them needs no data.
 
     Returns:
-        None of them where one has work left. Of all strategies, those that never ran are no such trials: who
-        knows whether they suit the data.
+        None of them where one has work left, or where they are not all of the same data. Of all strategies,
+        those that never ran are no such trials: who knows whether they suit the data.
     """
     there = [trial for trial in trials(settings) if trial.folder.exists() or not settings.asks_for_all]
-    return [] if any(map(has_work_left, there)) else there
+    if any(map(has_work_left, there)):
+        return []
+    saved = [TrialFolder(trial.folder).saved() for trial in there]
+    contents = {one.origin.content if one.origin else one.fingerprint for one in saved if one}
+    return there if len(contents) == 1 else []
 
 
 def _unique(planned: Iterable[Trial]) -> list[Trial]:

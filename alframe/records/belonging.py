@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -52,6 +53,48 @@ def own_trials(setting: Path, trials: Sequence[Found]) -> tuple[list[Found], lis
     notes += _unpaired(setting, {trial: one for trial, one in same.items() if trial not in changed})
     left_out = copies | others | changed
     return [trial for trial in trials if trial not in left_out], notes
+
+
+def copies_of(settings: Sequence[Path]) -> dict[Path, Path]:
+    """The settings of which every trial is one of another setting, too: a copied folder is no second setting.
+
+    Args:
+        settings: the folders.
+
+    Returns:
+        By folder, the one that it is a copy of.
+    """
+    made = [(path, *_made_of(path)) for path in settings] if len(settings) > 1 else []
+    # What was written where it lies comes first, then what has more trials.
+    kept: list[tuple[Path, set[str]]] = []
+    copies = {}
+    for path, own, _ in sorted(made, key=lambda one: (not one[2], -len(one[1]))):
+        original = next((other for other, theirs in kept if own and own <= theirs), None)
+        if original is None:
+            kept.append((path, own))
+        else:
+            copies[path] = original
+    return copies
+
+
+def _made_of(setting: Path) -> tuple[set[str], bool]:
+    """What each trial of a setting was made of, and whether the setting's folder is where they were written.
+
+    Nothing where that is not known of some of them.
+    """
+    found: set[str] = set()
+    at_home = False
+    for folder in setting.glob("*/seed-*"):
+        try:
+            recorded = read_recorded(folder)
+        except Unusable:
+            recorded = None
+        if recorded is None:
+            return set(), False
+        names = [recorded.trial[name] for name in ("kind", "strategy", "seed")]
+        found.add(json.dumps([*names, recorded.content, recorded.initial]))
+        at_home |= recorded.trial["setting"] == setting.resolve().name
+    return found, at_home
 
 
 def _others(known: dict[Found, Recorded], key: Callable[[Recorded], str], name: str) -> set[Found]:

@@ -100,6 +100,16 @@ def test_results_are_shown_where_the_data_are_gone(run, mine, tmp_path, jobs):
     assert run().out == first.out
 
 
+def test_finished_trials_of_two_data_sets_are_not_shown_side_by_side(run, mine):
+    mine(wrong=60)
+    assert run(strategy="random").code == 0
+    file = mine()
+    assert run(strategy="margin").code == 0
+    file.unlink()
+    assert run(strategy="margin").code == 0
+    assert run(strategy="random,margin").code == 2
+
+
 def test_a_copied_seed_is_no_second_seed(run, compare, mine, tmp_path):
     mine()
     run("--seeds", "1")

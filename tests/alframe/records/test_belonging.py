@@ -89,6 +89,27 @@ def test_of_two_equal_halves_the_newer_counts(write, tmp_path, newer):
     assert read(tmp_path / "mlp")[0] == {newer: [1]}
 
 
+def test_a_copied_setting_counts_once(write, tmp_path):
+    for seed in (1, 2):
+        write("margin", seed)
+    write("margin", 1, setting="other", kind="another")
+    shutil.copytree(tmp_path / "mlp", tmp_path / "a-copy")
+    shutil.rmtree(tmp_path / "a-copy" / "margin" / "seed-2")
+    tree = read_tree(tmp_path, "dataset")
+    assert [one.name for one in tree.settings] == ["mlp", "other"]
+    assert tree.notes == [
+        f"{tmp_path / 'a-copy'} is left out: its trials are those of {tmp_path / 'mlp'}, copied"
+    ]
+    write("random", 1, setting="a-copy")  # a trial of its own: two settings again
+    assert [one.name for one in read_tree(tmp_path, "dataset").settings] == ["a-copy", "mlp", "other"]
+
+
+def test_settings_of_which_nothing_is_recorded_are_no_copies(write, tmp_path):
+    write("margin", 1, data=None)
+    write("margin", 1, data=None, setting="other")
+    assert len(read_tree(tmp_path, "dataset").settings) == 2
+
+
 def test_what_is_not_recorded_is_held_against_nobody(write, tmp_path):
     write("margin", 1, data=None)
     write("random", 1)
