@@ -38,10 +38,12 @@ def frozen_features(
             A file is believed where its checksum, type and shape are right; else features are computed anew.
         progress: told ``(samples done, samples)``.
     """
-    probed = _features(model, samples, torch.arange(min(PROBED, len(samples))))
-    path = None if folder is None else folder / f"{_key(model, samples, probed)}.npy"
-    if path is not None and (kept := _read(path, len(samples), probed)) is not None:
-        return kept.to(samples.device)
+    path = None
+    if folder is not None:
+        probed = _features(model, samples, torch.arange(min(PROBED, len(samples))))
+        path = folder / f"{_key(model, samples, probed)}.npy"
+        if (kept := _read(path, len(samples), probed)) is not None:
+            return kept.to(samples.device)
     parts = []
     for rows in torch.arange(len(samples)).split(BATCH_SIZE):
         parts.append(_features(model, samples, rows))
