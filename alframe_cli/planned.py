@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alframe.errors import TrialError
+from alframe.data.dataset import Dataset
+from alframe.errors import AlframeError, TrialError
 from alframe.experiments.configuration import Sections
+from alframe.experiments.data import LoadedData
+from alframe.experiments.origins import Materials
 from alframe.experiments.plan import where
 from alframe.experiments.settings import Settings
 from alframe.experiments.sweep import as_sections
@@ -16,14 +19,21 @@ from alframe_cli.output import print_json, print_table
 from alframe_cli.plain_text import echo
 
 
-def print_plan(planned: Sequence[Trial], as_json: bool) -> None:
-    """Prints a row a trial; its setting where there are several."""
+def print_plan(planned: Sequence[Trial], as_json: bool, data: LoadedData | None = None) -> None:
+    """Prints a row a trial; its setting where there are several.
+
+    Args:
+        planned: the trials.
+        as_json: whether for programs.
+        data: where data sets are loaded, against which what exists is held.
+    """
+    data = data or LoadedData()
     rows = [
         {
             "setting": trial.settings.label,
             "strategy": trial.strategy,
             "seed": trial.seed,
-            "state": _state(trial),
+            "state": _state(trial, data),
             "folder": str(trial.folder),
         }
         for trial in planned
@@ -67,12 +77,24 @@ def print_config(settings: Sequence[Settings], given: Sections) -> None:
     echo(tomli_w.dumps(as_sections(settings, given)), nl=False)
 
 
-def _state(trial: Trial) -> str:
+def _state(trial: Trial, data: LoadedData) -> str:
     folder = TrialFolder(trial.folder)
     try:
-        recorded, finished = folder.progress()
+        saved = folder.saved()
     except TrialError:  # another version of alframe wrote it
         return "not readable"
+    if saved and (change := Materials(trial, _loaded(trial, data)).change(saved)):
+        return change.what
     total = trial.settings.run.rounds + 1
-    state = "finished" if finished else f"{recorded} of {total}" if recorded else "new"
+    state = "new"
+    if saved:
+        state = "finished" if saved.finished else f"{len(saved.rounds)} of {total}"
     return f"damaged, {state}" if folder.notes else state
+
+
+def _loaded(trial: Trial, data: LoadedData) -> Dataset | None:
+    """The trial's data set; None where it can't be loaded: that is said when the trial is run."""
+    try:
+        return data.of(trial.settings)
+    except AlframeError:
+        return None

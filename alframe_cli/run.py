@@ -89,7 +89,7 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
         is_flag=True,
         is_eager=True,  # before a plugin's file is imported
         callback=_set_verbose,
-        help="Print tracebacks of errors.",
+        help="Print tracebacks of errors, and what was made of each part of the data.",
     ),
 )
 def run(
@@ -140,10 +140,12 @@ def run(
     if asks_for_all and not quiet:
         print_left_out(prepared.left_out, settings, registry)
     if dry_run:
-        print_plan(prepared.planned, as_json)
+        print_plan(prepared.planned, as_json, prepared.data)
         return 0
     if not quiet:
         print_unused(settings, given)
+    for line in prepared.data.details if verbose else ():
+        click.echo(line, err=True)
     return _run(prepared, settings, display=display, quiet=quiet, verbose=verbose, as_json=as_json)
 
 

@@ -2,6 +2,10 @@
 
 from alframe.contract.trial import MEASURED, Round
 from alframe.experiments.trials import Listener
+from alframe.records.origin import Origin
+
+NAMES = {"dataset": "digits", "setting": "mlp", "kind": "k", "strategy": "margin", "seed": "1"}
+ORIGIN = Origin(NAMES, {"training inputs": "1"}, {"initial": "2"})
 
 
 def make_round(number=0, labelled=100, accuracy=0.5, **others):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.records.rounds import FEATURES, Unusable
+from alframe.records.reading import Unusable, parse_json, read_text
+from alframe.records.rounds import FEATURES
 
 MOST = 5000  # samples drawn that were not queried, and that were; t-SNE of 10,000 takes a minute or two
 LEAST = 5
+LARGEST = 1e100  # squares of larger ones are infinite
 WIDEST = 50  # features that t-SNE is given; of more the principal components, as its authors do
 SEED = 0
 
@@ -48,19 +49,35 @@ def read_features(trial: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     Raises:
         Unusable: a file is missing or damaged, or the two don't fit each other.
     """
+    features = _load(trial / FEATURES)
     try:
-        features = np.load(trial / FEATURES, mmap_mode="r", allow_pickle=False)
-        lines = (trial / "rounds.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = read_text(trial / "rounds.jsonl").splitlines()
+        queried = [parse_json(line)["queried"] for line in lines]
         rounds = np.full(len(features), -1, dtype=np.int64)
-        for number, line in enumerate(lines):
-            rounds[np.array(json.loads(line)["queried"], dtype=np.int64)] = number
+        for number, positions in enumerate(queried):
+            if not all(type(position) is int and position >= 0 for position in positions):
+                raise ValueError
+            rounds[positions] = number
+    except FileNotFoundError as error:
+        raise Unusable(str(error.strerror)) from error
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+        raise Unusable("damaged or cut off, or not of these rounds") from error
+    return features, rounds
+
+
+def _load(path: Path) -> NDArray[np.float32]:
+    """A matrix, left on disk until used; `Unusable` where the file is none."""
+    if path.exists() and not path.is_file():
+        raise Unusable("not a file, but a pipe or a device")
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise Unusable(error.strerror or str(error)) from error
-    except (ValueError, EOFError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # a file's head can make NumPy raise whatever Python's parser does
         raise Unusable("damaged or cut off, or not of these rounds") from error
-    if features.ndim != 2 or features.dtype.kind != "f":
+    if not isinstance(features, np.ndarray) or features.ndim != 2 or features.dtype.kind != "f":
         raise Unusable("not a matrix of features")
-    return features, rounds
+    return features
 
 
 def picture(features: NDArray[np.float32], rounds: NDArray[np.int64], method: str) -> Picture:
@@ -81,8 +98,8 @@ def picture(features: NDArray[np.float32], rounds: NDArray[np.int64], method: st
     x = np.asarray(features[chosen], dtype=np.float64)
     if len(x) < LEAST:
         raise Unusable(f"{LEAST} samples or more make a picture, there are {len(x)}")
-    if not np.isfinite(x).all():
-        raise Unusable("features are not finite")
+    if not (np.abs(x) < LARGEST).all():
+        raise Unusable("features are not finite, or too large to be drawn")
     if not np.ptp(x, axis=0).any():
         raise Unusable("all samples have the same features")
     return Picture(project(x, method), rounds[chosen], len(asked), len(features), method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,23 @@ def load_data(settings: Settings) -> Dataset:
         raise UsageError(
             f"data set {dataset.name!r} has samples without a label: a simulated run needs them all"
         )
-    return dataset.near(resolve_device(settings.run.device))
+    near = dataset.near(resolve_device(settings.run.device))
+    return dataclasses.replace(near)  # an object of this run, whose content is looked at once
 
 
 class LoadedData:
-    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory."""
+    """The data set of the trial at hand. Another one's is let go first: two need not fit into memory.
+
+    Attributes:
+        notes: what the readers of all data sets that were loaded remarked, once each.
+        details: what they made of each part of the sources, likewise.
+    """
 
     def __init__(self) -> None:
         self._key: tuple[Any, ...] = ()
         self._dataset: Dataset | None = None
+        self.notes: list[str] = []
+        self.details: list[str] = []
 
     def of(self, settings: Settings) -> Dataset:
         """The setting's data set, loaded where it is not the one at hand.
@@ -53,7 +62,12 @@ class LoadedData:
             self._dataset = None
             self._dataset = load_data(settings)
             self._key = settings.data_key
+            self._tell(self._dataset)
         return self._dataset
+
+    def _tell(self, dataset: Dataset) -> None:
+        for told, lines in ((self.notes, dataset.notes), (self.details, dataset.details)):
+            told += [line for line in lines if line not in told]
 
 
 def network_of(settings: Settings, dataset: Dataset, seed: int) -> Classifier:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from alframe.data.dataset import Dataset
-from alframe.errors import UsageError
+from alframe.errors import TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData, network_of
 from alframe.experiments.settings import Settings, label_of
+from alframe.experiments.trial_loop import has_work_left
 from alframe.experiments.trials import Trial
+from alframe.records.folder import TrialFolder
 
 NAMED_AT_MOST = 5  # settings in a message
 
@@ -50,15 +52,18 @@ def plan(settings: Sequence[Settings]) -> list[Trial]:
 
 
 def suited_plan(
-    settings: Sequence[Settings], data: LoadedData
+    settings: Sequence[Settings], data: LoadedData, *, force: bool = False
 ) -> tuple[list[Trial], dict[tuple[str, str], list[Settings]]]:
     """The same of those that can run, so that what can't is known before anything is trained.
 
-    Each data set is loaded once for this, the first one last: ``data`` then holds what is needed first.
+    Each data set is loaded once for this, the first one last: ``data`` then holds what is needed first. Where
+    one can't be, a setting of finished trials alone is planned all the same: they are read, and a note of
+    ``data`` says that they were not held against the data.
 
     Args:
         settings: what `resolve_sweep` made.
         data: where the data sets are loaded.
+        force: whether trials start anew.
 
     Returns:
         The trials, and each strategy that is left out with the reason: in which settings.
@@ -72,7 +77,21 @@ def suited_plan(
     failures: dict[str, list[Settings]] = {}
     for one in reversed(settings):
         try:
-            able, reasons = suited(trials(one), data.of(one))
+            dataset = data.of(one)
+        except (UsageError, TrialError) as error:
+            if finished := [] if force else finished_alone(one):
+                data.notes.append(
+                    f"the data of {one.folder} can't be loaded, so its finished trials are shown without a "
+                    f"check that they are of these data: {one_line(error)}"
+                )
+                planned.insert(0, finished)
+                continue
+            if isinstance(error, TrialError):
+                raise
+            failures.setdefault(str(error), []).insert(0, one)
+            continue
+        try:
+            able, reasons = suited(trials(one), dataset)
         except UsageError as error:
             failures.setdefault(str(error), []).insert(0, one)
             continue
@@ -84,6 +103,21 @@ def suited_plan(
         head = "nothing is run, as some settings can't:\n  " if len(lines) > 1 else ""
         raise UsageError(head + "\n  ".join(lines))
     return _unique(itertools.chain(*planned)), left_out
+
+
+def finished_alone(settings: Settings) -> list[Trial]:
+    """The trials of a setting, where they are finished: what is to be shown of them needs no data.
+
+    Returns:
+        None of them where one has work left, or where they are not all of the same data. Of all strategies,
+        those that never ran are no such trials: who knows whether they suit the data.
+    """
+    there = [trial for trial in trials(settings) if trial.folder.exists() or not settings.asks_for_all]
+    if any(map(has_work_left, there)):
+        return []
+    saved = [TrialFolder(trial.folder).saved() for trial in there]
+    contents = {one.origin.content if one.origin else one.fingerprint for one in saved if one}
+    return there if len(contents) == 1 else []
 
 
 def _unique(planned: Iterable[Trial]) -> list[Trial]:

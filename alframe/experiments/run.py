@@ -98,12 +98,14 @@ class PreparedRun:
         left_out: each strategy that ``all`` does not mean here with the reason: in which settings.
         executor: who runs them.
         several: whether they are of several settings.
+        data: where the data sets were loaded, with what their readers remarked.
     """
 
     planned: list[Trial]
     left_out: dict[tuple[str, str], list[Settings]]
     executor: Executor
     several: bool
+    data: LoadedData = dataclasses.field(default_factory=LoadedData)
 
     def run(self, listener: Listener) -> RunResult:
         """Runs the trials, whatever fails of them.
@@ -119,6 +121,8 @@ class PreparedRun:
             UsageError: of one setting can't be run what was asked for by name.
         """
         result = RunResult()
+        for note in self.data.notes:
+            listener.note(note)
         with contextlib.closing(self.executor.run(self.planned, listener)) as ends:
             for trial, end in ends:
                 asked_for = not trial.settings.asks_for_all
@@ -153,9 +157,9 @@ def prepare(
     for out in set() if dry else {one.run.out for one in settings}:
         require_writable(Path(out))
     data = LoadedData()
-    planned, left_out = suited_plan(settings, data)
+    planned, left_out = suited_plan(settings, data, force=force)
     executor = executor_for(planned, registry, data, force=force)
-    return PreparedRun(planned, left_out, executor, several=len(settings) > 1)
+    return PreparedRun(planned, left_out, executor, several=len(settings) > 1, data=data)
 
 
 def executor_for(

@@ -107,6 +107,11 @@ class Settings:
         readable = f"{self.model_name}-{run.initial_size}+{run.rounds}x{run.query_size}"
         return safe_name(f"{readable}-{_digest(self._setting())}")
 
+    @property
+    def kind(self) -> str:
+        """A hash of all that makes the setting but the place of its data: they may have been moved."""
+        return _digest(self._setting() | {"data": self.dataset.key})
+
     def _setting(self) -> dict[str, Any]:
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
         trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None

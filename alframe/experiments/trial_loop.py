@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,16 +12,17 @@ import torch
 
 from alframe.contract.trial import RunSummary
 from alframe.data.dataset import Dataset
-from alframe.errors import TrialError
-from alframe.experiments.data import network_of
+from alframe.errors import TrialError, UsageError, one_line
+from alframe.experiments.data import LoadedData, network_of
 from alframe.experiments.events import Audience
+from alframe.experiments.origins import Materials
 from alframe.experiments.round_loop import RoundLoop
 from alframe.experiments.trials import Listener, Trial
 from alframe.installation import environment
 from alframe.learning.learner import ActiveLearner
-from alframe.learning.loading import split
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
+from alframe.records.origin import facts_of
 from alframe.registry.plugin import Plugin
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
@@ -36,9 +38,29 @@ def has_work_left(trial: Trial) -> bool:
     return not finished or (trial.settings.run.keep_features and not folder.has_features)
 
 
+def data_of(trial: Trial, data: LoadedData, *, force: bool = False) -> Dataset | None:
+    """The trial's data set; None where it can't be loaded and the trial, being finished, can do without.
+
+    Args:
+        trial: what is to be run.
+        data: where data sets are loaded.
+        force: whether it starts anew.
+
+    Raises:
+        UsageError: the data are missing or unusable.
+        TrialError: a file can't be read, or there is no memory.
+    """
+    try:
+        return data.of(trial.settings)
+    except (UsageError, TrialError):
+        if force or has_work_left(trial):
+            raise
+        return None
+
+
 def run_trial(
     trial: Trial,
-    dataset: Dataset,
+    dataset: Dataset | None,
     listener: Listener,
     *,
     force: bool = False,
@@ -48,13 +70,14 @@ def run_trial(
 
     Args:
         trial: what to run.
-        dataset: the data set, all labels known, on the device.
+        dataset: the data set as it was loaded, all labels known, on the device; None as `data_of` gives it.
         listener: the display.
         force: whether it starts anew, what exists of it being removed.
         audience: who hears of the events, the run's; by default all of the trial's registry.
 
     Raises:
-        TrialError: the trial failed, another process runs it, or its checkpoint does not fit it.
+        TrialError: the trial failed, another process runs it, or what is there was made of other data, of
+            other initial weights, or is another trial's.
         PluginError: a plugin broke its contract.
     """
     folder = TrialFolder(trial.folder)
@@ -62,20 +85,25 @@ def run_trial(
         if force:
             folder.clear()
         audience = audience or Audience(trial.pipeline.registry, lambda plugin, text: listener.note(text))
-        dataset = split(dataset, trial.settings.data_options, trial.seed)
-        summary = _run_held(trial, folder, dataset, listener, audience)
+        summary = _run_held(trial, folder, Materials(trial, dataset), listener, audience)
         listener.trial_finished(trial, summary)
         return summary
 
 
 def _run_held(
-    trial: Trial, folder: TrialFolder, dataset: Dataset, listener: Listener, audience: Audience
+    trial: Trial, folder: TrialFolder, materials: Materials, listener: Listener, audience: Audience
 ) -> RunSummary:
-    saved = folder.load()
-    for note in [*folder.notes, *_changed_code(trial, folder, saved)]:
+    def check(saved: Checkpoint) -> None:
+        if change := materials.change(saved):
+            raise TrialError(change.message)
+
+    saved = folder.load(check)
+    for note in [*folder.notes, *materials.notes, *_changed_code(trial, folder, saved)]:
         listener.note(note)
     rounds = saved.rounds if saved else ()
     done = RunSummary(rounds, saved.note) if saved and saved.finished else None
+    if saved and done and saved.origin is None and materials.known:
+        folder.adopt(saved, materials.without_network)
     listener.trial_started(trial, len(rounds), finished=done is not None)
     if done:
         audience.send("run_started", trial, again=True)
@@ -83,10 +111,10 @@ def _run_held(
     keeps = trial.settings.run.keep_features and not folder.has_features
     if done and not keeps:
         return done
-    learner = _learner(trial, folder, saved, dataset, listener)
+    learner = _learner(trial, folder, saved, materials.dataset, listener)
     if not done:
-        loop = RoundLoop(trial.settings, learner, dataset.targets.cpu(), rounds)
-        done = _go_on(trial, folder, learner, loop, _fingerprint(dataset), audience, listener)
+        loop = RoundLoop(trial.settings, learner, materials.dataset.targets.cpu(), rounds)
+        done = _go_on(trial, folder, learner, loop, materials, audience, listener)
     if keeps:  # of a trial that is finished already, too
         folder.keep_features(learner.features())
     return done
@@ -108,12 +136,28 @@ def _learner(
         progress=functools.partial(listener.progress, trial),
     )
     if saved:
-        if saved.data != _fingerprint(dataset):
-            raise TrialError(
-                f"{folder.path}: the data have changed since this trial began; --force starts it anew"
-            )
-        learner.load_state_dict(saved.learner)
+        _restore(learner, saved, dataset, folder)
     return learner
+
+
+def _restore(learner: ActiveLearner, saved: Checkpoint, dataset: Dataset, folder: TrialFolder) -> None:
+    """Takes up where the checkpoint was written; what it holds may have the right checksum and be wrong."""
+    try:
+        learner.load_state_dict(saved.learner)
+        queried = [position for done in saved.rounds for position in done.queried]
+        fits = (
+            learner.labelled.tolist() == queried
+            and torch.equal(learner.targets, dataset.targets.cpu()[learner.labelled])
+            and learner.round == len(saved.rounds) - 1
+        )
+    except Exception as error:
+        raise TrialError(_unfit(folder, one_line(error))) from error
+    if not fits:
+        raise TrialError(_unfit(folder, "other samples are labelled than its records say"))
+
+
+def _unfit(folder: TrialFolder, why: str) -> str:
+    return f"{folder.path}: the checkpoint does not fit the trial ({why[:200]}); --force starts it anew"
 
 
 def _go_on(
@@ -121,15 +165,21 @@ def _go_on(
     folder: TrialFolder,
     learner: ActiveLearner,
     loop: RoundLoop,
-    fingerprint: str,
+    materials: Materials,
     audience: Audience,
     listener: Listener,
 ) -> RunSummary:
     """Runs the rounds that are left."""
-    folder.describe(trial.config, _facts(trial, folder, learner, len(loop.rounds)))
+    origin = materials.origin
+    facts = facts_of(origin) | _facts(trial, folder, learner, len(loop.rounds))
+    facts["data"] |= {
+        "notes": list(materials.dataset.notes),
+        "options": dataclasses.asdict(trial.settings.data_options),
+    }
+    folder.describe(trial.config, facts)
     audience.send("run_started", trial)
     for done in loop:
-        folder.save(Checkpoint(loop.rounds, learner.state_dict(), fingerprint, loop.note, loop.finished))
+        folder.save(Checkpoint(loop.rounds, learner.state_dict(), origin, loop.note, loop.finished))
         listener.round_finished(trial, done)
         audience.send("round_finished", trial, record=done.as_dict())
     summary = RunSummary(loop.rounds, loop.note)
@@ -170,13 +220,3 @@ def _earlier(changed: list[Plugin], before: Mapping[str, Any], rounds: int) -> l
     """The code of the first ``rounds`` rounds, where it has changed since."""
     old = {plugin.key: before["plugins"][plugin.key] for plugin in changed}
     return [{"rounds": rounds, "plugins": old}] if old else []
-
-
-def _fingerprint(dataset: Dataset) -> str:
-    """Tells data sets apart well enough to notice that a file was replaced."""
-    parts = [
-        list(dataset.inputs.shape),
-        f"{dataset.inputs.sum(dtype=torch.float64):.6g}",
-        int(dataset.targets.sum()),
-    ]
-    return repr(parts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +17,12 @@ from alframe.data.samples import Samples
 from alframe.errors import AlframeWarning
 from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE
+from alframe.ops.digest import digest_of
+from alframe.records.reading import Unusable, read_bytes
 from alframe.records.writing import replace
 
 PROBED = 16  # samples whose features enter the key
+CHECKSUM = hashlib.sha256().digest_size
 
 
 def frozen_features(
@@ -30,11 +35,15 @@ def frozen_features(
         samples: ``n`` samples.
         folder: where features are looked for and kept, or None. A file's name is a hash of the samples, of
             the body's weights and of the features of a few samples, in which transform, code and device show.
+            A file is believed where its checksum, type and shape are right; else features are computed anew.
         progress: told ``(samples done, samples)``.
     """
-    path = None if folder is None else folder / f"{_key(model, samples)}.npy"
-    if path is not None and (kept := _read(path, len(samples))) is not None:
-        return kept.to(samples.device)
+    path = None
+    if folder is not None:
+        probed = _features(model, samples, torch.arange(min(PROBED, len(samples))))
+        path = folder / f"{_key(model, samples, probed)}.npy"
+        if (kept := _read(path, len(samples), probed)) is not None:
+            return kept.to(samples.device)
     parts = []
     for rows in torch.arange(len(samples)).split(BATCH_SIZE):
         parts.append(_features(model, samples, rows))
@@ -50,28 +59,32 @@ def _features(model: Classifier, samples: Samples, rows: Tensor) -> Tensor:
     return model.features(samples.batch(rows))
 
 
-def _key(model: Classifier, samples: Samples) -> str:
-    digest = hashlib.sha256()
-    probed = _features(model, samples, torch.arange(min(PROBED, len(samples))))
-    for tensor in (samples.stored, *model.body.state_dict().values(), probed):
-        digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:32]
+def _key(model: Classifier, samples: Samples, probed: Tensor) -> str:
+    return digest_of([samples.stored, *model.body.state_dict().values(), probed])[:32]
 
 
-def _read(path: Path, count: int) -> Tensor | None:
+def _read(path: Path, count: int, probed: Tensor) -> Tensor | None:
+    """What `_write` wrote; None where there is nothing, or something else than that."""
     try:
-        features = torch.from_numpy(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError):  # not there, or cut off
+        content = memoryview(read_bytes(path, most=sys.maxsize))
+        array, checksum = content[:-CHECKSUM], content[-CHECKSUM:]
+        if hashlib.sha256(array).digest() != checksum:
+            return None
+        features = torch.from_numpy(np.load(io.BytesIO(array), allow_pickle=False))
+    except (FileNotFoundError, Unusable, ValueError, TypeError, EOFError):  # of a dtype that torch lacks, too
         return None
-    return features if len(features) == count else None
+    wanted = (probed.dtype, (count, *probed.shape[1:]))
+    return features if (features.dtype, tuple(features.shape)) == wanted else None
 
 
 def _write(path: Path, features: Tensor) -> None:
-    array = features.cpu().numpy()
+    content = io.BytesIO()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, lambda file: np.save(file, array), shared=True)
+        np.save(content, features.cpu().numpy())
+        array = content.getbuffer()
+        checksum = hashlib.sha256(array).digest()  # behind what NumPy reads: the file is one of NumPy's
+        replace(path, lambda file: (file.write(array), file.write(checksum)), shared=True)
     except OSError as error:
         warnings.warn(
             f"features can't be kept in {path.parent}: {error.strerror or error}",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alframe.records.reading import parse_json, read_bytes, read_text
 from alframe.records.rounds import Curves, Unusable, make_curves
 
 
@@ -38,9 +39,10 @@ def read_csv_curves(path: Path) -> tuple[Curves, bool]:
 
 def _columns(path: Path) -> tuple[list[float], list[float]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets put a mark before UTF-8
-            rows = [row for row in csv.reader(file, strict=True, skipinitialspace=True) if row]
-    except OSError as error:
+        text = read_bytes(path).decode("utf-8-sig")  # spreadsheets put a mark before UTF-8
+        lines = io.StringIO(text, newline="")
+        rows = [row for row in csv.reader(lines, strict=True, skipinitialspace=True) if row]
+    except FileNotFoundError as error:
         raise Unusable(str(error.strerror)) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise Unusable(f"damaged or cut off: {error}") from error
@@ -59,17 +61,20 @@ def _sizes(path: Path, rounds: int) -> list[int]:
     """The labelled-set size of each round."""
     file = path.with_suffix("") / "args.json"
     try:
-        args: Any = json.loads(file.read_text(encoding="utf-8"))
+        text = read_text(file)
+    except (FileNotFoundError, Unusable) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Unusable(f"{file}, which tells the labelled-set sizes, can't be read: {reason}") from error
+    try:
+        args: Any = parse_json(text)
         initial, query = args["n_init_lb"], args["n_query"]
         growth = args.get("query_growth_ratio", 1)
+        if not isinstance(query, int | float):
+            growth = 1  # a text times a large number is a very long one
         if args.get("init_lb_method", "general_random") != "general_random":
             raise Unusable(f"{file} counts the initial labelled set by class, so sizes are not known")
         budgets = [query * int(growth**number) for number in range(rounds - 1)]
         return list(itertools.accumulate([initial, *budgets]))
-    except OSError as error:
-        raise Unusable(
-            f"{file}, which tells the labelled-set sizes, can't be read: {error.strerror}"
-        ) from error
     except KeyError as error:
         raise Unusable(f"{file} lacks {error}, which labelled-set sizes follow from") from error
     except (ValueError, TypeError, AttributeError, OverflowError) as error:

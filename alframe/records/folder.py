@@ -7,12 +7,13 @@ checkpoint carries a checksum, and the one before it is kept.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import platform
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from alframe.records.checkpoint import (
     read_checkpoint,
     require_readable,
 )
+from alframe.records.code import code_of
+from alframe.records.origin import ENVIRONMENT, Origin, facts_of
+from alframe.records.reading import Unusable, read_bytes, read_table
 from alframe.records.rounds import FEATURES
 from alframe.records.writing import replace, unwritable
 
@@ -61,6 +65,7 @@ class TrialFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
+        self._is_whole: bool | None = None  # whether the last checkpoint is; None: nobody has looked
 
     @property
     def _checkpoint(self) -> Path:
@@ -123,17 +128,16 @@ class TrialFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             replace(self.path / "config.toml", lambda file: tomli_w.dump(sections, file))
             text = json.dumps(environment, indent=2) + "\n"
-            replace(self.path / "environment.json", lambda file: file.write(text.encode()))
+            replace(self.path / ENVIRONMENT, lambda file: file.write(text.encode()))
         except OSError as error:
             raise unwritable(self.path, error) from error
 
     def environment(self) -> dict[str, Any]:
-        """What ``environment.json`` says; nothing where it can't be read."""
+        """What ``environment.json`` says of the code; nothing where it can't be read."""
         try:
-            content = json.loads((self.path / "environment.json").read_text())
-        except (OSError, ValueError):
+            return code_of(read_table(self.path / ENVIRONMENT))
+        except (FileNotFoundError, Unusable):
             return {}
-        return content if isinstance(content, dict) else {}
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Writes the checkpoint and ``rounds.jsonl``.
@@ -144,13 +148,38 @@ class TrialFolder:
         """
         require_readable(checkpoint.learner.get("plugins", {}))
         content, lines = packed(checkpoint), lines_of(checkpoint.rounds)
+        if self._is_whole is None:
+            self.saved()
         try:
-            if self._checkpoint.exists():
+            if self._is_whole:  # a damaged one must not take the place of the one before
                 self._checkpoint.replace(self._previous)
+                self._is_whole = False
             replace(self._checkpoint, lambda file: file.write(content))
+            self._is_whole = True
             replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
+
+    def adopt(self, saved: Checkpoint, origin: Origin) -> None:
+        """Writes down what a finished trial of an earlier alframe was made of, which did not.
+
+        Args:
+            saved: its checkpoint.
+            origin: what it was found to be of.
+
+        Raises:
+            TrialError: it can't be written.
+        """
+        try:
+            known = read_table(self.path / ENVIRONMENT) | facts_of(origin)
+            text = json.dumps(known, indent=2) + "\n"
+        except (FileNotFoundError, Unusable, RecursionError):
+            text = json.dumps(facts_of(origin), indent=2) + "\n"
+        try:
+            replace(self.path / ENVIRONMENT, lambda file: file.write(text.encode()))
+        except OSError as error:
+            raise TrialError(str(unwritable(self.path, error))) from error
+        self.save(dataclasses.replace(saved, origin=origin, fingerprint=""))
 
     @property
     def has_features(self) -> bool:
@@ -172,22 +201,32 @@ class TrialFolder:
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
 
-    def load(self) -> Checkpoint | None:
+    def load(self, check: Callable[[Checkpoint], None] = lambda saved: None) -> Checkpoint | None:
         """What `save` wrote last; None where there is nothing yet.
 
         Where the last checkpoint is damaged it is the one before; ``notes`` say so. Also brings
         ``rounds.jsonl`` up to date, where the program died between the two files or it was changed since.
 
+        Args:
+            check: raises an error where the checkpoint is not to be used: then nothing is written.
+
         Raises:
             TrialError: another version of alframe wrote the checkpoint, or ``rounds.jsonl`` can't be written.
         """
-        saved = self._read()
+        saved = self.saved()
         if saved:
+            check(saved)
             self._mend_rounds(lines_of(saved.rounds))
         return saved
 
-    def _read(self) -> Checkpoint | None:
+    def saved(self) -> Checkpoint | None:
+        """As `load`; writes nothing.
+
+        Raises:
+            TrialError: another version of alframe wrote the checkpoint.
+        """
         self.notes = []
+        self._is_whole = False
         for path in (self._checkpoint, self._previous):
             try:
                 saved = read_checkpoint(path)
@@ -196,6 +235,7 @@ class TrialFolder:
             except DamagedError as error:
                 self.notes.append(f"checkpoint {path} is damaged ({error})")
                 continue
+            self._is_whole = path == self._checkpoint
             if self.notes:
                 self.notes[-1] += "; the trial goes on from the round before"
             return saved
@@ -206,20 +246,25 @@ class TrialFolder:
     def _mend_rounds(self, lines: str) -> None:
         rounds = self.path / "rounds.jsonl"
         try:
-            old = rounds.read_bytes() if rounds.exists() else b""
-            if old == lines.encode():
-                return
-            died_between = lines.encode().startswith(old) and old[-1:] in (b"", b"\n")
-            went_back = bool(self.notes) and old.startswith(lines.encode())  # said with the checkpoint
-            if not (died_between or went_back):
-                self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
+            old = read_bytes(rounds)
+        except FileNotFoundError:
+            old = b""
+        except Unusable:
+            old = b"?"
+        if old == lines.encode():
+            return
+        died_between = lines.encode().startswith(old) and old[-1:] in (b"", b"\n")
+        went_back = bool(self.notes) and old.startswith(lines.encode())  # said with the checkpoint
+        if not (died_between or went_back):
+            self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
+        try:
             replace(rounds, lambda file: file.write(lines.encode()))
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
 
     def progress(self) -> tuple[int, bool]:
         """Rounds recorded, and whether the trial is finished; writes nothing."""
-        saved = self._read()
+        saved = self.saved()
         return (len(saved.rounds), saved.finished) if saved else (0, False)
 
     def clear(self) -> None:

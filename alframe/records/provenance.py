@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from alframe.records.reading import Unusable, read_table
 from alframe.records.tree import SettingRuns
 
 
@@ -43,13 +42,13 @@ def _facts(setting: SettingRuns, name: str) -> tuple[list[Fact], list[str]]:
     notes = []
     for (strategy, _), file in setting.files(name).items():
         try:
-            content = dict(_flat(_read(file)))
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is damaged or cut off"
+            content = dict(_flat(_known(read_table(file))))
+        except (FileNotFoundError, Unusable, RecursionError) as error:
+            reason = error if isinstance(error, Unusable) else "it is damaged or cut off"
             notes.append(f"{file} can't be read: {reason}")
             continue
         for key, value in content.items():
-            said.setdefault(key, {}).setdefault(strategy, {})[value] = None
+            said.setdefault(_printable(key), {}).setdefault(strategy, {})[_printable(value)] = None
     return [_fact(key, answers) for key, answers in said.items()], notes
 
 
@@ -59,12 +58,14 @@ def _fact(name: str, answers: Mapping[str, Mapping[str, None]]) -> Fact:
     return Fact(name, different.pop(), {}) if len(different) == 1 else Fact(name, None, by_strategy)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    text = file.read_text(encoding="utf-8")
-    content = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
-    if not isinstance(content, dict):
-        raise ValueError("no table")
-    return content
+def _printable(text: str) -> str:
+    """JSON can hold half a character, which no output can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _known(content: dict[str, Any]) -> dict[str, Any]:
+    """Without what is another for each trial, and is looked at where the trials are read."""
+    return {name: value for name, value in content.items() if name not in ("trial", "network")}
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -76,7 +77,5 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
         elif isinstance(value, list):
             yield f"{prefix}{key}", ", ".join(map(str, value))
         else:
-            yield (
-                f"{prefix}{key}",
-                json.dumps(value) if value is None or isinstance(value, bool) else str(value),
-            )
+            text = json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+            yield f"{prefix}{key}", text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.contract.trial import Round
+from alframe.contract.trial import UNWATCHED, Round
+from alframe.records.reading import Unusable as Unusable
+from alframe.records.reading import parse_json, read_text
 
 Column = NDArray[np.float64]
 FEATURES = "features.npy"  # of a trial that kept them
@@ -37,10 +38,6 @@ class Curves:
     train_seconds: Column
 
 
-class Unusable(Exception):  # noqa: N818 - raised here, caught where a tree is read
-    """A file that can't be used; the message says why."""
-
-
 def read_rounds(folder: Path) -> list[Round]:
     """The rounds of the trial in a folder; none where no round is finished yet.
 
@@ -50,10 +47,63 @@ def read_rounds(folder: Path) -> list[Round]:
     Raises:
         ValueError: its ``rounds.jsonl`` is damaged.
     """
-    path = folder / "rounds.jsonl"
-    if not path.exists():
+    try:
+        return rounds_of(read_text(folder / "rounds.jsonl"))
+    except FileNotFoundError:
         return []
-    return [Round.of(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except Unusable as reason:
+        raise ValueError(f"{folder / 'rounds.jsonl'}: {reason}") from reason
+
+
+def rounds_of(lines: str) -> list[Round]:
+    """The rounds of what ``rounds.jsonl`` says.
+
+    Raises:
+        Unusable: it is damaged: a line is no round's record, or not of the round that comes next.
+    """
+    records = _records(lines)
+    if records:
+        curves_of(records)
+    for number, record in enumerate(records):
+        _check(record, number)
+    return [Round.of(record) for record in records]
+
+
+def _check(record: dict[str, Any], number: int) -> None:
+    """Wants a record whose entries are of the kinds that alframe writes; what is unknown to it may be any."""
+    numbers = {field.name for field in dataclasses.fields(Round)} - {
+        "queried",
+        "diagnostics",
+        "logged",
+        "more",
+    }
+    queried, logged = record.get("queried", []), record.get("logged", {})
+    diagnostics = record.get("diagnostics", {})
+    good = (
+        record.get("round") == number
+        and all(
+            value is None or isinstance(value, int | float) or (name, value) == ("stability", UNWATCHED)
+            for name, value in record.items()
+            if name in numbers
+        )
+        and isinstance(queried, list)
+        and all(type(position) is int and 0 <= position < 2**53 for position in queried)
+        and isinstance(diagnostics, dict)
+        and isinstance(logged, dict)
+        and all(isinstance(values, dict) for values in logged.values())
+    )
+    if not good:
+        raise Unusable(f"line {number + 1} is not the record of round {number}")
+
+
+def _records(lines: str) -> list[dict[str, Any]]:
+    try:
+        records = [parse_json(line) for line in lines.splitlines()]
+    except ValueError as error:
+        raise Unusable("damaged or cut off, not a JSON document a line") from error
+    if not all(isinstance(record, dict) for record in records):
+        raise Unusable("a line is not a round's record")
+    return records
 
 
 def read_curves(path: Path) -> Curves:
@@ -63,15 +113,9 @@ def read_curves(path: Path) -> Curves:
         Unusable: it is damaged, cut off, or empty.
     """
     try:
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise Unusable("no round is finished yet" if missing else str(error.strerror)) from error
-    except ValueError as error:
-        raise Unusable("damaged or cut off, not a JSON document a line") from error
-    if not all(isinstance(record, dict) for record in records):
-        raise Unusable("a line is not a round's record")
-    return curves_of(records)
+        return curves_of(_records(read_text(path)))
+    except FileNotFoundError as error:
+        raise Unusable("no round is finished yet") from error
 
 
 def curves_of(records: list[dict[str, Any]]) -> Curves:

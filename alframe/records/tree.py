@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alframe.errors import UsageError
 from alframe.records.authors import read_csv_curves
+from alframe.records.belonging import copies_of, own_trials
 from alframe.records.rounds import Curves, Unusable, read_curves
 
 LEVELS = {"setting": 0, "dataset": 1, "overall": 2}  # how many folders lie between DIR and a setting's runs
@@ -96,8 +97,9 @@ def _read_tree(folder: Path, level: str | None, aliases: Mapping[str, str]) -> R
     if len(found) > 1:
         raise UsageError(f"{folder} has runs as {' and as '.join(found)}: say which with --level")
     level, paths = next(iter(found.items()))
-    notes: list[str] = []
-    settings = [_read_setting(path, aliases, notes) for path in paths]
+    copies = copies_of(paths)
+    notes = [f"{copy} is left out: its trials are those of {of}, copied" for copy, of in copies.items()]
+    settings = [_read_setting(path, aliases, notes) for path in paths if path not in copies]
     settings = [setting for setting in settings if setting.strategies]
     if not settings:
         raise UsageError(f"no usable run in {folder}: {notes[0]}")
@@ -138,7 +140,9 @@ def _read_setting(path: Path, aliases: Mapping[str, str], notes: list[str]) -> S
     strategies: dict[str, dict[int, Curves]] = {}
     percent = 0
     renamed = [(aliases.get(name, name), seed, file) for name, seed, file in _csv_trials(path)]
-    for strategy, seed, file in [*_own_trials(path), *renamed]:
+    own, remarks = own_trials(path, _own_trials(path))
+    notes += remarks
+    for strategy, seed, file in [*own, *renamed]:
         if seed in strategies.setdefault(strategy, {}):
             notes.append(f"{file} is left out: {strategy} with seed {seed} is there already")
             continue

@@ -10,7 +10,7 @@ from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
 from alframe.experiments.executors.executor import Ends, ListenerFault, end_of
 from alframe.experiments.executors.messages import Ended, Message, Progress, Reporter
-from alframe.experiments.trial_loop import run_trial
+from alframe.experiments.trial_loop import data_of, run_trial
 from alframe.experiments.trials import Listener, Trial
 from alframe.registry.registry import Registry
 
@@ -44,7 +44,7 @@ class InTurn:
             yield trial, end
 
     def _run(self, trial: Trial, reporter: Reporter, audience: Audience) -> RunSummary:
-        dataset = self._data.of(trial.settings)
+        dataset = data_of(trial, self._data, force=self._force)
         return run_trial(trial, dataset, reporter, force=self._force, audience=audience)
 
 

@@ -17,7 +17,7 @@ from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
 from alframe.experiments.executors.executor import end_of
 from alframe.experiments.executors.messages import Ended, Reporter
-from alframe.experiments.trial_loop import run_trial
+from alframe.experiments.trial_loop import data_of, run_trial
 from alframe.experiments.trials import Task
 from alframe.registry.registry import installed
 
@@ -41,7 +41,7 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
 
     def run(task: Task) -> RunSummary:
         trial = task.trial(registry, device_of(task, gpu))
-        dataset = data.of(trial.settings)
+        dataset = data_of(trial, data, force=force)
         return run_trial(trial, dataset, reporter, force=force, audience=audience)
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):

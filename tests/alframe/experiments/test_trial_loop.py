@@ -342,7 +342,7 @@ def test_work_that_is_left(lab):
     (keeping.folder / "features.npy").unlink()
     assert has_work_left(keeping)
     checkpoint = trial.folder / "checkpoint.pt"
-    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"checkpoint 2", b"checkpoint 9", 1))
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"checkpoint 3", b"checkpoint 9", 1))
     assert has_work_left(trial)  # another version's: running it says so
 
 

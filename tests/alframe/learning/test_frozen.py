@@ -1,3 +1,7 @@
+import hashlib
+import io
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -97,6 +101,62 @@ def test_a_damaged_file_is_made_anew(compute, damage):
     assert computed
     assert torch.equal(first, second)
     assert path.read_bytes() == content
+
+
+def sealed(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue() + hashlib.sha256(content.getvalue()).digest()
+
+
+OTHERS = {
+    "rows shuffled": lambda data: data[:-9] + data[-5:] + data[-9:-5],
+    "zeros": lambda data: data[:128] + bytes(len(data) - 128),
+    "without a checksum": lambda data: data[:-32],
+    "zeros as NumPy writes them": lambda data: sealed(np.zeros((3000, 5), np.float32))[:-32],
+    "another type": lambda data: sealed(np.zeros((3000, 5), np.float64)),
+    "a type that torch lacks": lambda data: sealed(np.full((3000, 5), "x")),
+    "another width": lambda data: sealed(np.zeros((3000, 4), np.float32)),
+    "fewer rows": lambda data: sealed(np.zeros((2999, 5), np.float32)),
+    "one axis more": lambda data: sealed(np.zeros((3000, 5, 1), np.float32)),
+    "a number": lambda data: sealed(np.float32(1)),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_another_content_is_not_believed(compute, other):
+    first, _ = compute()
+    path = next(compute.folder.iterdir())
+    content = path.read_bytes()
+    path.write_bytes(other(content))
+    second, computed = compute()
+    assert computed
+    assert torch.equal(first, second)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+def test_a_pipe_in_its_place_is_not_waited_for(compute):
+    compute()
+    path = next(compute.folder.iterdir())
+    path.unlink()
+    os.mkfifo(path)
+    assert compute()[1]
+    assert path.is_file()
+
+
+def test_what_is_kept_is_on_disk_before_it_has_its_name(compute, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(sync(number)))
+    compute()
+    assert synced
+
+
+def test_what_is_kept_is_a_file_of_numpys(compute):
+    features, _ = compute()
+    kept = np.load(next(compute.folder.iterdir()), allow_pickle=False)
+    assert np.array_equal(kept, features.numpy())
 
 
 def test_without_a_folder_nothing_is_written(compute, tmp_path):

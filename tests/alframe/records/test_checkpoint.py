@@ -1,4 +1,5 @@
 import hashlib
+import json
 import pickle
 
 import numpy as np
@@ -6,10 +7,20 @@ import pytest
 import torch
 
 from alframe import PluginError, TrialError
-from alframe.records.checkpoint import Checkpoint, DamagedError, packed, read_checkpoint, require_readable
-from doubles import make_round
+from alframe.records.checkpoint import (
+    FORMAT,
+    MARK,
+    Checkpoint,
+    DamagedError,
+    lines_of,
+    packed,
+    read_checkpoint,
+    require_readable,
+    sealed,
+)
+from doubles import ORIGIN, make_round
 
-SAVED = Checkpoint((make_round(),), {"w": torch.eye(2)}, "data", "a note", finished=True)
+SAVED = Checkpoint((make_round(),), {"w": torch.eye(2)}, ORIGIN, "a note", finished=True)
 
 
 @pytest.fixture
@@ -23,7 +34,7 @@ def test_what_is_packed_is_read(path):
     read = read_checkpoint(path)
     assert torch.equal(read.learner.pop("w"), torch.eye(2))
     assert read.learner == {}
-    assert (read.rounds, read.data, read.note, read.finished) == (SAVED.rounds, "data", "a note", True)
+    assert (read.rounds, read.origin, read.note, read.finished) == (SAVED.rounds, ORIGIN, "a note", True)
 
 
 @pytest.mark.parametrize(
@@ -45,13 +56,69 @@ def test_another_format_is_no_damage(path, monkeypatch):
     monkeypatch.setattr("alframe.records.checkpoint.FORMAT", 99)
     path.write_bytes(packed(SAVED))
     monkeypatch.undo()
-    with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
+    with pytest.raises(TrialError, match="has format 99, this alframe reads 3"):
         read_checkpoint(path)
 
 
 def test_a_folder_in_its_place_is_damage(tmp_path):
     with pytest.raises(DamagedError, match="directory"):
         read_checkpoint(tmp_path)
+
+
+STATE = {
+    "rounds": lines_of(SAVED.rounds),
+    "learner": {"w": torch.eye(2)},
+    "origin": ORIGIN.as_dict(),
+    "note": "",
+    "finished": True,
+}
+
+
+def rounds(**changes):
+    return {"rounds": json.dumps(SAVED.rounds[0].as_dict() | changes) + "\n"}
+
+
+FORGED = {
+    **{f"without {name}": {k: v for k, v in STATE.items() if k != name} for name in STATE},
+    **{f"{name} is a number": STATE | {name: 7} for name in STATE},
+    "a list": [1, 2],
+    "a tensor": torch.eye(2),
+    "no rounds": STATE | {"rounds": ""},
+    "deep rounds": STATE | {"rounds": "[" * 100_000},
+    "a round that is a list": STATE | {"rounds": "[1]\n"},
+    "another round": STATE | rounds(round=3),
+    "labels as text": STATE | rounds(labelled="many"),
+    "accuracy": STATE | rounds(accuracy=2),
+    "seconds as text": STATE | rounds(query_seconds="long"),
+    "queried": STATE | rounds(queried=["a"]),
+    "queried below 0": STATE | rounds(queried=[-1]),
+    "logged": STATE | rounds(logged={"a": 1}),
+}
+
+
+@pytest.mark.parametrize("state", FORGED.values(), ids=FORGED.keys())
+def test_the_right_checksum_of_a_wrong_content_is_damage(path, state):
+    path.write_bytes(sealed(FORMAT, STATE))
+    assert read_checkpoint(path).rounds == SAVED.rounds
+    path.write_bytes(sealed(FORMAT, state))
+    with pytest.raises(DamagedError, match="its records|does not hold what a checkpoint does"):
+        read_checkpoint(path)
+
+
+def test_what_torch_does_not_load_is_damage(path):
+    content = b"no archive"
+    checksum = hashlib.sha256(content).hexdigest().encode()
+    path.write_bytes(b"%s %d %s\n%s" % (MARK, FORMAT, checksum, content))
+    with pytest.raises(DamagedError, match="does not hold what a checkpoint does"):
+        read_checkpoint(path)
+
+
+def test_the_format_of_an_earlier_alframe(path):
+    state = {k: v for k, v in STATE.items() if k != "origin"}
+    path.write_bytes(sealed(2, state | {"learner": {"w": torch.eye(2), "data": "told by"}}))
+    read = read_checkpoint(path)
+    assert (read.origin, read.fingerprint, read.finished) == (None, "told by", True)
+    assert set(read.learner) == {"w"}
 
 
 class Own:

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import itertools
 import json
@@ -15,7 +16,7 @@ from alframe.contract.trial import Round
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.records.writing import require_writable
-from doubles import make_round
+from doubles import ORIGIN, make_round
 
 ROUNDS = (make_round(0, 2, queried=(1, 2)), make_round(1, 3, 0.6, queried=(3,)))
 LEARNER = {"labelled": torch.tensor([1, 2, 3]), "model": {"w": torch.eye(2)}, "plugins": {"x": {"n": 1}}}
@@ -29,7 +30,7 @@ def folder(tmp_path):
 
 
 def test_what_is_saved_is_loaded(folder):
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "a note", finished=True))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "a note", finished=True))
     state = folder.load()
     assert state.rounds == ROUNDS
     assert state.note == "a note"
@@ -48,10 +49,10 @@ class Own:
 
 @pytest.mark.parametrize("kept", [lambda: 0, Own(), np.zeros(2)], ids=["function", "object", "array"])
 def test_what_a_plugin_keeps_and_would_not_come_back_is_its_fault(folder, kept):
-    folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
     with pytest.raises(PluginError, match=r"plugin 'mine' keeps in ctx.state what a checkpoint can't hold"):
         folder.save(
-            Checkpoint(ROUNDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, "data", "", finished=True)
+            Checkpoint(ROUNDS, LEARNER | {"plugins": {"mine": {"kept": kept}}}, ORIGIN, "", finished=True)
         )
     assert folder.progress() == (1, False)
 
@@ -63,9 +64,9 @@ def test_nothing_there_yet(tmp_path):
 
 
 def test_rounds_are_brought_up_to_date_from_the_checkpoint(folder):
-    folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
     old = (folder.path / "rounds.jsonl").read_text()
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
     new = (folder.path / "rounds.jsonl").read_text()
     (folder.path / "rounds.jsonl").write_text(old)  # as if killed between the two files
     folder.load()
@@ -79,7 +80,7 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
         """The state after the power was lost at a step that reaches the disk; whether it was."""
         folder = TrialFolder(tmp_path / str(step))
         folder.describe({}, {})
-        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
         steps = itertools.count(1)
 
         def lost(do):
@@ -95,7 +96,7 @@ def test_power_lost_at_any_step_of_writing_leaves_the_old_state_or_the_new(tmp_p
             for where, name in ((Path, "replace"), (Path, "open"), (os, "fsync")):
                 patch.setattr(where, name, lost(getattr(where, name)))
             try:
-                folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+                folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
             except SystemExit:
                 was_lost = True
         state = TrialFolder(folder.path).load()
@@ -121,15 +122,15 @@ DAMAGE = {
     "empty": lambda data: b"",
     "something else": lambda data: b"x" * 99,
     "one bit": lambda data: data[:-50] + bytes([data[-50] ^ 1]) + data[-49:],
-    "the checksum": lambda data: data.replace(b" 2 ", b" 2 0", 1),
+    "the checksum": lambda data: data.replace(b" 3 ", b" 3 0", 1),
 }
 
 
 class TestDamage:
     @pytest.fixture
     def two(self, folder):
-        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         return folder
 
     def damage(self, path, how):
@@ -180,6 +181,125 @@ class TestDamage:
         assert two.notes == []
 
 
+class TestDamageAndThen:
+    """A damaged checkpoint must not take the place of the one before it, whatever happens next."""
+
+    THIRD = (*ROUNDS, make_round(2, 4, 0.7, queried=(4,)))
+
+    @pytest.fixture(params=DAMAGE)
+    def damaged(self, folder, request):
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
+        path = folder.path / "checkpoint.pt"
+        path.write_bytes(DAMAGE[request.param](path.read_bytes()))
+        return TrialFolder(folder.path)
+
+    def save(self, folder, rounds=ROUNDS):
+        folder.save(Checkpoint(rounds, LEARNER, ORIGIN, "", finished=False))
+
+    @pytest.mark.parametrize("is_read", [True, False])
+    def test_a_full_disk_leaves_the_round_before(self, damaged, monkeypatch, is_read):
+        def full(descriptor):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        if is_read:
+            assert damaged.load().rounds == ROUNDS[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            for _ in range(2):
+                with pytest.raises(TrialError, match="No space left on device"):
+                    self.save(damaged)
+        assert TrialFolder(damaged.path).load().rounds == ROUNDS[:1]
+        self.save(damaged)
+        self.save(damaged, self.THIRD)
+        assert TrialFolder(damaged.path).load().rounds == self.THIRD
+        (damaged.path / "checkpoint.pt").unlink()
+        assert TrialFolder(damaged.path).load().rounds == ROUNDS
+
+    def test_a_kill_at_any_step_leaves_the_round_before_or_the_new_one(self, damaged, monkeypatch):
+        for step in range(1, 9):
+            steps = itertools.count(1)
+
+            def killed(do, step=step, steps=steps):
+                def maybe(*arguments, **options):
+                    if next(steps) == step:
+                        raise SystemExit
+                    return do(*arguments, **options)
+
+                return maybe
+
+            again = TrialFolder(damaged.path)
+            assert again.load().rounds in (ROUNDS[:1], ROUNDS)
+            with monkeypatch.context() as patch:
+                for where, name in ((Path, "replace"), (Path, "open"), (os, "fsync")):
+                    patch.setattr(where, name, killed(getattr(where, name)))
+                with contextlib.suppress(SystemExit):
+                    self.save(again)
+            assert TrialFolder(damaged.path).load().rounds in (ROUNDS[:1], ROUNDS)
+        assert TrialFolder(damaged.path).load().rounds == ROUNDS
+
+
+class TestStrangers:
+    """What stands in the place of a file is damage, and is not waited for."""
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes by name here")
+    @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+    def test_pipes_and_devices(self, folder, make):
+        for rounds in (ROUNDS[:1], ROUNDS):
+            folder.save(Checkpoint(rounds, LEARNER, ORIGIN, "", finished=False))
+        for name in ("checkpoint.pt", "rounds.jsonl", "environment.json"):
+            (folder.path / name).unlink()
+            make(folder.path / name)
+        again = TrialFolder(folder.path)
+        assert again.load().rounds == ROUNDS[:1]
+        assert "checkpoint.pt is damaged (not a file, but a pipe or a device)" in again.notes[0]
+        assert again.environment() == {}
+        again.describe({}, {})
+        again.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
+        assert folder.load().rounds == ROUNDS
+        assert len((folder.path / "rounds.jsonl").read_text().splitlines()) == 2
+
+    def test_folders(self, folder):
+        (folder.path / "checkpoint.pt").mkdir()
+        assert folder.load() is None
+        with pytest.raises(TrialError, match="can't be written to: Is a directory"):
+            folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
+
+    @pytest.mark.parametrize(
+        "text", ["[" * 100_000, "[1]", '{"plugins": [1]}', '{"plugins": {"a": 1}}', "\xff"]
+    )
+    def test_an_environment_that_was_edited(self, folder, text):
+        (folder.path / "environment.json").write_bytes(text.encode("latin-1"))
+        assert folder.environment() in ({}, {"plugins": {}})
+
+
+def test_what_does_not_pass_the_check_is_left_as_it_is(folder):
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
+    (folder.path / "rounds.jsonl").write_text("changed")
+
+    def refuse(saved):
+        assert saved.rounds == ROUNDS
+        raise TrialError("another's")
+
+    with pytest.raises(TrialError, match="another's"):
+        folder.load(refuse)
+    assert (folder.path / "rounds.jsonl").read_text() == "changed"
+
+
+def test_a_trial_of_an_earlier_alframe_is_given_an_origin(folder):
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "why", finished=True))
+    saved = folder.load()
+    folder.adopt(saved, ORIGIN)
+    again = folder.load()
+    assert (again.origin, again.rounds, again.note, again.finished) == (ORIGIN, ROUNDS, "why", True)
+    environment = json.loads((folder.path / "environment.json").read_text())
+    assert environment["python"] == "3"
+    assert environment["trial"]["strategy"] == "margin"
+    (folder.path / "environment.json").write_text("[" * 100_000)
+    folder.adopt(saved, ORIGIN)
+    assert json.loads((folder.path / "environment.json").read_text())["trial"]["seed"] == "1"
+
+
 class TestHeld:
     def test_another_holder_is_told_who_has_it(self, folder):
         told = pytest.raises(TrialError, match=f"in use by process {os.getpid()} on ")
@@ -216,9 +336,9 @@ class TestHeld:
 
 def test_a_checkpoint_of_another_format(folder, monkeypatch):
     monkeypatch.setattr("alframe.records.checkpoint.FORMAT", 99)
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
     monkeypatch.undo()
-    with pytest.raises(TrialError, match="has format 99, this alframe reads 2"):
+    with pytest.raises(TrialError, match="has format 99, this alframe reads 3"):
         folder.load()
 
 
@@ -273,10 +393,10 @@ class TestNoRoom:
 
     @pytest.mark.parametrize("name", ["checkpoint.pt", "rounds.jsonl"])
     def test_for_a_round(self, folder, fill, monkeypatch, name):
-        folder.save(Checkpoint(ROUNDS[:1], LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS[:1], LEARNER, ORIGIN, "", finished=False))
         fill(name)
         with pytest.raises(TrialError, match=self.MESSAGE):
-            folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+            folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         assert not list(folder.path.glob("*.tmp"))
         lines = (folder.path / "rounds.jsonl").read_text().splitlines()
         assert tuple(Round.of(json.loads(line)) for line in lines) == ROUNDS[:1]
@@ -284,11 +404,11 @@ class TestNoRoom:
         assert folder.progress() == (len(kept), kept == ROUNDS)
         monkeypatch.undo()
         assert folder.load().rounds == kept
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         assert folder.load().rounds == ROUNDS
 
     def test_for_mending_the_records(self, folder, fill):
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
         (folder.path / "rounds.jsonl").unlink()
         fill("rounds.jsonl", errno.EDQUOT)
         with pytest.raises(
@@ -334,7 +454,7 @@ def test_a_wrong_folder_is_a_wrong_command(folder, monkeypatch, number):
     with pytest.raises(UsageError, match=f"can't be written to: {os.strerror(number)}$"):
         folder.describe({}, {})
     with pytest.raises(TrialError, match=f"can't be written to: {os.strerror(number)}$"):
-        folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=False))
+        folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=False))
 
 
 def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
@@ -347,7 +467,7 @@ def test_a_folder_that_cannot_be_removed(folder, monkeypatch):
 
 
 def test_asking_for_the_progress_writes_nothing(folder):
-    folder.save(Checkpoint(ROUNDS, LEARNER, "data", "", finished=True))
+    folder.save(Checkpoint(ROUNDS, LEARNER, ORIGIN, "", finished=True))
     (folder.path / "rounds.jsonl").write_text("damaged")
     assert folder.progress() == (2, True)
     assert (folder.path / "rounds.jsonl").read_text() == "damaged"

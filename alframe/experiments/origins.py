@@ -1,0 +1,157 @@
+"""What a trial is made of, and whether what is in its folder was made of the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import weakref
+
+import torch
+
+from alframe.data.dataset import Dataset
+from alframe.data.identity import identity
+from alframe.errors import AlframeError
+from alframe.experiments.data import network_of
+from alframe.experiments.trials import Trial
+from alframe.learning.loading import split
+from alframe.networks.identity import differ_by_rounding, identify
+from alframe.records.checkpoint import Checkpoint
+from alframe.records.origin import Origin
+
+ANEW = "--force starts it anew"
+
+# The initial weights of a seed are those of all strategies: they are drawn once for each loaded data set.
+_networks: weakref.WeakKeyDictionary[Dataset, dict[str, dict[str, str]]] = weakref.WeakKeyDictionary()
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Why what is in a trial's folder is not the trial's.
+
+    Attributes:
+        what: in two words, for a table.
+        message: for people, with what to do.
+    """
+
+    what: str
+    message: str
+
+
+class Materials:
+    """A trial's data set, and what the trial is made of.
+
+    Args:
+        trial: the trial.
+        loaded: its data set as it was loaded, on the device; None where it can't be.
+
+    Attributes:
+        notes: what `change` found that is no other trial for it.
+    """
+
+    def __init__(self, trial: Trial, loaded: Dataset | None) -> None:
+        self._trial = trial
+        self._loaded = loaded
+        self.notes: list[str] = []
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a data set."""
+        return self._loaded is not None
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        """With a test part, and the long tail that was asked for."""
+        assert self._loaded is not None
+        return split(self._loaded, self._trial.settings.data_options, self._trial.seed)
+
+    @functools.cached_property
+    def origin(self) -> Origin:
+        """What the trial is made of.
+
+        Raises:
+            UsageError: the network can't be built.
+            PluginError: the plugin that offers it is broken.
+        """
+        return dataclasses.replace(self.without_network, network=self._network())
+
+    @functools.cached_property
+    def without_network(self) -> Origin:
+        """The same but for the initial weights."""
+        assert self._loaded is not None
+        return Origin(self._names, identity(self._loaded))
+
+    @functools.cached_property
+    def _names(self) -> dict[str, str]:
+        trial, settings = self._trial, self._trial.settings
+        return {
+            "dataset": settings.dataset_folder,
+            "setting": settings.setting_folder,
+            "kind": settings.kind,
+            "strategy": trial.folder.parent.name,
+            "seed": str(trial.seed),
+        }
+
+    def _network(self) -> dict[str, str]:
+        assert self._loaded is not None
+        settings, seed = self._trial.settings, self._trial.seed
+        known = _networks.setdefault(self._loaded, {})
+        options = (settings.model.key, settings.model_location, settings.model_options, settings.data_options)
+        key = repr((*options, settings.source.download, seed))
+        if key not in known:
+            known[key] = identify(network_of(settings, self.dataset, seed))
+        return known[key]
+
+    def change(self, saved: Checkpoint) -> Change | None:
+        """What is not the same as when a checkpoint was written; None where all that can be known is.
+
+        Args:
+            saved: from the trial's folder.
+
+        Raises:
+            UsageError: the trial is to go on, and its network can't be built.
+            PluginError: likewise.
+        """
+        before, where = saved.origin, self._trial.folder
+        if before is not None and not before.is_trial_of(Origin(self._names, {})):
+            other = "" if before.trial["kind"] == self._names["kind"] else f" of {before.trial['setting']}"
+            return Change(
+                "another trial", f"{where}: this is {before.name}{other}, copied or renamed; {ANEW}"
+            )
+        if self._loaded is None:
+            return None
+        since = "have changed since this trial began"
+        if before is None:
+            if saved.fingerprint != fingerprint(self.dataset):
+                return Change("other data", f"{where}: the data {since}; {ANEW}")
+            return None
+        if parts := before.changed_data(self.without_network):
+            return Change("other data", f"{where}: the data {since} ({', '.join(parts)}); {ANEW}")
+        if self._has_other_network(saved):
+            if not differ_by_rounding(before.network, self.origin.network):
+                return Change("other weights", f"{where}: the initial weights {since}; {ANEW}")
+            self.notes.append(
+                f"{where}: the initial weights differ in their last digits from those that this trial began "
+                f"with, as those of another processor or torch do; {ANEW}"
+            )
+        return None
+
+    def _has_other_network(self, saved: Checkpoint) -> bool:
+        """Whether the trial began with other initial weights, be it by their last digits."""
+        assert saved.origin is not None
+        before = saved.origin.network.get("initial")
+        try:
+            return before is not None and before != self.origin.network["initial"]
+        except AlframeError:
+            if saved.finished:  # it needs none
+                return False
+            raise
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """What an earlier alframe told data sets apart by: checkpoints of format 2 hold it."""
+    parts = [
+        list(dataset.inputs.shape),
+        f"{dataset.inputs.sum(dtype=torch.float64):.6g}",
+        int(dataset.targets.sum()),
+    ]
+    return repr(parts)
