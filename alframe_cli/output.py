@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from rich.text import Text
 
 from alframe.contract.options import describe, written
 
+NARROWEST, WIDEST = 20, 1000  # columns of a terminal
 PIPE_WIDTH = 160  # columns; a pipe has no width of its own
 
 
@@ -23,7 +26,16 @@ def console(stderr: bool = False) -> Console:
     """A console for a standard stream, which colours a terminal only."""
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream.isatty()
-    return Console(file=stream, force_terminal=is_terminal, width=None if is_terminal else PIPE_WIDTH)
+    return Console(file=stream, force_terminal=is_terminal, width=_width() if is_terminal else PIPE_WIDTH)
+
+
+def _width() -> int | None:
+    """None, for that of the terminal, unless the user's ``COLUMNS`` is one in which no table can be."""
+    columns = os.environ.get("COLUMNS", "")
+    if not (columns.isascii() and columns.isdigit()) or len(columns) > 9:
+        return None if not columns.isdigit() else WIDEST
+    width = int(columns)
+    return None if NARROWEST <= width <= WIDEST else min(max(width, NARROWEST), WIDEST)
 
 
 def print_table(
@@ -89,5 +101,17 @@ def options_as_data(options_type: type) -> list[dict[str, Any]]:
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON document."""
-    click.echo(json.dumps(value, indent=2))
+    """Prints one JSON document; what is no number, or infinite, is null in it."""
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=2)
+    click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value

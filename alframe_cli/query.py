@@ -13,6 +13,7 @@ from alframe.errors import UsageError
 from alframe_cli import completion
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
+from alframe_cli.streams import output_for_results
 
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
@@ -87,18 +88,19 @@ def query(
 
     from alframe.learning.querying import query as choose
 
-    result = choose(
-        strategy,
-        features=arrays["features"],
-        n=n,
-        head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
-        labelled_features=arrays.get("labelled_features"),
-        labelled_targets=arrays.get("labelled_targets"),
-        seed=seed,
-        options=by_section(overrides),
-        stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
-        device=device,
-    )
+    with output_for_results():
+        result = choose(
+            strategy,
+            features=arrays["features"],
+            n=n,
+            head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
+            labelled_features=arrays.get("labelled_features"),
+            labelled_targets=arrays.get("labelled_targets"),
+            seed=seed,
+            options=by_section(overrides),
+            stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
+            device=device,
+        )
     if not quiet:
         click.echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
     _print(strategy, result, as_json)

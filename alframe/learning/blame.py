@@ -9,6 +9,7 @@ import torch
 
 from alframe.errors import PluginError, TrialError, UsageError, one_line, reason
 from alframe.registry.plugin import Plugin
+from alframe.registry.process import ChangedSettingsWarning, kept_settings
 
 
 class BlamedError(PluginError):
@@ -18,6 +19,9 @@ class BlamedError(PluginError):
 @contextlib.contextmanager
 def blame(plugin: Plugin, place: str) -> Iterator[None]:
     """Names the plugin and the place in whatever goes wrong inside, ``sys.exit`` too: it would end alframe.
+
+    What the plugin changes for the whole process, as the working directory, is put back: another plugin would
+    be blamed for what comes of it.
 
     Args:
         plugin: whose code runs inside.
@@ -30,14 +34,20 @@ def blame(plugin: Plugin, place: str) -> Iterator[None]:
     """
     where = f"plugin {plugin.name!r} ({plugin.provider}), {place}"
     try:
-        yield
-    except (UsageError, TrialError, BlamedError, KeyboardInterrupt):
+        with kept_settings(where):
+            yield
+    except (UsageError, TrialError, BlamedError, ChangedSettingsWarning, KeyboardInterrupt):
         raise
     except PluginError as error:
-        raise BlamedError(f"{where}: {error}") from error
+        raise BlamedError(f"{where}: {one_line(error)}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise TrialError(f"{where}: out of memory. {error}") from error
+        raise TrialError(f"{where}: out of memory. {one_line(error)}".rstrip()) from error
     except OSError as error:  # a full disk, a file that may not be read
         raise TrialError(f"{where}: {reason(error)}") from error
     except BaseException as error:
-        raise BlamedError(f"{where} raised {type(error).__name__}: {one_line(error)}") from error
+        raise BlamedError(f"{where} raised {_raised(error)}") from error
+
+
+def _raised(error: BaseException) -> str:
+    """An exception's type and message, in one line."""
+    return f"{type(error).__name__}: {one_line(error)}".removesuffix(": ")

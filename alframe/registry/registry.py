@@ -19,6 +19,7 @@ from alframe.registry import discovery, files
 from alframe.registry.importing import Import, attempt
 from alframe.registry.offers import Offers, conflict
 from alframe.registry.plugin import DEFAULT, Plugin, State
+from alframe.registry.process import FOR_A_WHILE, ChangedSettingsWarning, kept_settings
 from alframe.registry.vetting import new_manager, vetted
 
 GROUP = PROJECT
@@ -238,9 +239,11 @@ class Registry:
         for plugin in self.plugins:
             if hook in plugin.hooks and hears(plugin):
                 others = [p.module for p in self.plugins if p is not plugin and hook in p.hooks]
+                where = f"plugin {plugin.name!r} ({plugin.provider}), hook {hook}"
                 try:
-                    self._pm.subset_hook_caller(hook, others)(**arguments)
-                except KeyboardInterrupt:
+                    with kept_settings(where, leave=FOR_A_WHILE):
+                        self._pm.subset_hook_caller(hook, others)(**arguments)
+                except (KeyboardInterrupt, ChangedSettingsWarning):
                     raise
                 except BaseException as error:  # SystemExit too: a listener must not end a run
                     yield plugin, error
