@@ -56,8 +56,6 @@ def test_plugin_modules_do_not_import_torch_at_the_top(folder):
 
 UNMIRRORED = {  # sources without a test file of their own, and where they are tested
     "alframe/contract/info.py": "declarations; tested where they are used",
-    "alframe/contract/context.py": "declarations; tested where they are used",
-    "alframe/contract/sections.py": "declarations; tested where they are used",
     "alframe/contract/resources.py": "declarations; tested where they are used",
     "alframe/experiments/round_loop.py": "test_trial_loop: whole trials and continued ones",
     "alframe/experiments/randomness.py": "test_processes: trials are seeded; test_kit",
