@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alframe.contract.options import describe, written
+from alframe_cli.streams import writable
 
 NARROWEST, WIDEST = 20, 1000  # columns of a terminal
 PIPE_WIDTH = 160  # columns; a pipe has no width of its own
@@ -54,9 +55,9 @@ def print_table(
         out.print(Text(title), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=index == 0)
+        table.add_column(writable(column), justify="right" if column in right else "left", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(writable(cell)) for cell in row))
     out.print(table)
 
 

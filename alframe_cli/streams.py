@@ -50,6 +50,15 @@ def _in_ascii(sign: str) -> str:
     return SIGNS.get(sign) or sign.encode("ascii", "backslashreplace").decode()
 
 
+codecs.register_error(PLAIN, plain)
+
+
+def writable(text: str) -> str:
+    """A text as standard output can show it, for whoever reckons with its width."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, PLAIN).decode(encoding)
+
+
 class Forgiving(io.FileIO):
     """Writes to a file descriptor; what nobody reads any more, as after ``| head``, is dropped.
 
@@ -89,7 +98,6 @@ def robust() -> Iterator[None]:
     Raises:
         OSError: results can't be written.
     """
-    codecs.register_error(PLAIN, plain)
     before = sys.stdout, sys.stderr
     if os.name == "posix":  # elsewhere consoles are no files
         _open_closed()

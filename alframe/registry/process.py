@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from alframe.errors import AlframeWarning
@@ -170,6 +170,26 @@ SETTINGS: dict[str, Setting] = {
 # What a plugin may change from one event to another, as one that writes down all that a run prints.
 FOR_A_WHILE = ("standard output or error", "the root logger", "what is done at a signal")
 
+# What no import needs to change. It may add folders of imports, say, or set variables for its library.
+AT_IMPORT = (
+    *("the working directory", "filters that make warnings errors", "the locale", "the garbage collector"),
+    *("numpy's handling of errors", "torch's default dtype", "torch's default device"),
+    *("torch's deterministic mode", "whether torch takes gradients", "torch's search for anomalies"),
+)
+
+
+def torch_at_first() -> dict[str, Any]:
+    """Torch's settings as they are when nobody has changed any; none where it is not imported."""
+    if "torch" not in sys.modules:
+        return {}
+    return {
+        "torch's default dtype": sys.modules["torch"].float32,
+        "torch's default device": "cpu",
+        "torch's deterministic mode": 0,
+        "whether torch takes gradients": True,
+        "torch's search for anomalies": False,
+    }
+
 
 def process_settings() -> dict[str, Any]:
     """The settings as they are, by name."""
@@ -181,17 +201,21 @@ def process_settings() -> dict[str, Any]:
     }
 
 
-def put_back(before: dict[str, Any]) -> list[str]:
+def put_back(before: Mapping[str, Any], only: Collection[str] = SETTINGS) -> list[str]:
     """Sets what has changed as it was.
 
     Args:
         before: what `process_settings` gave.
+        only: which of it.
 
     Returns:
         The names of what had changed.
     """
     changed = []
+    _find_libraries()
     for name, value in before.items():
+        if name not in only or (SETTINGS[name].library and globals()[SETTINGS[name].library] is None):
+            continue
         if not SETTINGS[name].kept(value, SETTINGS[name].read()):
             changed.append(name)
             with contextlib.suppress(OSError, ValueError, RuntimeError):  # a folder that is gone, say

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -132,7 +134,8 @@ class Registry:
             row = row.unusable(found.problem, found.error)
         else:
             try:
-                row = self._accept(found.module, row)
+                with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
+                    row = self._accept(found.module, row)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

@@ -1,6 +1,8 @@
 import dataclasses
+import io
 import json
 import math
+import sys
 
 import pytest
 
@@ -62,3 +64,13 @@ def test_json_has_no_numbers_that_are_none(capsys):
 def test_a_width_in_which_no_table_can_be_is_not_taken(monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", columns)
     assert output._width() == width
+
+
+def test_a_table_in_ascii_is_straight(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    print_table(("größe", "n"), [("0.5 ± 0.1", "1"), ("0.25", "10")], right=("n",))
+    sys.stdout.flush()
+    lines = raw.getvalue().decode().splitlines()
+    assert "0.5 +/- 0.1" in lines[3]
+    assert len({len(line) for line in lines}) == 1
