@@ -1,13 +1,15 @@
 """Plugins that misbehave, one trial after another in this process; test_processes.py has them in others."""
 
+import dataclasses
 import os
 
 import pytest
 
-from alframe import PluginError, TrialError
+from alframe import DatasetInfo, PluginError, TrialError
 from alframe.contract.trial import RunSummary
 from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.plan import plan
+from alframe.experiments.settings import resolve
 from doubles import Watch, odd_settings
 
 pytestmark = pytest.mark.filterwarnings("always::alframe.AlframeWarning")
@@ -93,3 +95,25 @@ def test_an_interrupt_ends_the_run(tmp_path, fault):
     settings, registry = odd_settings(tmp_path, [fault])
     with pytest.raises(KeyboardInterrupt):
         list(InTurn(registry).run(plan(settings), Watch()))
+
+
+def test_results_are_in_their_folder_wherever_somebodys_code_leads(tmp_path, monkeypatch, make_plugin, toy):
+    """A transform runs inside of no plugin's call."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def lead(batch):
+        os.chdir(tmp_path / "other")
+        return batch
+
+    settings, registry = odd_settings(tmp_path, ["none"], out="runs")
+    dataset = dataclasses.replace(toy, transform=lead)
+    offer = {"toy": DatasetInfo(summary="toy", load=lambda request: dataset)}
+    registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
+    sections = settings[0].sections()
+    settings = resolve(registry, sections | {"data": {"name": "toy"}})
+    ((trial, end),) = InTurn(registry).run(plan([settings]), Watch())
+    assert isinstance(end, RunSummary)
+    assert os.getcwd() == str(tmp_path)
+    assert {"rounds.jsonl", "config.toml"} <= {path.name for path in trial.folder.iterdir()}
+    assert list((tmp_path / "other").iterdir()) == []
