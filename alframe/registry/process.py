@@ -55,6 +55,18 @@ def _enter(folder: str | None) -> None:
         os.chdir(folder)
 
 
+def _variables() -> dict[Any, Any]:
+    """The environment as it is kept: to decode it takes longer than all other settings together."""
+    return os.environ._data  # type: ignore[attr-defined, no-any-return]
+
+
+def _put_variables(before: dict[Any, Any]) -> None:
+    """New ones stay: a library that is imported may set some for itself."""
+    for name, value in before.items():
+        if _variables().get(name) != value:
+            os.environ[os.fsdecode(name)] = os.fsdecode(value)
+
+
 def _put_path(before: list[str]) -> None:
     """What has come stays, behind: somebody may import from there later."""
     sys.path[:] = [*before, *(entry for entry in sys.path if entry not in before)]
@@ -121,8 +133,8 @@ def _put_cudnn(before: tuple[bool, ...]) -> None:
 SETTINGS: dict[str, Setting] = {
     "the working directory": Setting(_folder, _enter),
     "environment variables": Setting(
-        lambda: dict(os.environ),
-        os.environ.update,  # new ones stay: a library that is imported may set some for itself
+        lambda: _variables().copy(),
+        _put_variables,
         kept=lambda before, now: before.items() <= now.items(),
     ),
     "sys.path": Setting(
