@@ -74,12 +74,21 @@ def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> 
     return UsageError(f"unknown {what} {name!r}. {advice} {hint}".strip())
 
 
+LONGEST = 2000  # characters of a message
+
+
 def one_line(error: BaseException) -> str:
-    """An exception's message in one line; "" where it has none."""
-    return " ".join(str(error).split())
+    """An exception's message in one line; "" where it has none, or where it can't say it."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # another's class, whose message may be a bug itself
+        return ""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def reason(error: BaseException) -> str:
     """An exception in one line: our own by its message alone, others by type and message."""
-    text = one_line(error)
-    return text if isinstance(error, AlframeError) and text else f"{type(error).__name__}: {text}"
+    text, name = one_line(error), type(error).__name__
+    if not text:
+        return name
+    return text if isinstance(error, AlframeError) else f"{name}: {text}"

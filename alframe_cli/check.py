@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ from alframe_cli import completion
 from alframe_cli.output import console, print_json, print_table
 from alframe_cli.params import as_json, by_section, option_flags, plugin_files
 from alframe_cli.plain_text import echo
+from alframe_cli.streams import output_for_results
 
 if TYPE_CHECKING:
     from alframe.testing import Check, Outcome
@@ -92,7 +92,7 @@ def _outcome_of(made: Check) -> Outcome:
     from alframe.testing import outcome_of
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # standard output is for data, whatever a plugin prints
+        with output_for_results():
             return outcome_of(made)
     except KeyboardInterrupt as stop:  # from the keyboard, or from the plugin: then this is where
         raise click.Abort(f"in the check {made.name}") from stop

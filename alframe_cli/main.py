@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from alframe.errors import AlframeError
+from alframe.errors import AlframeError, one_line, reason
+from alframe_cli import interrupts, streams
 from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
 COMMANDS = {
@@ -34,6 +35,7 @@ COMMANDS = {
     "completion": ("alframe_cli.completion:completion", "Print the script that lets a shell complete."),
 }
 FAILED = 1
+BUG = 4
 INTERRUPTED = 130
 
 
@@ -98,32 +100,57 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     is_eager=True,
     help="Show the version.",
 )
-def cli() -> None:
+@click.option("-v", "verbose", is_flag=True, help="Print tracebacks of errors, of any command.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: bool) -> None:
     """Deep active learning: choose which samples to label, and compare the ways to choose."""
+    if ctx.obj is not None:  # what `main` reads when an error arrives there
+        ctx.obj["verbose"] = verbose
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Runs the command line and exits: 0 ok, 1 a trial failed, 2 usage, 3 a plugin, 130 interrupted."""
+    """Runs the command line and exits, with one of the codes that docs/cli.md lists."""
     # Before torch is imported: its threads then wait asleep. By default they turn in a loop, and beside
     # a busy program hold each other up many times as long as they compute.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     shared: dict[str, Any] = {"verbose": False}
+    with interrupts.second_one_ends_at_once(INTERRUPTED):
+        sys.exit(_ended(args, shared))
+
+
+def _ended(args: list[str] | None, shared: dict[str, Any]) -> int:
+    """Runs the command line; the exit code."""
     try:
-        code = cli.main(args, prog_name="alframe", obj=shared, standalone_mode=False)
-    except AlframeError as error:
-        if shared["verbose"]:
-            print_traceback(error)
-        echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
+        with streams.robust(), streams.warnings_as_notes():
+            try:
+                code = cli.main(args, prog_name="alframe", obj=shared, standalone_mode=False)
+                return code if isinstance(code, int) else 0
+            except BaseException as error:
+                return _told(error, shared["verbose"])
+    except OSError as error:  # standard output is a file on a full disk, say, and this shows at the end
+        return _told(error, shared["verbose"])
+
+
+def _told(error: BaseException, verbose: bool) -> int:
+    """Says in a line why a command ended; the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, SystemExit):  # of click's own, and of nobody else: plugins' is caught
+        return error.code if isinstance(error.code, int) else 0
+    if isinstance(error, click.ClickException):
         print_usage_error(error)
-        sys.exit(error.exit_code)
-    except click.Abort as stop:
-        echo(f"interrupted; {stop}" if stop.args else "interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except OSError as error:  # standard output is a file on a full disk, say
-        if shared["verbose"]:
-            print_traceback(error)
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        echo(f"interrupted; {error}" if error.args else "interrupted", err=True)
+        return INTERRUPTED
+    if verbose:
+        print_traceback(error)
+    if isinstance(error, AlframeError):
         echo(f"error: {error}", err=True)
-        sys.exit(FAILED)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_code
+    if isinstance(error, MemoryError | OSError):  # standard output is a file on a full disk, say
+        echo(f"error: {error}" if one_line(error) else "error: out of memory", err=True)
+        return FAILED
+    advice = "" if verbose else "; `alframe -v COMMAND ...` prints where it is"
+    echo(f"error: {reason(error)}. This is a bug in alframe: please report it{advice}", err=True)
+    return BUG

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +17,9 @@ from rich.text import Text
 
 from alframe.contract.options import describe, written
 from alframe_cli.plain_text import echo, plain, plain_line
+from alframe_cli.streams import writable
 
+NARROWEST, WIDEST = 20, 1000  # columns of a terminal
 PIPE_WIDTH = 160  # columns; a pipe has no width of its own
 
 
@@ -23,7 +27,16 @@ def console(stderr: bool = False) -> Console:
     """A console for a standard stream, which colours a terminal only."""
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream.isatty()
-    return Console(file=stream, force_terminal=is_terminal, width=None if is_terminal else PIPE_WIDTH)
+    return Console(file=stream, force_terminal=is_terminal, width=_width() if is_terminal else PIPE_WIDTH)
+
+
+def _width() -> int | None:
+    """None, for that of the terminal, unless the user's ``COLUMNS`` is one in which no table can be."""
+    columns = os.environ.get("COLUMNS", "")
+    if not (columns.isascii() and columns.isdigit()) or len(columns) > 9:
+        return None if not columns.isdigit() else WIDEST
+    width = int(columns)
+    return None if NARROWEST <= width <= WIDEST else min(max(width, NARROWEST), WIDEST)
 
 
 def print_table(
@@ -39,14 +52,13 @@ def print_table(
     """
     out = console()
     if title:
-        out.print(Text(plain_line(title)), soft_wrap=True)
+        out.print(Text(writable(plain_line(title))), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(
-            Text(plain_line(column)), justify="right" if column in right else "left", no_wrap=index == 0
-        )
+        name = Text(writable(plain_line(column)))
+        table.add_column(name, justify="right" if column in right else "left", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
+        table.add_row(*(Text(writable(plain(cell))) for cell in row))
     out.print(table)
 
 
@@ -91,5 +103,17 @@ def options_as_data(options_type: type) -> list[dict[str, Any]]:
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON document."""
-    echo(json.dumps(value, indent=2))
+    """Prints one JSON document; what is no number, or infinite, is null in it."""
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=2)
+    echo(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value

@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
+from alframe.contract.sections import MOST_TRIALS
 from alframe_cli import completion
 from alframe_cli.flags import Decorator, default_of, help_of, key_flag
+
+LONGEST_RANGE = 50  # digits and more of a part of --seeds
 
 
 def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
@@ -72,9 +75,13 @@ class SeedList(click.ParamType):
             match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
             if not match:
                 self.fail(f"{part.strip()!r} is not a seed; write numbers and ranges as 1,2,5-8", param, ctx)
+            if len(part) > LONGEST_RANGE:
+                self.fail(f"{part.strip()[:LONGEST_RANGE]}... is too large a seed", param, ctx)
             first, last = int(match[1]), int(match[2] or match[1])
             if last < first:
                 self.fail(f"the range {part.strip()} is empty", param, ctx)
+            if (number := last - first + 1 + len(seeds)) > MOST_TRIALS:
+                self.fail(f"these are {number:,} seeds; a run has at most {MOST_TRIALS:,} trials", param, ctx)
             seeds.extend(range(first, last + 1))
         return seeds
 

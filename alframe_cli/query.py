@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from alframe.errors import UsageError
+from alframe.errors import DamagedFileError, UsageError, one_line
 from alframe_cli import completion
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.output_file import require_no_input, write_output
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
 from alframe_cli.plain_text import echo
+from alframe_cli.streams import output_for_results
 
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
@@ -91,18 +91,19 @@ def query(
 
     from alframe.learning.querying import query as choose
 
-    result = choose(
-        strategy,
-        features=arrays["features"],
-        n=n,
-        head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
-        labelled_features=arrays.get("labelled_features"),
-        labelled_targets=arrays.get("labelled_targets"),
-        seed=seed,
-        options=by_section(overrides),
-        stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
-        device=device,
-    )
+    with output_for_results():
+        result = choose(
+            strategy,
+            features=arrays["features"],
+            n=n,
+            head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
+            labelled_features=arrays.get("labelled_features"),
+            labelled_targets=arrays.get("labelled_targets"),
+            seed=seed,
+            options=by_section(overrides),
+            stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
+            device=device,
+        )
     if not quiet:
         echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
     _print(strategy, result, as_json)
@@ -135,20 +136,27 @@ def _read_array(path: Path) -> Any:
 
 
 def _load(path: Path) -> Any:
-    """An array, or those of an archive by name."""
+    """An array, or those of an archive by name.
+
+    Raises:
+        UsageError: there is no such file, or it holds objects; `DamagedFileError` where it is damaged.
+    """
     import numpy as np
 
     try:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             return {**content} if isinstance(content, np.lib.npyio.NpzFile) else content
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> UsageError:
-    reason = getattr(error, "strerror", None) or "it is no array of numbers in NumPy's format"
-    return UsageError(f"{path} can't be read: {reason}")
+    except MemoryError as error:
+        raise DamagedFileError(f"{path} can't be read: its arrays need more memory than there is") from error
+    except Exception as error:  # a damaged archive raises errors of many kinds
+        if isinstance(error, OSError) and error.strerror:
+            raise UsageError(f"{path} can't be read: {error.strerror}") from error
+        if "allow_pickle" in one_line(error) and "Object arrays" in one_line(error):
+            raise UsageError(f"{path} can't be read: it holds objects, not numbers") from error
+        raise DamagedFileError(
+            f"{path} can't be read: it is no array of numbers in NumPy's format"
+        ) from error
 
 
 def _require(arrays: Mapping[str, Any]) -> None:

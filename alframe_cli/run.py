@@ -12,6 +12,7 @@ from alframe_cli import completion
 from alframe_cli.flags import GroupedCommand, group, key_flag, keys_of
 from alframe_cli.params import NameList, SeedList, by_section, option_flags, plugin_files, stage_flags
 from alframe_cli.plain_text import echo, print_traceback
+from alframe_cli.streams import output_for_results
 
 if TYPE_CHECKING:
     from alframe.experiments.run import PreparedRun
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     if ctx.obj is not None:  # what `main` reads when an error arrives there
-        ctx.obj["verbose"] = value
-    return value
+        ctx.obj["verbose"] |= value
+    return bool(ctx.obj and ctx.obj["verbose"]) or value
 
 
 @click.command(
@@ -124,9 +125,10 @@ def run(
     from alframe_cli.planned import print_config as print_sections
     from alframe_cli.planned import print_left_out, print_plan, print_unused
 
-    registry = installed()
     given = merge(read_toml(config) if config else {}, _sections(flags, overrides))
-    settings = resolve_presets(registry, preset or [], given)
+    with output_for_results():
+        registry = installed()
+        settings = resolve_presets(registry, preset or [], given)
     if print_config:
         if len(preset or []) > 1:
             raise click.UsageError("several presets are not one configuration: print one at a time")
@@ -136,7 +138,8 @@ def run(
     if dry_run and not asks_for_all:
         print_plan(plan(settings), as_json)
         return 0
-    prepared = prepare(settings, registry, force=force, dry=dry_run)
+    with output_for_results():
+        prepared = prepare(settings, registry, force=force, dry=dry_run)
     if asks_for_all and not quiet:
         print_left_out(prepared.left_out, settings, registry)
     if dry_run:
@@ -165,7 +168,7 @@ def _run(
 
     rounds = sum(trial.settings.run.rounds + 1 for trial in prepared.planned)
     try:
-        with make_display(display, quiet, len(prepared.planned), rounds) as shown:
+        with output_for_results(), make_display(display, quiet, len(prepared.planned), rounds) as shown:
             result = prepared.run(shown)
     except KeyboardInterrupt as stop:
         raise click.Abort("the same command continues where this one stopped") from stop

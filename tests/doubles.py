@@ -1,8 +1,10 @@
 """Doubles that several test files use, and the one place that says which fields of a record are measured."""
 
 from alframe.contract.trial import MEASURED, Round
+from alframe.experiments.sweep import resolve_sweep
 from alframe.experiments.trials import Listener
 from alframe.records.origin import Origin
+from alframe.registry.registry import Registry
 
 NAMES = {"dataset": "digits", "setting": "mlp", "kind": "k", "strategy": "margin", "seed": "1"}
 ORIGIN = Origin(NAMES, {"training inputs": "1"}, {"initial": "2"})
@@ -54,3 +56,77 @@ class Watch(Listener):
 
     def note(self, text):
         self.notes.append(text)
+
+
+ODD = """
+import dataclasses, os, random, signal, sys, time
+from alframe import PluginInfo, hookimpl, option
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    fault: str = option("none", "what it does")
+
+class Own(Exception):  # can't be made anew from its message alone, as unpickling does
+    def __init__(self, a, b):
+        super().__init__()
+
+class Hostile(Exception):
+    def __str__(self):
+        raise RuntimeError
+    __repr__ = __str__
+
+def recurse():
+    recurse()
+
+@hookimpl
+def alframe_info():
+    return PluginInfo(summary="misbehaves", options=Options)
+
+@hookimpl
+def alframe_score(pool, options, ctx):
+    import numpy, torch
+    match options.fault:
+        case "own": raise Own(1, 2)
+        case "hostile": raise Hostile
+        case "system_exit": sys.exit(0)
+        case "exit": os._exit(0)
+        case "kill": os.kill(os.getpid(), signal.SIGKILL)
+        case "group": raise ExceptionGroup("two", [Own(1, 2), Hostile()])
+        case "recursion": recurse()
+        case "interrupt": raise KeyboardInterrupt
+        case "progress": ctx.progress([], None)
+        case "fork":
+            if not (child := os.fork()):
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        case "chdir": os.chdir("/")
+        case "dtype": torch.set_default_dtype(torch.float64)
+        case "device": torch.set_default_device("meta")
+        case "environ": os.environ["PATH"] = ""
+        case "grad": torch.set_grad_enabled(True)
+        case "seterr": numpy.seterr(all="raise")
+        case "limit": sys.setrecursionlimit(400)
+        case "stdout": sys.stdout = None
+        case "sigint": signal.signal(signal.SIGINT, signal.SIG_IGN)
+        case "seeds": (random.seed(1), numpy.random.seed(1), torch.manual_seed(1))
+        case "print": (print("printed"), os.write(1, b"written"))
+        case "stay":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            open("stays", "w").close()
+            while True:
+                time.sleep(100)
+    return pool.features[:, 0]
+"""
+
+
+def odd_settings(tmp_path, faults, **run):
+    """A setting for each fault of a strategy that is a file, and the registry that has it."""
+    path = tmp_path / "odd.py"
+    path.write_text(ODD)
+    registry = Registry()
+    registry.require_file(path)
+    small = {"strategy": ["odd"], "seeds": [1], "initial_size": 10, "query_size": 5, "rounds": 1}
+    small |= {"device": "cpu", "out": str(tmp_path / "runs")} | run
+    faults = list(faults) if len(faults) > 1 else faults[0]
+    sections = {"run": small, "train": {"epochs": 1}, "odd": {"fault": faults}}
+    return resolve_sweep(registry, sections), registry

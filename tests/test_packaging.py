@@ -56,12 +56,9 @@ def test_plugin_modules_do_not_import_torch_at_the_top(folder):
 
 UNMIRRORED = {  # sources without a test file of their own, and where they are tested
     "alframe/contract/info.py": "declarations; tested where they are used",
-    "alframe/contract/context.py": "declarations; tested where they are used",
-    "alframe/contract/sections.py": "declarations; tested where they are used",
     "alframe/contract/resources.py": "declarations; tested where they are used",
     "alframe/experiments/round_loop.py": "test_trial_loop: whole trials and continued ones",
-    "alframe/experiments/executors/executor.py": "test_processes: both executors end alike",
-    "alframe/experiments/executors/in_turn.py": "test_processes holds both executors against each other",
+    "alframe/experiments/randomness.py": "test_processes: trials are seeded; test_kit",
     "alframe/experiments/executors/messages.py": "test_processes: what a listener hears from a process",
     "alframe/testing/checks_answers.py": "test_bad_plugins: a plugin that fails each check alone",
     "alframe/testing/checks_edges.py": "test_bad_plugins",
@@ -70,8 +67,6 @@ UNMIRRORED = {  # sources without a test file of their own, and where they are t
     "alframe/testing/checks_training.py": "test_bad_plugins",
     "alframe/testing/checks_trials.py": "test_bad_plugins",
     "alframe/testing/outcomes.py": "test_kit",
-    "alframe/testing/process.py": "test_bad_plugins",
-    "alframe/testing/randomness.py": "test_bad_plugins",
     "alframe/testing/strangers.py": "test_bad_plugins",
     "alframe/testing/trials.py": "test_bad_plugins",
     "alframe/testing/witness.py": "test_bad_plugins",

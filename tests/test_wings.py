@@ -122,6 +122,7 @@ WITHOUT_TORCH = [
     "alframe.records.tree",
     "alframe.registry.listeners",
     "alframe.registry.offers",
+    "alframe.registry.process",
     "alframe.registry.registry",
     "alframe.scaffold.package",
 ]

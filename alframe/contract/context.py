@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from alframe.errors import PluginError
+
 if TYPE_CHECKING:
     from alframe.networks.classifier import Classifier
 
@@ -44,5 +46,18 @@ class Context:
     progress: Callable[[int, int], None] = _no_progress
 
     def log(self, name: str, value: float) -> None:
-        """Writes a number into the round's record, under the plugin's name."""
-        self.logged[name] = float(value)
+        """Writes a number into the round's record, under the plugin's name.
+
+        Args:
+            name: what it is.
+            value: a number, or a tensor or array of one; NaN where there is none.
+
+        Raises:
+            PluginError: the name is no text, or the value no number of that size.
+        """
+        if not isinstance(name, str):
+            raise PluginError(f"ctx.log wants a name, a text, got {type(name).__name__}")
+        try:
+            self.logged[str(name)] = float(value)
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            raise PluginError(f"ctx.log({name!r}, ...) wants a number, got {type(value).__name__}") from error

@@ -14,6 +14,9 @@ from typing import Any
 from alframe.contract.ranges import Range, check_ranges
 from alframe.errors import PluginError, UsageError, unknown_name
 
+MOST = 2**63 - 1  # the largest whole number of tensors, and of the files that options are written to
+LONGEST = 200  # characters of a value in a message
+
 
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
@@ -154,9 +157,29 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
     if is_text and typing.get_origin(wanted) is tuple:
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return msgspec.convert(value, wanted, strict=not is_text)
-    except msgspec.ValidationError:
-        raise UsageError(f"option {where}: expected {_type_name(wanted)}, got {value!r}") from None
+        typed = msgspec.convert(value, wanted, strict=not is_text)
+    except (
+        msgspec.ValidationError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ):  # as of text that is no UTF-8
+        raise UsageError(f"option {where}: expected {_type_name(wanted)}, got {_shown(value)}") from None
+    for one in typed if isinstance(typed, tuple) else (typed,):
+        if isinstance(one, str) and "\0" in one:  # no path and no name has it
+            raise UsageError(f"option {where}: there is a NUL in {_shown(one)}")
+        if isinstance(one, int) and abs(one) > MOST and not where.endswith(".seeds"):  # those are hashed
+            raise UsageError(f"option {where}: {_shown(one)} is too large; at most {MOST}")
+    return typed
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; the first part of a long one."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _type_name(hint: Any) -> str:

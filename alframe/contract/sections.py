@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from alframe.contract.options import CheckedOptions, option
+from alframe.contract.options import MOST, CheckedOptions, option
 from alframe.contract.recipe import Recipe
 from alframe.contract.stopping import StopOptions
 
@@ -14,6 +14,7 @@ STRATEGY = "alfamix"
 DATA_SET = "digits"
 NETWORK = "mlp"
 REFERENCES = ("random", "margin")  # whom `compare` holds the others against
+MOST_TRIALS = 100_000  # of one run, and settings of one sweep: more is a slip of the pen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,11 @@ class RunOptions(CheckedOptions):
 
     def size_of_query(self, number: int) -> int:
         """Samples that query ``number`` (from 1) asks for."""
-        return max(1, round(self.query_size * self.query_growth ** (number - 1)))
+        try:
+            size = self.query_size * self.query_growth ** (number - 1)
+        except OverflowError:
+            return MOST
+        return max(1, round(min(size, MOST)))
 
 
 @dataclasses.dataclass(frozen=True)

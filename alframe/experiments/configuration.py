@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.contract.sections import SECTIONS
-from alframe.errors import UsageError
+from alframe.errors import UsageError, one_line
 
 Sections = dict[str, dict[str, Any]]
 
@@ -49,8 +49,10 @@ def read_toml(path: Path) -> Sections:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"configuration {path} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"configuration {path} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"configuration {path} can't be read: values are nested too deep") from error
+    except ValueError as error:  # of TOML, of UTF-8, a number of thousands of digits, a path with a NUL
+        raise UsageError(f"configuration {path} is not valid TOML: {one_line(error)}") from error
     for key, value in content.items():
         if not isinstance(value, dict):
             raise UsageError(

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from alframe.contract.sections import MOST_TRIALS
 from alframe.data.dataset import Dataset
 from alframe.errors import TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData, network_of
@@ -47,7 +48,12 @@ def suited(planned: list[Trial], dataset: Dataset) -> tuple[list[Trial], dict[st
 
 
 def plan(settings: Sequence[Settings]) -> list[Trial]:
-    """The trials of all settings; what several have in common is run once."""
+    """The trials of all settings; what several have in common is run once.
+
+    Raises:
+        UsageError: there are too many.
+    """
+    _require_few(settings)
     return _unique(trial for one in settings for trial in trials(one))
 
 
@@ -72,6 +78,7 @@ def suited_plan(
         UsageError: data that can't be loaded, a network that does not suit them, or a strategy asked for by
             name that does not suit either; the message names the settings.
     """
+    _require_few(settings)
     planned: list[list[Trial]] = []
     left_out: dict[tuple[str, str], list[Settings]] = {}
     failures: dict[str, list[Settings]] = {}
@@ -118,6 +125,16 @@ def finished_alone(settings: Settings) -> list[Trial]:
     saved = [TrialFolder(trial.folder).saved() for trial in there]
     contents = {one.origin.content if one.origin else one.fingerprint for one in saved if one}
     return there if len(contents) == 1 else []
+
+
+def _require_few(settings: Sequence[Settings]) -> None:
+    number = sum(len(one.pipelines) * len(one.run.seeds) for one in settings)
+    if number > MOST_TRIALS:
+        seeds = max(len(one.run.seeds) for one in settings)
+        raise UsageError(
+            f"this makes {number:,} trials, of {len(settings):,} settings with up to {seeds:,} seeds; a run "
+            f"has at most {MOST_TRIALS:,}: give fewer seeds, strategies or values"
+        )
 
 
 def _unique(planned: Iterable[Trial]) -> list[Trial]:

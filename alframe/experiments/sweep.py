@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alframe.contract.sections import SECTIONS
+from alframe.contract.sections import MOST_TRIALS, SECTIONS
 from alframe.errors import UsageError
 from alframe.experiments.configuration import merge
 from alframe.experiments.settings import Sections, Settings, resolve
@@ -149,6 +150,14 @@ def _crossed(
     sections: Mapping[str, Mapping[str, Any]], axes: Sequence[Axis]
 ) -> Iterator[tuple[Sections, dict[str, str]]]:
     """Every combination, and of it what tells settings apart; a strategy's folder tells its options."""
+    number = math.prod(len(values) for _, _, values in axes)
+    if number > MOST_TRIALS:
+        counts = " x ".join(
+            f"{len(values):,} of {name}.{key}" for name, key, values in axes if len(values) > 1
+        )
+        raise UsageError(
+            f"the values make {number:,} settings ({counts}); a run has at most {MOST_TRIALS:,}: give fewer"
+        )
     for values in itertools.product(*(values for _, _, values in axes)):
         one = {name: dict(section) for name, section in sections.items()}
         varied = {}

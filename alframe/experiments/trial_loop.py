@@ -80,7 +80,7 @@ def run_trial(
             other initial weights, or is another trial's.
         PluginError: a plugin broke its contract.
     """
-    folder = TrialFolder(trial.folder)
+    folder = TrialFolder(trial.folder.absolute())  # wherever somebody's code leads meanwhile
     with folder.held():
         if force:
             folder.clear()
@@ -132,7 +132,7 @@ def _learner(
         seed=trial.seed,
         recipe=settings.recipe,
         device=settings.run.device,
-        feature_folder=Path(settings.run.out) / FEATURES,
+        feature_folder=Path(settings.run.out).absolute() / FEATURES,
         progress=functools.partial(listener.progress, trial),
     )
     if saved:

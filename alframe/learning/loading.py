@@ -10,7 +10,7 @@ from alframe import seeds
 from alframe.contract.options import build
 from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
-from alframe.learning.blame import blame
+from alframe.learning.blame import blame_reading
 from alframe.learning.validation import check_dataset, check_network
 from alframe.networks.classifier import Classifier
 from alframe.registry.offers import DATASETS, MODELS, Offer
@@ -74,11 +74,12 @@ def loaded(offer: Offer[DatasetInfo], request: DataRequest) -> Dataset:
     """What a plugin loads when it is asked for one of its data sets.
 
     Raises:
-        UsageError: the plugin says that the data are missing or unusable.
-        TrialError: a file can't be read, or there is no memory.
+        UsageError: the data are missing or unusable; `DamagedFileError` where a file is damaged.
+        TrialError: a disk fails, or there is no memory.
         PluginError: the plugin fails in another way, or what it returns is no data set.
     """
-    with blame(offer.plugin, f"data set {offer.name!r}"):
+    files = [request.location] if request.location else [str(request.data_dir)]
+    with blame_reading(offer.plugin, f"data set {offer.name!r}", [*files, *_files_in(request.options)]):
         return check_dataset(offer.value.load(request))
 
 
@@ -140,5 +141,15 @@ def build_network(
         download=download,
         location=location,
     )
-    with seeds.global_stream(seed, "initial weights"), blame(offer.plugin, f"model {offer.name!r}"):
+    files = [*([location] if location else []), *_files_in(options)]
+    with (
+        seeds.global_stream(seed, "initial weights"),
+        blame_reading(offer.plugin, f"model {offer.name!r}", files),
+    ):
         return check_network(offer.value.build(request))
+
+
+def _files_in(options: Any) -> list[str]:
+    """The options that name a file, as ``weights=FILE``."""
+    values = [value for value in vars(options).values() if isinstance(value, str)] if options else []
+    return [value for value in values if value and len(value) < 4096 and Path(value).is_file()]

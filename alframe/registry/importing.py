@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alframe.errors import reason
+from alframe.registry.process import AT_IMPORT, process_settings, put_back, torch_at_first
 
 SLOW_SECONDS = 1.0  # an import that takes longer is worth a word
 
@@ -43,13 +44,14 @@ class Import:
 def attempt(load: Callable[[], Any]) -> Import:
     """Imports, whatever happens: only an interrupt by the user comes through.
 
-    What the import prints goes to standard error, as standard output is for data. The working directory and
-    the random state of Python are put back.
+    What the import prints goes to standard error, as standard output is for data. The random state of
+    Python and what is set for the whole process, as the working directory, are put back.
 
     Args:
         load: imports and returns the module, or whatever object has the hooks.
     """
-    folder, state, had_torch = _folder(), random.getstate(), "torch" in sys.modules
+    state, had_torch = random.getstate(), "torch" in sys.modules
+    settings = process_settings()
     printed = io.StringIO()
     module, error = None, None
     started = time.perf_counter()
@@ -69,9 +71,8 @@ def attempt(load: Callable[[], Any]) -> Import:
     if printed.getvalue():
         sys.stderr.write(printed.getvalue())
         remarks.append("prints when it is imported")
-    if folder and _folder() != folder:
-        os.chdir(folder)
-        remarks.append("changed the working directory when it was imported; that was undone")
+    for name in put_back({**torch_at_first(), **settings}, only=AT_IMPORT):
+        remarks.append(f"changed {name} when it was imported; that was undone")
     if random.getstate() != state:
         random.setstate(state)
         remarks.append("changed Python's random state when it was imported; that was undone")
@@ -85,11 +86,3 @@ def _where(error: BaseException) -> str:
     if isinstance(error, SyntaxError) or not outside:
         return ""
     return f" ({os.path.basename(outside[-1].filename)}, line {outside[-1].lineno})"
-
-
-def _folder() -> str | None:
-    """The working directory, unless somebody has removed it."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return None

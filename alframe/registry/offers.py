@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
@@ -127,7 +129,8 @@ class Offers:
             if kind.hook not in plugin.hooks:
                 continue
             try:
-                found = getattr(plugin.module, kind.hook)()
+                with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
+                    found = getattr(plugin.module, kind.hook)()
                 offers += [Offer(name, plugin, _checked(value, kind)) for name, value in found.items()]
             except KeyboardInterrupt:
                 raise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +21,7 @@ from alframe.registry import discovery, files
 from alframe.registry.importing import Import, attempt
 from alframe.registry.offers import Offers, conflict
 from alframe.registry.plugin import DEFAULT, Plugin, State
+from alframe.registry.process import FOR_A_WHILE, ChangedSettingsWarning, kept_settings
 from alframe.registry.vetting import new_manager, vetted
 
 GROUP = PROJECT
@@ -131,7 +134,8 @@ class Registry:
             row = row.unusable(found.problem, found.error)
         else:
             try:
-                row = self._accept(found.module, row)
+                with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
+                    row = self._accept(found.module, row)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -238,9 +242,11 @@ class Registry:
         for plugin in self.plugins:
             if hook in plugin.hooks and hears(plugin):
                 others = [p.module for p in self.plugins if p is not plugin and hook in p.hooks]
+                where = f"plugin {plugin.name!r} ({plugin.provider}), hook {hook}"
                 try:
-                    self._pm.subset_hook_caller(hook, others)(**arguments)
-                except KeyboardInterrupt:
+                    with kept_settings(where, leave=FOR_A_WHILE):
+                        self._pm.subset_hook_caller(hook, others)(**arguments)
+                except (KeyboardInterrupt, ChangedSettingsWarning):
                     raise
                 except BaseException as error:  # SystemExit too: a listener must not end a run
                     yield plugin, error

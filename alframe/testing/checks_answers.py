@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,11 @@ from torch import Tensor
 
 from alframe.contract.recipe import TrainResult
 from alframe.errors import PluginError
+from alframe.experiments.randomness import random_state, random_states
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.ops.geometry import Embeddings, Geometry
+from alframe.registry.process import ChangedSettingsWarning
 from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, CheckFailedError, check, once
-from alframe.testing.process import process_settings
-from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Answer, Subject
 from alframe.testing.witness import Call
 
@@ -101,13 +102,13 @@ def leaves_global_random_state(subject: Subject) -> None:
 
 @check(*QUERY, "train", after=ANSWERS)
 def leaves_global_settings(subject: Subject) -> None:
-    """Torch's default dtype, threads and determinism, and the working directory are as they were."""
+    """What is set for the whole process is as it was: the working directory, torch's dtype, threads, ..."""
     problem = subject.problem()
-    before = process_settings()
-    subject.ask(problem)
-    after = process_settings()
-    changed = [name for name, value in before.items() if value != after[name]]
-    if changed:
+    with warnings.catch_warnings(record=True) as caught:  # the engine has put it back
+        warnings.simplefilter("always", ChangedSettingsWarning)
+        subject.ask(problem)
+    told = [one.message for one in caught if isinstance(one.message, ChangedSettingsWarning)]
+    if changed := dict.fromkeys(name for warning in told for name in warning.changed):
         raise CheckFailedError(f"{' and '.join(changed)} changed, for everybody's code; put it back")
 
 

@@ -12,12 +12,12 @@ import torch
 from alframe.contract.resources import DataOptions, DataRequest, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
+from alframe.experiments.randomness import random_state
 from alframe.experiments.settings import resolve
 from alframe.networks.classifier import Classifier
 from alframe.registry.offers import DATASETS, MODELS, PRESETS
 from alframe.testing.checks_listing import offers
 from alframe.testing.kit import DESCRIBED, CheckFailedError, CheckSkippedError, check, once
-from alframe.testing.randomness import random_state
 from alframe.testing.subject import Subject
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (12,))  # of a sample; a network is looked at with the first it takes

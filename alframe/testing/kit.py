@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from alframe.contract.options import build
 from alframe.errors import reason, unknown_name
+from alframe.experiments.randomness import random_state
 from alframe.registry.plugin import Plugin
+from alframe.registry.process import kept_settings
 from alframe.registry.registry import Registry
-from alframe.testing.process import kept_settings
-from alframe.testing.randomness import random_state
 from alframe.testing.subject import Subject
 
 QUERY = ("embed", "score", "select")

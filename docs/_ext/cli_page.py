@@ -34,9 +34,19 @@ TAIL = """\
 | 1 | a trial or a check of the kit has failed, a file is damaged, or `alframe doctor` has found a problem |
 | 2 | usage or configuration: a wrong name, flag or option, or missing data |
 | 3 | a plugin is broken |
+| 4 | a bug in alframe itself: `alframe -v COMMAND ...` prints where it is |
 | 130 | interrupted; `alframe run` goes on where it was with the same command |
 
-Results go to standard output, progress and notes to standard error. `--json` prints results for programs.
+Results go to standard output, progress and notes to standard error, and so does whatever plugins print.
+`--json` prints results for programs. `alframe -v COMMAND ...` prints tracebacks of errors.
+
+The exit code says what became of the work. A reader that goes away, as in `alframe compare | head -1`, or a
+standard output that is closed is no failure; results that can't be written, as on a full disk, are 1.
+Progress that can't be written is dropped. Signs that an encoding does not have are written in ASCII, `±` as
+`+/-`.
+
+The first Ctrl-C ends a run in good order: processes of `--jobs` that do not end within 5 seconds are killed.
+The second ends it at once.
 
 ## Environment variables
 

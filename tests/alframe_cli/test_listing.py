@@ -88,3 +88,12 @@ def test_what_of_a_data_set_is_on_disk(alframe, tmp_path):
     assert state()["digits"] == ("-", 0)
     assert state("--data-dir", str(tmp_path))["mnist"] == ("missing", 0)
     assert "present, 4.0 kB" in alframe("list-datasets").out
+
+
+def test_json_can_be_read_whatever_a_plugins_hooks_print(alframe, tmp_path):
+    hook = "from alframe import PluginInfo, hookimpl\n@hookimpl\ndef alframe_{}(): print('x'); return {}\n"
+    text = hook.format("info", "PluginInfo(summary='prints')") + hook.format("models", "{}")
+    (tmp_path / "prints.py").write_text(text)
+    outcome = alframe("list-models", "--plugin", "prints.py", "--json")
+    assert json.loads(outcome.out)
+    assert set(outcome.err.splitlines()) == {"x"}

@@ -150,3 +150,37 @@ def test_threads_wait_asleep_unless_the_user_says_otherwise(alframe, monkeypatch
         monkeypatch.delenv("OMP_WAIT_POLICY")
     alframe("--help")
     assert os.environ["OMP_WAIT_POLICY"] == wanted
+
+
+class HostileError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyError("x\ny"), 4, "error: KeyError: 'x\\ny'. This is a bug in alframe: please report it; "),
+        (HostileError(), 4, "error: HostileError. This is a bug in alframe: please report it; "),
+        (RecursionError("deep"), 4, "error: RecursionError: deep. This is a bug"),
+        (MemoryError(), 1, "error: out of memory"),
+    ],
+)
+@pytest.mark.parametrize("verbose", [False, True])
+def test_whatever_else_goes_wrong_is_one_line_and_no_traceback(
+    alframe, monkeypatch, error, code, message, verbose
+):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("alframe_cli.listing.print_table", fail)
+    outcome = alframe(*["-v"] * verbose, "list-models")
+    assert outcome.code == code
+    assert outcome.err.splitlines()[-1].startswith(message.removesuffix("; ") if verbose else message)
+    assert ("Traceback" in outcome.err) == verbose
+    assert outcome.err.count("\n") == 1 or verbose
+
+
+def test_verbose_before_a_command_is_that_commands_too(alframe):
+    assert "Traceback" in alframe("-v", "run", "--strategy", "x").err
+    assert "Traceback" in alframe("-v", "query", "--strategy", "margin", "-n", "1", "missing.npy").err

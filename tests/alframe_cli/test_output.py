@@ -1,7 +1,14 @@
 import dataclasses
+import io
+import json
+import math
+import sys
+
+import pytest
 
 from alframe import option
-from alframe_cli.output import console, print_options, print_table
+from alframe_cli import output
+from alframe_cli.output import console, print_json, print_options, print_table
 
 
 def test_a_pipe_gets_no_control_codes_even_when_colour_is_forced(capsys, monkeypatch):
@@ -32,3 +39,38 @@ def test_options(capsys):
         ["x.b", "float|none", "none"],
         ["x.c", "list", "of"],
     ]
+
+
+def test_json_has_no_numbers_that_are_none(capsys):
+    print_json({"a": [math.nan, 1.5, (math.inf, {"b": -math.inf})]})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "a": [None, 1.5, [None, {"b": None}]]
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"),
+    [
+        ("0", 20),
+        ("1", 20),
+        ("20", None),
+        ("200", None),
+        ("100000", 1000),
+        ("9" * 5000, 1000),
+        ("-5", None),
+        ("x", None),
+    ],
+)
+def test_a_width_in_which_no_table_can_be_is_not_taken(monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert output._width() == width
+
+
+def test_a_table_in_ascii_is_straight(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    print_table(("größe", "n"), [("0.5 ± 0.1", "1"), ("0.25", "10")], right=("n",))
+    sys.stdout.flush()
+    lines = raw.getvalue().decode().splitlines()
+    assert "0.5 +/- 0.1" in lines[3]
+    assert len({len(line) for line in lines}) == 1

@@ -32,3 +32,17 @@ def test_overrides():
 def test_what_is_no_override(text):
     with pytest.raises(click.BadParameter, match=r"section\.key=value"):
         Override().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1-1000000000", "these are 1,000,000,000 seeds; a run has at most 100,000 trials"),
+        ("1-60000,70000-120000", "these are 110,001 seeds"),
+        ("1-" + "9" * 5000, "is too large a seed"),
+    ],
+)
+def test_more_seeds_than_anybody_means_are_refused(text, message):
+    with pytest.raises(click.BadParameter, match=message) as caught:
+        SeedList().convert(text, None, None)
+    assert len(str(caught.value)) < 200

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Protocol
+import contextlib
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, Protocol
 
+from alframe import seeds
 from alframe.contract.trial import RunSummary
-from alframe.errors import AlframeError, TrialError
+from alframe.errors import AlframeError, AlframeWarning, TrialError, one_line, reason
+from alframe.experiments.randomness import random_state
 from alframe.experiments.trials import Listener, Trial
+from alframe.registry.process import kept_settings
 
 End = RunSummary | AlframeError
 Ends = Generator[tuple[Trial, End], None, None]
@@ -38,17 +43,45 @@ class ListenerFault(BaseException):
         self.error = error
 
 
-def end_of(run: Callable[[], RunSummary]) -> End:
-    """How a trial ends: a bug in a plugin or in alframe costs this trial, too, and not the others.
+def end_of(run: Callable[[], RunSummary], seed: int, note: Callable[[str], None]) -> End:
+    """How a trial ends: whatever is raised in it costs this trial and not the others.
+
+    An interrupt and a listener's fault alone come through. The trial begins in random states of its own, and
+    what it changes for the whole process is put back: which trials ran before it makes no difference.
 
     Args:
         run: runs it.
+        seed: the trial's.
+        note: told what alframe and plugins warn of.
     """
+    with kept_settings(), random_state(seeds.derive(seed, "trial")), _warnings_told(note):
+        try:
+            return run()
+        except (KeyboardInterrupt, ListenerFault):
+            raise
+        except AlframeError as error:
+            return error
+        except BaseException as error:  # SystemExit too, and what a plugin derives from BaseException
+            if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            failure = TrialError(one_line(error) if isinstance(error, AlframeWarning) else reason(error))
+            failure.__cause__ = error
+            return failure
+
+
+@contextlib.contextmanager
+def _warnings_told(note: Callable[[str], None]) -> Iterator[None]:
+    """Passes on what alframe and its plugins warn of, in place of lines on standard error."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *others: Any, **more: Any) -> None:
+        if issubclass(category, AlframeWarning) and isinstance(message, Warning):
+            note(one_line(message))
+        else:
+            shown(message, category, *others, **more)
+
+    warnings.showwarning = show
     try:
-        return run()
-    except AlframeError as error:
-        return error
-    except Exception as error:
-        failure = TrialError(f"{type(error).__name__}: {error}")
-        failure.__cause__ = error
-        return failure
+        yield
+    finally:
+        warnings.showwarning = shown

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from alframe.contract.trial import RunSummary
 from alframe.experiments.data import LoadedData
@@ -36,8 +39,10 @@ class InTurn:
         audience = Audience(self._registry, reporter.dropped)
         for trial in planned:
             relay.trial = trial
+            run = functools.partial(self._run, trial, reporter, audience)
             try:
-                end = end_of(functools.partial(self._run, trial, reporter, audience))
+                with _no_way_out():
+                    end = end_of(run, trial.seed, reporter.note)
                 relay.send(Ended(end))
             except ListenerFault as fault:
                 raise fault.error from None
@@ -46,6 +51,23 @@ class InTurn:
     def _run(self, trial: Trial, reporter: Reporter, audience: Audience) -> RunSummary:
         dataset = data_of(trial, self._data, force=self._force)
         return run_trial(trial, dataset, reporter, force=self._force, audience=audience)
+
+
+@contextlib.contextmanager
+def _no_way_out() -> Iterator[None]:
+    """Makes ``os._exit`` fail its caller: it would end the run, with whatever exit code is asked for."""
+    own, leave = os.getpid(), os._exit
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != own:  # a process that was forked ends in this way
+            leave(status)
+        raise SystemExit(f"os._exit({status!r})")
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 class _Relay:

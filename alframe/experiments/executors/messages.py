@@ -104,7 +104,12 @@ class Reporter(Listener):
         self._send(Started(rounds_done, finished))
 
     def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
-        """Passes it on, but not each of many steps."""
+        """Passes it on, but not each of many steps.
+
+        Raises:
+            TypeError: the plugin counts with something else than numbers; likewise ValueError, OverflowError.
+        """
+        done, total = int(done), int(total)
         now = time.monotonic()
         if done == total or now - self._reported > PROGRESS_SECONDS:
             self._reported = now

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from multiprocessing.connection import Connection, wait
@@ -13,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 from alframe.contract.trial import RunSummary
+from alframe.errors import AlframeError, DamagedFileError, PluginError, TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
 from alframe.experiments.executors.executor import end_of
@@ -20,6 +23,8 @@ from alframe.experiments.executors.messages import Ended, Reporter
 from alframe.experiments.trial_loop import data_of, run_trial
 from alframe.experiments.trials import Task
 from alframe.registry.registry import installed
+
+KINDS = (DamagedFileError, UsageError, PluginError, TrialError, AlframeError)
 
 
 def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> None:
@@ -31,6 +36,7 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
         threads: how many it may use.
         force: whether trials start anew.
     """
+    _print_to_standard_error()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
@@ -48,10 +54,30 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
         while True:
             task, dropped = connection.recv()
             audience.dropped |= dropped
-            end = end_of(lambda task=task: run(task))  # type: ignore[misc]
-            if isinstance(end, Exception):  # its trace does not come through the connection
-                end.add_note("".join(traceback.format_exception(end)))
-            connection.send(Ended(end))
+            (seed,) = task.sections["run"]["seeds"]
+            end = end_of(functools.partial(run, task), seed, reporter.note)
+            connection.send(Ended(portable(end) if isinstance(end, AlframeError) else end))
+
+
+def portable(error: AlframeError) -> AlframeError:
+    """An error as plain data, with its trace, which does not come through a connection, as a note.
+
+    A plugin's own class may not be known where it arrives, or refuse to be made anew.
+
+    Args:
+        error: why a trial failed.
+    """
+    kind = next(kind for kind in KINDS if isinstance(error, kind))
+    plain = kind(one_line(error))
+    plain.add_note("".join(traceback.format_exception(error)))
+    return plain
+
+
+def _print_to_standard_error() -> None:
+    """Standard output is for results; it is the parent's."""
+    sys.stdout = sys.stderr
+    with contextlib.suppress(OSError):  # there is no standard error
+        os.dup2(2, 1)
 
 
 def device_of(task: Task, gpu: int | None) -> str:

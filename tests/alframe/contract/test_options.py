@@ -111,3 +111,39 @@ def test_declarations_that_are_refused():
     ):
         with pytest.raises(PluginError, match=message):
             check_declaration(kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Extreme:
+    steps: int = option(1, "steps")
+    seeds: tuple[int, ...] = option((1,), "seeds")
+    rate: float = option(1.0, "rate")
+    name: str = option("x", "name")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "steps",
+            str(2**63),
+            "option mine.steps: 9223372036854775808 is too large; at most 9223372036854775807",
+        ),
+        ("steps", -(2**70), "is too large"),
+        ("steps", "9" * 5000, "expected int, got '99"),
+        ("steps", "\udcff", "expected int, got '.udcff'"),
+        ("rate", "9" * 5000 + "x", "expected float, got '99"),
+        ("steps", [[1]] * 10**5, r"expected int, got \[\[1\]"),
+        ("steps", 10**5000, "is too large|expected int, got a very long int"),
+        ("name", "a\0b", r"option mine.name: there is a NUL in 'a\\x00b'"),
+    ],
+    ids=range(8),
+)
+def test_what_no_tensor_and_no_path_can_hold_is_refused_in_a_short_line(key, value, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        build(Extreme, {key: value}, "mine")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_seed_may_be_of_any_size():
+    assert build(Extreme, {"seeds": f"1,{2**70}"}, "mine").seeds == (1, 2**70)

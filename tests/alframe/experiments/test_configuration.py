@@ -50,3 +50,20 @@ def test_a_configuration_in_python_is_not_shared(tmp_path):
     (tmp_path / "c.toml").write_text("[run]\nrounds = 3\n")
     assert sections_of(tmp_path / "c.toml") == sections_of(str(tmp_path / "c.toml")) == {"run": {"rounds": 3}}
     assert sections_of(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[run]\nx = " + b"[" * 3000 + b"]" * 3000, "nested too deep"),
+        (b"[run]\nrounds = " + b"9" * 5000, "is not valid TOML: Exceeds the limit"),
+        (b'[run]\nout = "a\0b"', "is not valid TOML"),
+        (b"\xff\xfe[run]", "is not valid TOML"),
+    ],
+)
+def test_a_file_that_no_parser_takes_is_one_line(tmp_path, content, message):
+    path = tmp_path / "c.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message) as caught:
+        read_toml(path)
+    assert "\n" not in str(caught.value)

@@ -7,8 +7,10 @@ import pytest
 from alframe import DatasetInfo, UsageError
 from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.in_turn import InTurn
-from alframe.experiments.plan import suited_plan, where
+from alframe.experiments.plan import plan, suited_plan, where
+from alframe.experiments.settings import resolve
 from alframe.experiments.sweep import resolve_sweep
+from alframe.registry.registry import installed
 from alframe_cli.display import SilentDisplay
 
 LENET = "lenet takes images of shape (channels, height, width) from 12 x 12"
@@ -98,3 +100,13 @@ def test_where(registry):
     assert where([mlp[1], cnn[1]], settings) == "query_size=2: "
     assert where([mlp[1], cnn[2]], settings) == "mlp query_size=2; cnn query_size=3: "
     assert where(settings[:6], settings).endswith("cnn query_size=1; ...: ")
+
+
+def test_more_trials_than_anybody_means_are_refused():
+    run = {"strategy": ["random", "margin"], "seeds": list(range(50_001))}
+    settings = [resolve(installed(), {"run": run})]
+    for make in (plan, lambda settings: suited_plan(settings, LoadedData())):
+        with pytest.raises(
+            UsageError, match="this makes 100,002 trials, of 1 settings with up to 50,001 seeds; a"
+        ):
+            make(settings)

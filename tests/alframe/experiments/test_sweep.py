@@ -6,6 +6,7 @@ import tomli_w
 from alframe import UsageError
 from alframe.experiments.plan import plan
 from alframe.experiments.sweep import as_sections, resolve_presets, resolve_sweep
+from alframe.registry.registry import installed
 
 
 def labels(registry, sections):
@@ -132,3 +133,14 @@ def test_presets_are_settings(registry):
         "mnist-lenet query_size=20",
     ]
     assert [one.label for one in resolve_presets(registry, ["mnist-mlp"], {})] == [""]
+
+
+def test_a_sweep_that_nobody_means_is_refused_before_it_is_made():
+    values = ",".join(str(k / 1000) for k in range(1, 1001))
+    sections = {"train": {"weight_decay": values, "learning_rate": values}}
+    with pytest.raises(UsageError) as caught:
+        resolve_sweep(installed(), sections)
+    assert str(caught.value) == (
+        "the values make 1,000,000 settings (1,000 of train.learning_rate x 1,000 of train.weight_decay); a "
+        "run has at most 100,000: give fewer"
+    )

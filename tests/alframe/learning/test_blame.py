@@ -3,7 +3,7 @@ import errno
 import pytest
 import torch
 
-from alframe import PluginError, TrialError, UsageError
+from alframe import AlframeWarning, PluginError, TrialError, UsageError
 from alframe.learning.blame import blame
 from alframe.registry.plugin import Plugin
 
@@ -28,6 +28,7 @@ def fails(error):
         (PluginError("wanted scores"), PluginError, ": wanted scores"),
         (MemoryError(), TrialError, ": out of memory"),
         (torch.OutOfMemoryError("2 GiB"), TrialError, ": out of memory. 2 GiB"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory"), TrialError, ": out of memory. Default"),
         (OSError(errno.ENOSPC, "No space left"), TrialError, r": OSError: \[Errno 28\] No space left"),
     ],
 )
@@ -48,3 +49,13 @@ def test_who_is_blamed_already_is_not_blamed_again():
     with pytest.raises(PluginError) as caught, blame(PLUGIN, "hook alframe_select"):
         fails(KeyError("size"))
     assert str(caught.value).count("plugin 'mine'") == 1
+
+
+def test_what_is_changed_for_everybody_is_put_back_and_the_plugin_named():
+    def change():
+        with blame(PLUGIN, "hook alframe_score"):
+            torch.set_default_dtype(torch.float64)
+
+    with pytest.warns(AlframeWarning, match=WHERE + " changed torch's default dtype, for everybody's code"):
+        change()
+    assert torch.get_default_dtype() == torch.float32

@@ -1,9 +1,12 @@
+import dataclasses
 import sys
+import zipfile
 
 import pytest
 import torch
 
 import alframe
+from alframe.learning.loading import build_model
 
 
 def test_a_data_set_without_a_test_part_is_split_by_the_seed():
@@ -61,3 +64,48 @@ class TestAPlugin:
 
         with pytest.raises(alframe.UsageError, match="^mine is not in data$"):
             load(missing)
+
+    @pytest.mark.parametrize(
+        ("error", "kind", "message"),
+        [
+            (zipfile.BadZipFile("bad magic"), alframe.DamagedFileError, "f.zip is damaged or not what it is"),
+            (EOFError(), alframe.DamagedFileError, "f.zip is damaged or not .*: EOFError "),
+            (
+                FileNotFoundError(2, "No such file", "f.zip"),
+                alframe.UsageError,
+                "f.zip can't be read: No such",
+            ),
+            (IsADirectoryError(21, "Is a directory", b"f"), alframe.UsageError, "f can't be read: Is a dir"),
+            (OSError(5, "Input/output error"), alframe.TrialError, "Input/output error"),
+            (MemoryError(), alframe.TrialError, "out of memory"),
+            (ValueError("too few"), alframe.PluginError, "raised ValueError: too few"),
+            (FileNotFoundError("of its own"), alframe.TrialError, "of its own"),
+        ],
+    )
+    def test_a_missing_a_damaged_file_and_a_bug_are_told_apart(
+        self, bare_registry, make_plugin, error, kind, message
+    ):
+        def load(request):
+            raise error
+
+        offers = {"mine": alframe.DatasetInfo(summary="", load=load, location="FILE")}
+        bare_registry.register(make_plugin(alframe_datasets=lambda: offers), "theirs", "their-package")
+        with pytest.raises(kind, match=message) as caught:
+            alframe.load_dataset("mine:f.zip", registry=bare_registry)
+        assert type(caught.value) is kind or kind is alframe.PluginError
+        assert "'mine'" in str(caught.value)
+
+
+def test_a_damaged_file_of_a_networks_options_is_named(tmp_path, bare_registry, make_plugin, toy):
+    @dataclasses.dataclass(frozen=True)
+    class Options:
+        weights: str = alframe.option("", "file of weights")
+
+    def build(request):
+        return torch.load(request.options.weights, weights_only=True)
+
+    (tmp_path / "w.pt").write_bytes(b"x" * 99)
+    offers = {"net": alframe.ModelInfo(summary="", build=build, options=Options)}
+    bare_registry.register(make_plugin(alframe_models=lambda: offers), "theirs")
+    with pytest.raises(alframe.DamagedFileError, match="model 'net': .*w.pt is damaged or not what"):
+        build_model(bare_registry, "net", toy, {"weights": str(tmp_path / "w.pt")}, 0)

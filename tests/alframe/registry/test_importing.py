@@ -62,3 +62,26 @@ def test_working_directory_and_random_state_are_put_back(tmp_path):
         "changed the working directory",
         "changed Python's random state",
     ]
+
+
+def test_what_an_import_sets_for_torch_is_undone_be_it_there_before_or_not(monkeypatch):
+    torch = sys.modules["torch"]
+
+    def load():
+        sys.modules["torch"] = torch
+        torch.set_default_dtype(torch.float64)
+
+    for before in ("there", "not there"):
+        if before == "not there":
+            monkeypatch.delitem(sys.modules, "torch")
+        remarks = attempt(load).remarks
+        assert torch.get_default_dtype() == torch.float32
+        assert "changed torch's default dtype when it was imported; that was undone" in remarks
+
+
+def test_what_an_import_sets_for_its_library_stays(monkeypatch):
+    monkeypatch.setenv("ALFRAME_TEST", "before")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    found = attempt(lambda: (os.environ.update(ALFRAME_TEST="after"), sys.path.insert(0, "/nowhere")))
+    assert found.remarks == ()
+    assert (os.environ["ALFRAME_TEST"], sys.path[0]) == ("after", "/nowhere")

@@ -441,11 +441,9 @@ BAD = [
     ("events_change_nothing", {"alframe_run_finished": tidies_up}),
 ]
 # One labelled sample leaves the other classes without labels, so what can't bear that fails in both.
-# Of two problems the second is drawn in another dtype.
 # A hook or a buffer that is left on the network is not in the network of a trial that goes on.
 ALSO = {
     class_means: {"one_labelled_sample"},
-    sets_the_dtype: {"same_seed_same_answer"},
     hook_left_behind: {"continued_is_uninterrupted"},
     buffer_added: {"two_rounds"},
 }

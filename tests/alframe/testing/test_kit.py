@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from alframe import PluginError, PluginInfo, UsageError, hookimpl
+from alframe.experiments.randomness import random_states
 from alframe.registry.registry import Registry
 from alframe.testing import CHECKS, CheckFailedError, CheckSkippedError, checks_of, outcome_of
 from alframe.testing.kit import kinds_of
-from alframe.testing.randomness import random_states
 
 
 def sums(pool):

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from alframe import PluginInfo
+from alframe.experiments.randomness import random_state, random_states
 from alframe.registry.registry import Registry
-from alframe.testing.randomness import random_state, random_states
 from alframe.testing.subject import Subject
 
 

@@ -1,10 +1,14 @@
 import multiprocessing
 import os
+import signal
+import threading
+import time
 
 import pytest
 
-from alframe import TrialError
+from alframe import AlframeError, PluginError, TrialError
 from alframe.contract.trial import RunSummary
+from alframe.experiments.executors import processes
 from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.executors.processes import Processes
 from alframe.experiments.plan import plan as plan_of
@@ -13,7 +17,7 @@ from alframe.experiments.settings import resolve
 from alframe.experiments.sweep import resolve_sweep
 from alframe.records.folder import TrialFolder
 from alframe.registry.registry import Registry, installed
-from doubles import Watch, repeatable
+from doubles import Watch, odd_settings, repeatable
 
 
 @pytest.fixture
@@ -188,3 +192,54 @@ def test_a_listener_that_fails_is_no_trials_failure(plan, monkeypatch, jobs, met
     assert not multiprocessing.active_children()
     with TrialFolder(planned[0].folder).held():  # it is let go
         pass
+
+
+@pytest.mark.slow  # processes that import torch
+def test_whatever_a_plugin_does_costs_its_trial_alone(tmp_path, capfd):
+    """test_in_turn.py has the same in this process."""
+    wanted = {
+        "exit": "its process died (exit code 0); the same command tries it again",
+        "kill": "its process died (SIGKILL); the same command tries it again",
+        "own": "hook alframe_score raised Own",
+        "hostile": "hook alframe_score raised Hostile",
+        "recursion": "hook alframe_score raised RecursionError: maximum recursion depth exceeded",
+    }
+    settings, _ = odd_settings(tmp_path, [*wanted, "print", "chdir", "none"])
+    watch = Watch()
+    found = list(Processes(2).run(plan_of(settings), watch))
+    ends = {trial.pipeline.options["odd"].fault: end for trial, end in found}
+    for fault, message in wanted.items():
+        assert isinstance(ends[fault], AlframeError), fault
+        assert message in str(ends[fault]), fault
+        assert "\n" not in str(ends[fault])
+    assert isinstance(ends["own"], PluginError)
+    assert "Own" in ends["own"].__notes__[0]
+    assert all(isinstance(ends[fault], RunSummary) for fault in ("print", "chdir", "none"))
+    assert any("changed the working directory" in note for note in watch.notes)
+    printed = capfd.readouterr()
+    assert printed.out == ""  # it is for results
+    assert "printed" in printed.err
+    assert "written" in printed.err
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow  # a process that imports torch
+@pytest.mark.parametrize("again", [False, True])
+def test_an_interrupt_ends_a_worker_that_does_not_end(tmp_path, monkeypatch, again):
+    """First it is asked to and then killed; whoever interrupts the wait has it killed at once."""
+    monkeypatch.setattr(processes, "PATIENCE", 600.0 if again else 0.2)
+    settings, _ = odd_settings(tmp_path, ["stay"])
+    started = threading.Event()
+
+    def interrupt():
+        while not (tmp_path / "stays").exists():
+            time.sleep(0.05)
+        for _ in range(1 + again):
+            os.kill(os.getpid(), signal.SIGINT)
+            started.wait(0.5)  # a second one is not the first
+
+    monkeypatch.chdir(tmp_path)
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(Processes(1).run(plan_of(settings), Watch()))
+    assert not multiprocessing.active_children()

@@ -1,7 +1,12 @@
+import pickle
+import threading
+
 import pytest
 
-from alframe.experiments.executors.worker import device_of
+from alframe import DamagedFileError, PluginError, TrialError, UsageError
+from alframe.experiments.executors.worker import device_of, portable
 from alframe.experiments.trials import Task
+from alframe.learning.blame import BlamedError
 
 
 @pytest.mark.parametrize(
@@ -16,3 +21,29 @@ from alframe.experiments.trials import Task
 )
 def test_of_several_gpus_each_process_has_one_and_a_named_device_stays(asked, gpu, device):
     assert device_of(Task({"run": {"device": asked}}, {}, ()), gpu) == device
+
+
+class OwnError(UsageError):
+    def __init__(self, a, b):
+        super().__init__()
+        self.lock = threading.Lock()  # which can't be sent
+
+    def __str__(self):
+        return "two\nlines"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (OwnError(1, 2), UsageError, "two lines"),
+        (BlamedError("plugin 'x' raised"), PluginError, "plugin 'x' raised"),
+        (DamagedFileError("f.npz: cut off"), DamagedFileError, "f.npz: cut off"),
+        (TrialError("loss became NaN"), TrialError, "loss became NaN"),
+    ],
+)
+def test_an_error_that_is_sent_keeps_kind_text_and_trace(error, kind, text):
+    error.__cause__ = ZeroDivisionError("why")
+    sent = pickle.loads(pickle.dumps(portable(error)))
+    assert type(sent) is kind
+    assert str(sent) == text
+    assert "ZeroDivisionError: why" in sent.__notes__[0]

@@ -16,7 +16,7 @@ def random_state(seed: int) -> Iterator[None]:
     """Seeds all three for a block of code, and puts them back as they were."""
     saved = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 (what is guarded)
     torch.default_generator.manual_seed(seed)  # not torch.manual_seed: it seeds all devices
-    np.random.seed(seed)  # noqa: NPY002
+    np.random.seed(seed % 2**32)  # noqa: NPY002
     random.seed(seed)
     try:
         yield
