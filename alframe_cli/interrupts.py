@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from os import _exit as leave  # the real one: while a trial runs in this process it refuses
 from types import FrameType
 
+from alframe_cli.plain_text import echo
+
 
 @contextlib.contextmanager
 def second_one_ends_at_once(code: int) -> Iterator[None]:
@@ -35,8 +37,8 @@ def second_one_ends_at_once(code: int) -> Iterator[None]:
             for child in multiprocessing.active_children():
                 child.kill()
         with contextlib.suppress(Exception):
-            sys.stderr.write("\ninterrupted at once\n")
-            sys.stderr.flush()
+            echo(err=True)
+            echo("interrupted at once", err=True)
         leave(code)
 
     signal.signal(signal.SIGINT, interrupt)

@@ -148,7 +148,7 @@ def run(
     if not quiet:
         print_unused(settings, given)
     for line in prepared.data.details if verbose else ():
-        click.echo(line, err=True)
+        echo(line, err=True)
     return _run(prepared, settings, display=display, quiet=quiet, verbose=verbose, as_json=as_json)
 
 

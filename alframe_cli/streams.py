@@ -14,9 +14,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-import click
-
 from alframe.errors import AlframeWarning, one_line
+from alframe_cli.plain_text import echo
 
 PLAIN = "alframe.plain"  # name of how signs are written that an encoding does not have
 SIGNS = {
@@ -154,7 +153,7 @@ def warnings_as_notes() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *others: Any, **more: Any) -> None:
         if issubclass(category, AlframeWarning) and isinstance(message, Warning):
-            click.echo(f"note: {one_line(message)}", err=True)
+            echo(f"note: {one_line(message)}", err=True)
         else:
             shown(message, category, *others, **more)
 
