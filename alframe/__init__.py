@@ -19,6 +19,7 @@ from alframe.contract.resources import (
     ModelInfo,
     ModelRequest,
     PresetInfo,
+    TableOptions,
 )
 from alframe.contract.trial import Round, RunSummary, TrialRun
 from alframe.errors import (
@@ -119,6 +120,7 @@ __all__ = [
     "RunResult",
     "RunSummary",
     "SymmetricKL",
+    "TableOptions",
     "TrainResult",
     "TrialError",
     "TrialRun",

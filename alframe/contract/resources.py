@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alframe.contract.options import CheckedOptions, NoOptions, option
 
@@ -33,6 +33,36 @@ class DataOptions(CheckedOptions):
         above=0,
         most=1,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions(DataOptions):
+    """Options of a table; a data set that is one inherits from this and hands `reading` on.
+
+    Example:
+        >>> options = TableOptions(target="kind", missing=("?",))
+        >>> options.reading["missing"]
+        ('?',)
+    """
+
+    target: str | None = option(None, "column that holds the classes")
+    missing: tuple[str, ...] = option(
+        (), "texts that stand for a missing value, as NA,?; empty fields always do"
+    )
+    drop: tuple[str, ...] = option((), "columns that are left out")
+    categories: tuple[str, ...] = option((), "columns whose numbers or dates are categories")
+    decimal: Literal["point", "comma"] | None = option(
+        None, "what parts whole from fraction in text; none: what suits"
+    )
+    dates: Literal["day-first", "month-first"] | None = option(
+        None, "how 1/2/2020 is meant; none: what suits, months first where both do"
+    )
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `dataset_from_frame` takes of them, by keyword."""
+        names = ("missing", "drop", "categories", "decimal", "dates")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True)

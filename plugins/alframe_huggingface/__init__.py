@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, hookimpl, option
+from alframe import DataRequest, DatasetInfo, PluginInfo, TableOptions, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Dataset
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(DataOptions):
+class Options(TableOptions):
     """Options of Hugging Face data sets."""
 
     config: str | None = option(None, "the data set's configuration, where it has several")

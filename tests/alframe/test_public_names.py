@@ -37,6 +37,7 @@ NAMES = [
     "RunResult",
     "RunSummary",
     "SymmetricKL",
+    "TableOptions",
     "TrainResult",
     "TrialError",
     "TrialRun",
