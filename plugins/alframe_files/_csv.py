@@ -65,9 +65,9 @@ def _frame(text: Text, decimal: str | None) -> pd.DataFrame:
 
     try:
         frame = pd.read_csv(
-            text.after_comments(),
+            text.below_headings(),
             sep=text.separator,
-            header=0,
+            header=None,
             names=range(text.width),
             index_col=False,
             decimal="," if decimal == "comma" else ".",
@@ -96,7 +96,7 @@ def _has_decimal_comma(frame: pd.DataFrame) -> bool:
 def _without_empty_rows(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     found = frame.dropna(how="all").reset_index(drop=True)
     if len(found) < len(frame):
-        notes.append(f"{len(frame) - len(found):,} rows without any value are left out")
+        notes.append(f"rows without any value are left out: {len(frame) - len(found):,}")
     return found
 
 

@@ -43,15 +43,15 @@ class Text:
         self._bytes = _unpacked(path)
         self.encoding = self._checked(encoding) if encoding else self._found_encoding()
         self.separator = self._named(separator) if separator else self._found_separator()
-        self.comments = 0
+        self._body = 0  # lines before the rows
         self.headings: list[str] = []
         self.width = 0
         self.uneven: UsageError | None = None  # what is wrong unless the first fields number the rows
         self._look_at_rows()
 
-    def after_comments(self) -> io.TextIOWrapper:
-        """The text from its headings on."""
-        return self._open(self.comments)
+    def below_headings(self) -> io.TextIOWrapper:
+        """The rows."""
+        return self._open(self._body)
 
     def _open(self, skip: int = 0) -> io.TextIOWrapper:
         opened = io.TextIOWrapper(io.BytesIO(self._bytes), encoding=self.encoding, newline="")
@@ -97,15 +97,15 @@ class Text:
             )
         return found
 
-    def _rows(self, separator: str, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
-        """Rows that hold anything, each with the line it begins in."""
+    def _rows(self, separator: str, skip: int = 0) -> Iterator[tuple[int, int, list[str]]]:
+        """Rows that hold anything, each after the lines that it begins and ends in."""
         with self._open(skip) as lines:
             reader, line = csv.reader(lines, delimiter=separator, skipinitialspace=True), skip
             limit = csv.field_size_limit(sys.maxsize)
             try:
                 for row in reader:
                     if any(field.strip() for field in row):
-                        yield line + 1, row
+                        yield line + 1, skip + reader.line_num, row
                     line = skip + reader.line_num
             except csv.Error as error:
                 raise UsageError(f"{self.path} can't be read as CSV: line {line + 1}: {error}") from error
@@ -116,7 +116,7 @@ class Text:
         """The one that makes most fields of the first row, and about as many of the next ones."""
         best, most = ",", 1
         for separator in GUESSED:
-            rows = [row for _, row in itertools.islice(self._rows(separator), LOOKED_AT)]
+            rows = [row for *_, row in itertools.islice(self._rows(separator), LOOKED_AT)]
             rows = [row for row in rows if not row[0].startswith("#")] or rows
             width = len(rows[0]) if rows else 0
             if width > most and all(abs(len(row) - width) <= 1 for row in rows):
@@ -133,13 +133,16 @@ class Text:
         rows = list(itertools.islice(self._rows(self.separator), LOOKED_AT))
         if not rows:
             raise UsageError(f"{self.path} can't be read as CSV: No columns to parse, it is empty")
-        widths = Counter(len(row) for _, row in rows[1:])
-        usual = widths.most_common(1)[0][0] if widths else len(rows[0][1])
-        while len(rows) > 1 and rows[0][1][0].startswith("#") and len(rows[0][1]) not in (usual, usual - 1):
-            self.comments = rows.pop(0)[0]
-        if self.comments:
+        widths = Counter(len(row) for *_, row in rows[1:])
+        usual = widths.most_common(1)[0][0] if widths else len(rows[0][2])
+        comments = 0
+        while len(rows) > 1 and rows[0][2][0].startswith("#") and len(rows[0][2]) != usual:
+            rows.pop(0)
+            comments += 1
+        if comments:
             self.notes.append(f"{self.path.name}: lines before the headings begin with # and are left out")
-        self.headings = [heading.strip() for heading in rows[0][1]]
+        self._body = rows[0][1]
+        self.headings = [heading.strip() for heading in rows[0][2]]
         self._require_even_rows()
 
     def _require_even_rows(self) -> None:
@@ -149,7 +152,7 @@ class Text:
             self.headings.pop()
         named, odd = len(self.headings), (0, 0)
         widths: set[int] = set()
-        for line, row in itertools.islice(self._rows(self.separator, self.comments), 1, None):
+        for line, _, row in self._rows(self.separator, self._body):
             widths.add(len(row))
             if len(row) < named:
                 raise self._uneven(line, len(row), named)
