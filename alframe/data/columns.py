@@ -158,7 +158,7 @@ def kind_of(values: pd.Series) -> str:
         return "dates or times"
     if found == "boolean":
         return "truth values"
-    for value in values.astype(object) if found in {"complex", "mixed"} else ():
+    for value in values.astype(object) if found != "string" else ():
         if isinstance(value, list | dict | tuple | set | np.ndarray | complex):
             raise UnusableColumnError(f"values of type {type(value).__name__}, neither numbers nor texts")
     return "text"
@@ -179,7 +179,8 @@ def _texts(texts: list[str], reading: Reading) -> Column:
     """What each of the texts means."""
     said = say(texts, decimal=reading.decimal, dates=reading.dates)
     if said is None:
-        return dataclasses.replace(_categories(texts), **_hint(texts))
+        guess, option = _hint(texts)
+        return dataclasses.replace(_categories(texts), guess=guess, option=option)
     if np.isinf(said.values).any():
         raise UnusableColumnError(f"infinite values, as {texts[int(np.isinf(said.values).argmax())]!r}")
     guess = f"taken as {said.what}"
@@ -198,19 +199,17 @@ def _categories(texts: list[str]) -> Column:
     return Column(np.arange(float(len(texts))), "categories", len(texts))
 
 
-def _hint(texts: list[str]) -> dict[str, str]:
+def _hint(texts: list[str]) -> tuple[str, str]:
     """What categories may have been meant to be: gaps, or numbers but for a word; and the option for it."""
     words = [text for text in texts if not NUMBER.fullmatch(text)]
     if len(texts) > 10 * len(words):
         shown = ",".join(words[:TEXTS_SHOWN])
-        return {
-            "guess": f"taken as categories, for there is {shown} beside numbers",
-            "option": f"missing={shown} takes it as numbers",
-        }
+        guess = f"taken as categories, for there is {shown} beside numbers"
+        return guess, f"missing={shown} takes it as numbers"
     if signs := [text for text in words if text.lower() in GAPS]:
         shown = ",".join(signs[:TEXTS_SHOWN])
-        return {"guess": f"{shown} taken as a value", "option": f"missing={shown} takes it as missing"}
-    return {}
+        return f"{shown} taken as a value", f"missing={shown} takes it as missing"
+    return "", ""
 
 
 def _numbers(values: pd.Series, kind: str) -> Floats:
@@ -223,10 +222,7 @@ def _numbers(values: pd.Series, kind: str) -> Floats:
         return values.to_numpy(np.float64)
     if types.is_integer_dtype(values.dtype):
         return _integers(values.to_numpy(np.uint64 if values.dtype.kind == "u" else np.int64))
-    numbers = values.tolist()
-    if any(isinstance(number, float | np.floating) for number in numbers):
-        return np.array([float(number) for number in numbers])
-    return exact([int(number) if isinstance(number, np.integer) else number for number in numbers])
+    return exact([number.item() if isinstance(number, np.generic) else number for number in values])
 
 
 def _integers(numbers: np.ndarray[Any, Any]) -> Floats:

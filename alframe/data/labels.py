@@ -43,6 +43,8 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
     kind, guess = kind_of(rest), ""
     if kind in {"numbers", "truth values"}:
         values = np.array(rest.tolist())
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            raise UnusableLabelsError("holds infinite values, classes are needed")
         if values.dtype.kind == "f" and not np.array_equal(values, np.floor(values)):
             raise UnusableLabelsError("holds numbers with fractions, classes are needed")
         found, codes[known] = np.unique(values, return_inverse=True)
@@ -77,7 +79,9 @@ def match_labels(codes: Codes, names: list[str], classes: list[str]) -> tuple[Co
     for code, name in enumerate(classes):
         alike.setdefault(_loosely(name), []).append(code)
     exactly = {name: code for code, name in enumerate(classes)}
-    number, lacking, renamed = [], [], {}
+    number: list[int] = []
+    lacking: list[str] = []
+    renamed: dict[str, str] = {}
     for name in names:
         same = [exactly[name]] if name in exactly else alike.get(_loosely(name), [])
         if len(same) == 1:

@@ -41,14 +41,19 @@ class Remarks:
             some = ",".join(columns) if len(columns) <= NAMED else "COLUMN,..."
             says = f"; {self.option(option).replace('{column}', some)}" if option else ""
             lines.append(f"{_which(columns)}: {guess}{says}")
-        return (*self._first, *lines)
+        return tuple(map(in_one_line, (*self._first, *lines)))
 
     def details(self) -> tuple[str, ...]:
         """A line for each thing that was made of columns."""
         lines = [f"{_which(columns)}: {what}" for what, columns in self._details.items()]
         if len(lines) > LINES:
             lines = [*lines[:LINES], f"and {len(lines) - LINES:,} lines more"]
-        return tuple(lines)
+        return tuple(map(in_one_line, lines))
+
+
+def in_one_line(text: object) -> str:
+    """A name, or a sentence that holds names, without the line breaks that they may have."""
+    return " ".join(str(text).split())
 
 
 def _which(columns: list[str]) -> str:

@@ -12,7 +12,7 @@ from alframe.data.columns import Column, Reading, UnusableColumnError, read_colu
 from alframe.data.dataset import Dataset
 from alframe.data.labels import UnusableLabelsError, match_labels, read_labels, shown
 from alframe.data.preparation import Preparation
-from alframe.data.remarks import Remarks
+from alframe.data.remarks import Remarks, in_one_line
 from alframe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def dataset_from_frame(
 def _positions(frame: pd.DataFrame, name: str) -> list[int]:
     """Where the columns of a name stand; blanks around it don't count where no name has them."""
     exact = [position for position, heading in enumerate(frame.columns) if heading == name]
-    wanted = str(name).strip()
-    return exact or [i for i, heading in enumerate(frame.columns) if str(heading).strip() == wanted]
+    wanted = in_one_line(name)
+    return exact or [i for i, heading in enumerate(frame.columns) if in_one_line(heading) == wanted]
 
 
 def _no_single_column(where: str, frame: pd.DataFrame, name: str, count: int, option: str) -> UsageError:
@@ -113,7 +113,7 @@ def _no_single_column(where: str, frame: pd.DataFrame, name: str, count: int, op
         return UsageError(
             f"{where} has {count} columns {name!r}; rename all but the one that holds the classes"
         )
-    names = ", ".join(map(str, frame.columns[:20]))
+    names = ", ".join(map(in_one_line, frame.columns[:20]))
     return UsageError(
         f"{where} has no column {name!r}; {f'{option} names one of' if option else 'it has'} {names}"
     )
@@ -157,7 +157,7 @@ def _labels(
             for other, known in renamed.items():
                 remarks.note(name, f"the test part's class {other!r} is taken for {known!r}", "")
     except UnusableLabelsError as error:
-        raise UsageError(f"{where}: the target {name!r} {error}") from error
+        raise UsageError(f"{where}: the target {name!r} {in_one_line(error)}") from error
     except UnusableColumnError as error:
         raise UsageError(f"{where}: the target {name!r} holds {error}, classes are needed") from error
     if gaps:
@@ -167,7 +167,7 @@ def _labels(
 
 
 def _column(where: str, column: pd.Series, reading: Reading, is_categories: bool, remarks: Remarks) -> Column:
-    name = str(column.name)
+    name = in_one_line(column.name)
     drop = remarks.option(f"drop={name}")
     try:
         read = read_column(column, reading, is_categories=is_categories)

@@ -71,10 +71,11 @@ def say(texts: list[str], *, decimal: str | None = None, dates: str | None = Non
 
 
 def exact(numbers: list[Any]) -> Floats:
-    """Whole numbers of any size, or decimals, as float64: less the first where float64 would lose digits."""
+    """Python's numbers as float64: whole ones and decimals less the first where float64 would lose digits."""
     if all(isinstance(number, int) and abs(number) < 2**53 for number in numbers):
         return np.array(numbers, dtype=np.float64)
-    return np.array([_difference(number, numbers[0]) for number in numbers])
+    first = 0 if any(isinstance(number, float) for number in numbers) else numbers[0]
+    return np.array([_difference(number, first) for number in numbers])
 
 
 def _difference(number: Any, first: Any) -> float:
@@ -92,6 +93,8 @@ def are_numbers(texts: list[str]) -> bool:
 def _numbers(texts: list[str], decimal: str | None) -> Said | None:
     if are_numbers(texts) and decimal != "comma":
         return _plain(texts, "numbers")
+    if not any(form.fullmatch(_without_unit(texts[0])) for form in (NUMBER, THOUSANDS, DECIMAL_COMMA)):
+        return None  # the usual case, at once
     bare = [_without_unit(text) for text in texts]
     if decimal != "comma" and all(NUMBER.fullmatch(text) or THOUSANDS.fullmatch(text) for text in bare):
         if not any("," in text for text in bare):

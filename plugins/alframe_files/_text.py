@@ -104,7 +104,7 @@ class Text:
             limit = csv.field_size_limit(sys.maxsize)
             try:
                 for row in reader:
-                    if any(field.strip() for field in row):
+                    if row and (row[0] or any(field.strip() for field in row)):
                         yield line + 1, skip + reader.line_num, row
                     line = skip + reader.line_num
             except csv.Error as error:
@@ -142,7 +142,7 @@ class Text:
         if comments:
             self.notes.append(f"{self.path.name}: lines before the headings begin with # and are left out")
         self._body = rows[0][1]
-        self.headings = [heading.strip() for heading in rows[0][2]]
+        self.headings = [" ".join(heading.split()) for heading in rows[0][2]]
         self._require_even_rows()
 
     def _require_even_rows(self) -> None:
@@ -156,7 +156,7 @@ class Text:
             widths.add(len(row))
             if len(row) < named:
                 raise self._uneven(line, len(row), named)
-            if not odd[0] and any(field.strip() for field in row[named:]):
+            if len(row) > named and not odd[0] and any(field.strip() for field in row[named:]):
                 odd = (line, len(row))
         self.width = max(widths, default=named)
         if odd[0] and widths == {full}:  # the last columns have no heading

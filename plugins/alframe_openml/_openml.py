@@ -67,7 +67,7 @@ def _fetch(location: str, cache: Path) -> Path:
     except Exception as error:  # the client's own errors, those of requests, and those of the parsers
         reason = one_line(error) or type(error).__name__
         raise UsageError(f"openml: data set {location!r} can't be had: {reason}") from error
-    return Path(found.parquet_file or found.data_file).parent
+    return Path(found.parquet_file or found.data_file or "").parent
 
 
 def _table(folder: Path, description: dict[str, Any]) -> pd.DataFrame:

@@ -111,6 +111,12 @@ class TestFields:
         with pytest.raises(UsageError, match="names one of 0, 0, a; the first line is taken for headings"):
             read(ROWS, target=None)
 
+    def test_names_of_several_lines_are_told_in_one(self, read):
+        lines = ['"x\nz",w,y', *ROWS]
+        assert read(lines, drop=["x z"]).inputs.shape[1] == 1
+        with pytest.raises(UsageError, match="names one of x z, w, y$"):
+            read(lines, target="none")
+
     def test_fields_may_be_long(self, read):
         data = read(["x,z,y", *[row.replace(",a", "," + "a" * 200_000) for row in ROWS]])
         assert data.num_classes == 2

@@ -308,7 +308,10 @@ def test_a_damaged_file_is_no_wrong_option(kept, tmp_path):
 
 def test_sparse_rows(kept, tmp_path):
     """What a row leaves out is 0, or the first category; the last row leaves out everything."""
-    header = "@RELATION r\n@ATTRIBUTE a REAL\n@ATTRIBUTE b {x,z}\n@ATTRIBUTE c INTEGER\n@ATTRIBUTE kind {p,q}\n@DATA\n"
+    kinds = {"a": "REAL", "b": "{x,z}", "c": "INTEGER", "kind": "{p,q}"}
+    header = (
+        "@RELATION r\n" + "".join(f"@ATTRIBUTE {name} {kind}\n" for name, kind in kinds.items()) + "@DATA\n"
+    )
     rows = ["{0 1700000000.5,3 q}", "{0 1700000001.5,1 z}", "{2 ?,3 q}", "{2 5}"] * 4 + ["{ }"]
     kept(header + "\n".join(rows) + "\n", format="Sparse_ARFF")
     data = mine(tmp_path)

@@ -152,6 +152,8 @@ def test_a_guess_names_the_option_that_says_otherwise(values, guess, option):
         (["1", "1e999"], "infinite values, as '1e999'"),
         ([[1], [2]], "values of type list, neither numbers nor texts"),
         ([{}, {}], "type dict"),
+        ([1, [1], "a"], "type list"),
+        ([10**400, 1.5], "infinite values"),
         ([np.zeros(2), np.zeros(2)], "type ndarray"),
         ([1j, 2j], "complex"),
     ],

@@ -37,6 +37,8 @@ def test_what_is_named_is_unknown():
 def test_fractions_are_no_classes():
     with pytest.raises(UnusableLabelsError, match="fractions"):
         read_labels(pd.Series([0.5, 1.0]))
+    with pytest.raises(UnusableLabelsError, match="infinite"):
+        read_labels(pd.Series([np.inf, 1.0]))
 
 
 def test_a_test_part_is_numbered_by_the_training_parts_classes():

@@ -186,7 +186,8 @@ def test_it_says_what_was_made_of_each_column_and_what_was_guessed():
     )
     assert data.notes == (
         "first",
-        "column 'count': taken as numbers with '?' as missing; -o data.categories=count takes it as categories",
+        "column 'count': taken as numbers with '?' as missing; "
+        "-o data.categories=count takes it as categories",
         "column 'name': more categories than a tenth of the rows, likely names or free text; "
         "-o data.drop=name leaves it out",
         "column 'empty': left out, for it has no value",

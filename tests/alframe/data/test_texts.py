@@ -102,3 +102,4 @@ def test_whole_numbers_of_any_length_keep_their_differences():
     assert exact([3, 4]).tolist() == [3, 4]
     assert np.diff(exact([Decimal("1e20") + Decimal("0.25"), Decimal("1e20") + Decimal("0.5")])) == 0.25
     assert exact([Decimal("inf"), Decimal("inf")])[0] == np.inf
+    assert exact([10**400, 0.5]).tolist() == [np.inf, 0.5]
