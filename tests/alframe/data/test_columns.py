@@ -160,7 +160,7 @@ def test_a_guess_names_the_option_that_says_otherwise(values, guess, option):
 )
 def test_what_cannot_be_an_input(values, message):
     with pytest.raises(UnusableColumnError, match=message):
-        read(values)
+        read(values, "object")
 
 
 def test_nothing_is_no_number():
