@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?\d+([.,]\d*)?", re.ASCII)
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?", re.ASCII)
+THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
 LOOKED_AT = 1000  # rows that tell a decimal comma
 
 
@@ -44,7 +45,7 @@ def load(location: str, options: CsvOptions) -> Dataset:
         )
     decimal = options.decimal
     frame = _frame(text, decimal)
-    if decimal is None and text.separator != "," and _has_decimal_comma(frame):
+    if decimal is None and text.separator != "," and _has_decimal_comma(frame, text.separator == ";"):
         decimal = "comma"
         notes.append(f"{path.name} is read with a decimal comma; -o data.decimal=point says otherwise")
         frame = _frame(text, decimal)
@@ -83,12 +84,14 @@ def _frame(text: Text, decimal: str | None) -> pd.DataFrame:
     return frame
 
 
-def _has_decimal_comma(frame: pd.DataFrame) -> bool:
-    """Whether some column holds nothing but numbers with a comma."""
+def _has_decimal_comma(frame: pd.DataFrame, is_likely: bool) -> bool:
+    """Whether a column holds but numbers with a comma; where that is unlikely, they must not fit thousands."""
     for _, column in frame.items():
         if column.dtype.kind not in "fiub":
             values = column.dropna().head(LOOKED_AT).astype(str).str.strip().tolist()
-            if any("," in value for value in values) and all(map(DECIMAL_COMMA.fullmatch, values)):
+            with_comma = [value for value in values if "," in value]
+            is_decimal = is_likely or not all(map(THOUSANDS.fullmatch, with_comma))
+            if with_comma and is_decimal and all(map(DECIMAL_COMMA.fullmatch, values)):
                 return True
     return False
 

@@ -202,9 +202,13 @@ class TestSeparators:
         assert "t.csv is read with a decimal comma; -o data.decimal=point says otherwise" in data.notes
         assert read(["x;z;y", *rows], decimal="point").inputs.shape[1] > 2
 
-    def test_thousands_after_a_semicolon_may_be_decimals(self, read):
-        data = read(["x;y", *[f"{i},125;{'ab'[i % 2]}" for i in range(20)]])
-        assert "decimal comma" in data.notes[1]
+    @pytest.mark.parametrize(
+        ("separator", "first", "what"),
+        [(";", "1,125", "decimal comma"), ("\t", "1,125", "thousands"), ("\t", "1,5", "decimal comma")],
+    )
+    def test_a_comma_that_may_be_either(self, read, separator, first, what):
+        rows = [separator.join([first if i == 0 else f"{i},125", "ab"[i % 2]]) for i in range(20)]
+        assert what in read([f"x{separator}y", *rows]).notes[1]
 
 
 class TestEncodings:
