@@ -85,7 +85,7 @@ def _frame(text: Text, decimal: str | None) -> pd.DataFrame:
 
 
 def _has_decimal_comma(frame: pd.DataFrame, is_likely: bool) -> bool:
-    """Whether a column holds but numbers with a comma; where that is unlikely, they must not fit thousands."""
+    """Whether a column holds but numbers with a comma; unlikely ones must not fit thousands as well."""
     for _, column in frame.items():
         if column.dtype.kind not in "fiub":
             values = column.dropna().head(LOOKED_AT).astype(str).str.strip().tolist()

@@ -1,10 +1,13 @@
+import dataclasses
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import alframe
-from alframe import UsageError, dataset_from_frame
+from alframe import DataOptions, TableOptions, UsageError, dataset_from_frame
 
 
 def table(n=50, seed=0):
@@ -274,3 +277,12 @@ def test_many_columns_take_one_line():
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(4, 2000))).assign(y=[0, 1, 0, 1])
     data = dataset_from_frame("t", frame, "y")
     assert data.details[1] == "columns '0', '1', '2', '3', '4' and 1,995 more: numbers"
+
+
+def test_what_tables_are_asked_is_what_their_reader_takes():
+    keywords = inspect.signature(alframe.dataset_from_frame).parameters
+    own = {field.name for field in dataclasses.fields(TableOptions)} - {
+        field.name for field in dataclasses.fields(DataOptions)
+    }
+    assert set(TableOptions().reading) == own - {"target"}
+    assert all(keywords[name].default == value for name, value in TableOptions().reading.items())
