@@ -20,6 +20,7 @@ from alframe.contract.resources import (
     ModelInfo,
     ModelRequest,
     PresetInfo,
+    TableOptions,
 )
 from alframe.contract.trial import Round, RunSummary, TrialRun
 from alframe.errors import (
@@ -123,6 +124,7 @@ __all__ = [
     "RunResult",
     "RunSummary",
     "SymmetricKL",
+    "TableOptions",
     "TrainResult",
     "TrialError",
     "TrialRun",

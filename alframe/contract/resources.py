@@ -53,6 +53,36 @@ class ImageDataOptions(DataOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class TableOptions(DataOptions):
+    """Options of a table; a data set that is one inherits from this and hands `reading` on.
+
+    Example:
+        >>> options = TableOptions(target="kind", missing=("?",))
+        >>> options.reading["missing"]
+        ('?',)
+    """
+
+    target: str | None = option(None, "column that holds the classes")
+    missing: tuple[str, ...] = option(
+        (), "texts that stand for a missing value, as NA,?; empty fields always do"
+    )
+    drop: tuple[str, ...] = option((), "columns that are left out")
+    categories: tuple[str, ...] = option((), "columns whose numbers or dates are categories")
+    decimal: Literal["point", "comma"] | None = option(
+        None, "what parts whole from fraction in text; none: what suits"
+    )
+    dates: Literal["day-first", "month-first"] | None = option(
+        None, "how 1/2/2020 is meant; none: what suits, months first where both do"
+    )
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `dataset_from_frame` takes of them, by keyword."""
+        names = ("missing", "drop", "categories", "decimal", "dates")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclasses.dataclass(frozen=True)
 class DataRequest:
     """What a data set plugin is asked for.
 

@@ -63,7 +63,7 @@ class Dataset:
         test_targets: labels of the test part, or None.
         fit: what is to be learned from the training inputs alone, as a standardisation is: takes them and
             returns a function of inputs. `split_test` and `prepared` apply it, or where inputs are bytes make
-            it the ``transform``; before, inputs may hold NaN.
+            it the ``transform``; before, inputs may hold NaN, and be float64 where digits count.
         transform: makes network inputs of inputs, a batch at a time, as `Normalize` does of images, which
             stay bytes in memory; it keeps the shape.
         notes: what the reader had to guess or left out, a line each, with the option that says otherwise.
@@ -145,7 +145,12 @@ class Dataset:
         return first if self.transform is None else self.transform(first)
 
     def near(self, device: torch.device) -> Dataset:
-        """The data set on ``device``, or where it is if it would take more than half of that GPU's memory."""
+        """The data set on ``device``, or where it is if it would take more than half of that GPU's memory.
+
+        What is yet to be made of float64 stays where it is, too: not every device has float64.
+        """
+        if self.fit is not None and self.inputs.dtype == torch.float64:
+            return self
         if device.type == "cuda" and self.inputs.device != device:
             size = sum(part.nbytes for part in (self.inputs, self.test_inputs) if part is not None)
             if size > torch.cuda.mem_get_info(device)[0] / 2:
@@ -167,20 +172,25 @@ class Dataset:
         return dataclasses.replace(self, targets=hidden)
 
     def split_test(self, fraction: float, generator: torch.Generator) -> Dataset:
-        """Holds out a share of the samples, drawn at random, as the test part.
+        """Holds out a share of the labelled samples, drawn at random, as the test part.
 
         Args:
-            fraction: share of the samples, between 0 and 1.
+            fraction: share of the labelled samples, between 0 and 1.
             generator: a CPU generator.
         """
-        count = round(len(self) * fraction)
-        if not 0 < count < len(self):
+        labelled = (self.targets != UNKNOWN).nonzero()[:, 0]
+        count = round(len(labelled) * fraction)
+        if not 0 < count < len(labelled):
+            of_them = "" if len(labelled) == len(self) else f", {len(labelled)} of them labelled"
             raise UsageError(
-                f"data set {self.name!r} has {len(self)} samples: test_fraction {fraction} leaves "
+                f"data set {self.name!r} has {len(self)} samples{of_them}: test_fraction {fraction} leaves "
                 "nothing to train or nothing to test on"
             )
-        order = torch.randperm(len(self), generator=generator).to(self.inputs.device)
-        test, train = order[:count].sort().values, order[count:].sort().values
+        order = torch.randperm(len(labelled), generator=generator).to(self.targets.device)
+        test = labelled[order[:count]].sort().values
+        is_train = torch.ones(len(self), dtype=torch.bool, device=self.targets.device)
+        is_train[test] = False
+        train = is_train.nonzero()[:, 0]
         return dataclasses.replace(
             self,
             inputs=self.inputs[train],

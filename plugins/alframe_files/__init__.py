@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, hookimpl, option
+from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, TableOptions, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Dataset
@@ -34,17 +34,21 @@ def load_npz(request: DataRequest) -> Dataset:
 
 
 @dataclasses.dataclass(frozen=True)
-class CsvOptions(DataOptions):
+class CsvOptions(TableOptions):
     """Options of a table in a file."""
 
-    target: str | None = option(None, "heading of the column that holds the classes")
+    separator: str | None = option(
+        None,
+        "what parts fields: comma, semicolon, tab, pipe, space or a character; none: it is found out",
+    )
+    encoding: str | None = option(None, "of the letters, as utf-8 or cp1252; none: it is found out")
 
 
 def load_csv(request: DataRequest) -> Dataset:
-    """A table with a line of headings; the column ``target`` holds the classes."""
+    """A table with a line of headings; its column ``target`` holds the classes."""
     from alframe_files._csv import load
 
-    return load(request.location, request.options.target)
+    return load(request.location, request.options)
 
 
 @hookimpl

@@ -1,31 +1,124 @@
-"""Tables in comma-separated text."""
+"""Tables in separated text."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alframe import Dataset, UsageError, dataset_from_frame, one_line
+from alframe_files._text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alframe_files import CsvOptions
+
+NUMBER = re.compile(r"[+-]?\d+([.,]\d*)?", re.ASCII)
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?", re.ASCII)
+THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
+LOOKED_AT = 1000  # rows that tell a decimal comma
 
 
-def load(location: str, target: str | None) -> Dataset:
+def load(location: str, options: CsvOptions) -> Dataset:
     """Reads a table with a line of headings.
 
     Args:
         location: path of the file.
-        target: heading of the column that holds the classes.
+        options: the column of classes, and how to read.
 
     Raises:
         UsageError: the file or the column can't be used.
+        DamagedFileError: the file is packed or no text, and can't be unpacked.
     """
+    path = Path(location)
+    text = Text(path, options.separator, options.encoding)
+    headings, notes = text.headings, text.notes
+    if options.target is None:
+        raise UsageError(
+            f"{path}: which column holds the classes? -o data.target= names one of {', '.join(headings[:20])}"
+            + ("; the first line is taken for headings" if any(map(NUMBER.fullmatch, headings)) else "")
+        )
+    if all(NUMBER.fullmatch(name) for name in headings if name != options.target.strip()):
+        notes.append(
+            f"{path.name}: the headings are numbers; if there are none, put a line of headings first"
+        )
+    decimal = options.decimal
+    frame = _frame(text, decimal)
+    if decimal is None and text.separator != "," and _has_decimal_comma(frame, text.separator == ";"):
+        decimal = "comma"
+        notes.append(f"{path.name} is read with a decimal comma; -o data.decimal=point says otherwise")
+        frame = _frame(text, decimal)
+    frame = _without_row_numbers(_without_empty_rows(frame, notes), text)
+    return dataset_from_frame(
+        path.stem,
+        frame,
+        options.target,
+        target_option="-o data.target=",
+        notes=notes,
+        **options.reading | {"decimal": decimal},
+    )
+
+
+def _frame(text: Text, decimal: str | None) -> pd.DataFrame:
+    """Only empty fields are missing."""
     import pandas as pd
 
-    path = Path(location)
     try:
-        frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        reason = error.strerror if isinstance(error, OSError) else one_line(error)
-        raise UsageError(f"{path} can't be read as CSV: {reason}") from error
-    if target is None:
-        shown = ", ".join(map(str, frame.columns[:20]))
-        raise UsageError(f"{path}: which column holds the classes? -o data.target= names one of {shown}")
-    return dataset_from_frame(path.stem, frame, target, target_option="-o data.target=")
+        frame = pd.read_csv(
+            text.below_headings(),
+            sep=text.separator,
+            header=None,
+            names=range(text.width),
+            index_col=False,
+            decimal="," if decimal == "comma" else ".",
+            keep_default_na=False,
+            na_values=[""],
+            skipinitialspace=True,
+            low_memory=False,  # else the type of a column's chunks may differ
+        )
+    except ValueError as error:  # pandas' parser errors are ValueErrors
+        raise UsageError(f"{text.path} can't be read as CSV: {one_line(error)}") from error
+    frame = frame.iloc[:, : len(text.headings)]
+    frame.columns = pd.Index([heading or f"column {i + 1}" for i, heading in enumerate(text.headings)])
+    return frame
+
+
+def _has_decimal_comma(frame: pd.DataFrame, is_likely: bool) -> bool:
+    """Whether a column holds but numbers with a comma; unlikely ones must not fit thousands as well."""
+    for _, column in frame.items():
+        if column.dtype.kind not in "fiub":
+            values = column.dropna().head(LOOKED_AT).astype(str).str.strip().tolist()
+            with_comma = [value for value in values if "," in value]
+            is_decimal = is_likely or not all(map(THOUSANDS.fullmatch, with_comma))
+            if with_comma and is_decimal and all(map(DECIMAL_COMMA.fullmatch, values)):
+                return True
+    return False
+
+
+def _without_empty_rows(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    found = frame.dropna(how="all").reset_index(drop=True)
+    if len(found) < len(frame):
+        notes.append(f"rows without any value are left out: {len(frame) - len(found):,}")
+    return found
+
+
+def _without_row_numbers(frame: pd.DataFrame, text: Text) -> pd.DataFrame:
+    """Leaves a first column out that has no heading and numbers the rows, as pandas and R write it."""
+    if text.headings[0]:
+        return frame
+    first = frame.iloc[:, 0]
+    if (
+        len(frame)
+        and first.dtype.kind == "i"
+        and first.iloc[0] in (0, 1)
+        and (first.diff().dropna() == 1).all()
+    ):
+        text.notes.append(
+            f"{text.path.name}: the first column has no heading and numbers the rows, it is left out; with a "
+            "heading it is taken"
+        )
+        return frame.iloc[:, 1:]
+    if text.uneven:
+        raise text.uneven
+    return frame

@@ -8,14 +8,22 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import DataRequest, DatasetInfo, ImageDataOptions, PluginInfo, hookimpl, option
+from alframe import (
+    DataRequest,
+    DatasetInfo,
+    ImageDataOptions,
+    PluginInfo,
+    TableOptions,
+    hookimpl,
+    option,
+)
 
 if TYPE_CHECKING:
     from alframe import Dataset
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(ImageDataOptions):
+class Options(ImageDataOptions, TableOptions):
     """Options of Hugging Face data sets."""
 
     config: str | None = option(None, "the data set's configuration, where it has several")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,7 @@ def load(location: str, download: bool, options: Options) -> Dataset:
             f"names one of {', '.join(splits)}"
         )
     if image is None:
-        found = _table(location, train, test, target)
+        found = _table(location, train, test, target, options)
     else:
         found = _images(location, train, test, image, target, options)
     used = {options.train_split, options.test_split or "test"}
@@ -79,13 +80,23 @@ def _read(datasets: Any, location: str, download: bool, config: str | None) -> A
             if any((path / file).exists() for file in SAVED):
                 found = datasets.load_from_disk(location)
             else:
-                # datasets below 4 run a script that lies in a folder, where one allows it
-                found = datasets.load_dataset(location, config, trust_remote_code=False)
+                found = _loaded(datasets, location, config)
     except Exception as error:  # the package raises its own errors, the transport's and the parsers'
         reason = one_line(error) or type(error).__name__
         hint = "" if download or path.exists() or path.is_absolute() else "; --download may fetch it"
         raise UsageError(f"huggingface: data set {location!r} can't be had: {reason}{hint}") from error
     return found if isinstance(found, dict) else {"train": found}
+
+
+def _loaded(datasets: Any, location: str, config: str | None) -> Any:
+    """Without code of the data set; of CSV with only empty fields missing, and each field in its column."""
+    found = datasets.load_dataset(location, config, trust_remote_code=False)
+    splits = list(found.values()) if isinstance(found, dict) else [found]
+    if all(split.info.builder_name != "csv" for split in splits):
+        return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of rows that are longer than the headings
+        return datasets.load_dataset(location, config, keep_default_na=False, na_values=[""], index_col=False)
 
 
 @contextlib.contextmanager
@@ -159,23 +170,15 @@ def _labels(location: str, split: Any, target: str) -> pd.Series:
     return column
 
 
-def _table(location: str, train: Any, test: Any, target: str) -> Dataset:
-    import pandas as pd
-
-    name = Path(location).name
-    parts = [_frame(location, part, target) for part in (train, test) if part is not None]
-    whole = dataset_from_frame(
-        name, pd.concat(parts, ignore_index=True), target, target_option="-o data.target="
+def _table(location: str, train: Any, test: Any, target: str, options: Options) -> Dataset:
+    return dataset_from_frame(
+        Path(location).name,
+        _frame(location, train, target),
+        target,
+        target_option="-o data.target=",
+        test=None if test is None else _frame(location, test, target),
+        **options.reading,
     )
-    if test is None:
-        return whole
-    return dataclasses.replace(
-        whole,
-        inputs=whole.inputs[: len(train)],
-        targets=whole.targets[: len(train)],
-        test_inputs=whole.inputs[len(train) :],
-        test_targets=whole.targets[len(train) :],
-    ).prepared()
 
 
 def _frame(location: str, split: Any, target: str) -> pd.DataFrame:

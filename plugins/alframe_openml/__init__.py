@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import DataOptions, DataRequest, DatasetInfo, PluginInfo, PresetInfo, hookimpl, option
+from alframe import DataRequest, DatasetInfo, PluginInfo, PresetInfo, TableOptions, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Dataset
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(DataOptions):
+class Options(TableOptions):
     """Options of an OpenML data set."""
 
     test_fraction: float = option(0.1, "share of the samples held out for testing")
@@ -26,7 +26,7 @@ def load_openml(request: DataRequest) -> Dataset:
     """From the client's cache in ``DATA_DIR/openml``; the server is asked only where that is allowed."""
     from alframe_openml._openml import load
 
-    return load(request.location, request.data_dir / "openml", request.download, request.options.target)
+    return load(request.location, request.data_dir / "openml", request.download, request.options)
 
 
 @hookimpl

@@ -1,116 +1,119 @@
-"""Reads an OpenML data set through the openml client, offline unless a download is allowed."""
+"""Reads an OpenML data set from the openml client's cache; the client itself only downloads.
+
+What the client reads back, it reads from pickles beside the files. A pickle runs what it likes, and may be
+older than the file: hence none is opened here.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
-from alframe import Dataset, UsageError, dataset_from_frame, one_line
+from alframe import DamagedFileError, Dataset, UsageError, dataset_from_frame, one_line
+from alframe_openml._files import read_arff, read_parquet
 
 if TYPE_CHECKING:
-    from openml.datasets import OpenMLDataset
+    import pandas as pd
 
-NEEDED = ("description.xml", "features.xml")
+    from alframe_openml import Options
+
 RETRIES = 2
 
 
-def load(location: str, cache: Path, download: bool, target: str | None) -> Dataset:
+def load(location: str, cache: Path, download: bool, options: Options) -> Dataset:
     """Reads a data set.
 
     Args:
         location: its number or its name.
         cache: the client's cache folder.
         download: whether the server may be asked.
-        target: the column that holds the classes, or None for the data set's default.
+        options: the column of classes, or None for the data set's default, and how to read.
 
     Raises:
-        UsageError: it is not in the cache, unknown to the server, damaged, or has no such column.
+        UsageError: it is not in the cache, unknown to the server, or has no such column.
+        DamagedFileError: a file of it is not what it should be.
     """
-    found = _in_cache(location, cache)
-    if found is None and not download:
+    folder = _in_cache(location, cache)
+    if folder is None and not download:
         raise UsageError(
             f"openml: data set {location!r} is not in {cache}. --data-dir names the folder that holds "
             "openml/; --download fetches it"
         )
-    try:
-        with _folder_to_write_in(cache, found) as folder:
-            dataset = _get(location if found is None else int(found.name), folder)
-            _check_sum(dataset)
-            frame: Any = dataset.get_data(dataset_format="dataframe")[0]
-    except UsageError:
-        raise
-    except (
-        Exception
-    ) as error:  # the client raises its own errors, those of requests, and those of the parsers
-        reason = one_line(error) or type(error).__name__
-        raise UsageError(f"openml: data set {location!r} can't be had: {reason}") from error
-    column = target or dataset.default_target_attribute
+    folder = folder or _fetch(location, cache)
+    description = _description(folder / "description.xml")
+    frame = _table(folder, description)
+    column = options.target or description.get("default_target_attribute")
     if not column:
         raise UsageError(
             f"openml: data set {location!r} names no target; -o data.target= names one of "
             + ", ".join(map(str, frame.columns[:20]))
         )
-    return dataset_from_frame(dataset.name, frame, column, target_option="-o data.target=")
+    return dataset_from_frame(
+        str(description["name"]), frame, column, target_option="-o data.target=", **options.reading
+    )
 
 
-def _get(which: int | str, folder: Path) -> OpenMLDataset:
+def _fetch(location: str, cache: Path) -> Path:
+    """The folder that the client downloads into."""
     import openml
 
-    number = int(which) if str(which).isdigit() else which
-    with openml.config.overwrite_config_context({"show_progress": False}):
-        openml.config.set_root_cache_directory(str(folder))
-        openml.config.set_retry_policy("human", RETRIES)
-        return openml.datasets.get_dataset(number, download_data=True, download_features_meta_data=True)
+    number = int(location) if location.isdigit() else location
+    try:
+        with openml.config.overwrite_config_context({"show_progress": False}):
+            openml.config.set_root_cache_directory(str(cache))
+            openml.config.set_retry_policy("human", RETRIES)
+            found = openml.datasets.get_dataset(number, download_data=True)
+    except Exception as error:  # the client's own errors, those of requests, and those of the parsers
+        reason = one_line(error) or type(error).__name__
+        raise UsageError(f"openml: data set {location!r} can't be had: {reason}") from error
+    return Path(found.parquet_file or found.data_file or "").parent
 
 
-def _check_sum(dataset: OpenMLDataset) -> None:
-    """The client compares checksums after a download only; a file in the cache may be cut off since."""
-    path = Path(dataset.data_file or "")
-    if dataset.md5_checksum and path.suffix == ".arff":
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
-        if found != dataset.md5_checksum:
-            raise UsageError(
-                f"openml: {path} is damaged: its checksum is {found}, its description says "
-                f"{dataset.md5_checksum}. Remove the folder and fetch it again with --download"
-            )
+def _table(folder: Path, description: dict[str, Any]) -> pd.DataFrame:
+    """All columns but those that the description says to leave out."""
+    arff = folder / "dataset.arff"  # whose checksum the description holds
+    if arff.exists():
+        is_sparse = str(description.get("format")).lower() == "sparse_arff"
+        frame = read_arff(arff, description.get("md5_checksum"), is_sparse=is_sparse)
+    else:
+        frame = read_parquet(sorted(folder.glob("dataset*.pq"))[0])
+    ignored = [description.get(key) for key in ("row_id_attribute", "ignore_attribute")]
+    names = {name for one in ignored for name in (one if isinstance(one, list) else [one])}
+    return frame.loc[:, [column not in names for column in frame.columns]]
 
 
 def _in_cache(location: str, cache: Path) -> Path | None:
     """The folder of a data set that is wholly in the cache, by number or name; of a name the newest."""
     folders = sorted(cache.glob("**/datasets/*"), key=lambda path: path.name.zfill(12), reverse=True)
     for folder in folders:
-        complete = all((folder / name).exists() for name in NEEDED) and list(folder.glob("dataset*.*"))
-        if complete and location in (folder.name, _name(folder / "description.xml")):
+        has_data = (folder / "dataset.arff").exists() or any(folder.glob("dataset*.pq"))
+        if has_data and (folder / "description.xml").exists() and location in (folder.name, _name(folder)):
             return folder
     return None
 
 
-def _name(description: Path) -> str:
-    with contextlib.suppress(ElementTree.ParseError, OSError):
-        for element in ElementTree.parse(description).iter():
-            if re.sub(r"^\{.*\}", "", element.tag) == "name":
-                return element.text or ""
-    return ""
+def _name(folder: Path) -> str:
+    try:
+        return str(_description(folder / "description.xml")["name"])
+    except UsageError:  # another data set's, which nobody has asked for
+        return ""
 
 
-@contextlib.contextmanager
-def _folder_to_write_in(cache: Path, found: Path | None) -> Iterator[Path]:
-    """The cache, or a copy of what is needed where it is read-only: the client writes beside the files."""
-    if found is None or os.access(found, os.W_OK):
-        yield cache
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(temporary) / found.relative_to(cache)
-        copy.mkdir(parents=True)
-        for path in found.iterdir():
-            shutil.copyfile(path, copy / path.name)
-        yield Path(temporary)
+def _description(path: Path) -> dict[str, Any]:
+    """What the server says of a data set, without the prefixes of its namespace."""
+    import xmltodict
+
+    try:
+        found = xmltodict.parse(path.read_bytes())  # which refuses entities
+        (root,) = found.values()
+        description = {re.sub(r"^.*:", "", key): value for key, value in root.items()}
+        if not isinstance(description["name"], str):
+            raise ValueError("its name is no text")
+    except Exception as error:  # those of the parser, and whatever else the content leads to
+        reason = one_line(error) or type(error).__name__
+        raise DamagedFileError(
+            f"openml: {path} is no description of a data set: {reason}. Remove the folder and fetch it again "
+            "with --download"
+        ) from error
+    return description

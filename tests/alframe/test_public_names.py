@@ -39,6 +39,7 @@ NAMES = [
     "RunResult",
     "RunSummary",
     "SymmetricKL",
+    "TableOptions",
     "TrainResult",
     "TrialError",
     "TrialRun",

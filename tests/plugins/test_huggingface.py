@@ -208,6 +208,56 @@ class TestTables:
         with pytest.raises(UsageError, match="more hold neither numbers nor texts; .*remove_columns"):
             alframe.load_dataset(f"huggingface:{tmp_path / 'nested'}", target="kind")
 
+    @pytest.mark.parametrize(
+        ("ending", "message"), [("", None), (".", "class 'a.' is taken for 'a'"), ("x", None)]
+    )
+    def test_of_other_classes_in_the_test_part(self, tmp_path, ending, message):
+        rows = {"height": [1.0, 2.0] * 5, "kind": ["a", "b"] * 5}
+        test = rows | {"kind": [kind + ending for kind in rows["kind"]]}
+        parts = {"train": rows, "test": test}
+        parts = {name: datasets.Dataset.from_dict(part) for name, part in parts.items()}
+        datasets.DatasetDict(parts).save_to_disk(tmp_path / "d")
+        if ending == "x":
+            with pytest.raises(
+                UsageError, match="classes in the test part that the training part lacks: ax, bx"
+            ):
+                alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", target="kind")
+            return
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", target="kind")
+        assert data.num_classes == 2
+        assert data.test_targets.tolist() == data.targets.tolist()
+        assert len(data.notes) == (2 if message else 0)
+        assert message is None or message in data.notes[0]
+
+    def test_keep_the_differences_of_large_numbers(self, tmp_path):
+        rows = {"time": list(range(2**60, 2**60 + 20)), "kind": ["a", "b"] * 10}
+        datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "d")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", target="kind")
+        assert len(data.inputs[:, 0].unique()) == 16
+
+    def test_options_say_how_they_are_read(self, tmp_path):
+        rows = {"x": ["1", "none", "3", "4"] * 5, "id": list(range(20)), "kind": ["a", "b"] * 10}
+        datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "d")
+        data = alframe.load_dataset(
+            f"huggingface:{tmp_path / 'd'}", target="kind", drop=["id"], categories=["x"]
+        )
+        assert data.inputs.shape[1] == 4
+
+    def test_in_csv_only_empty_fields_are_missing(self, tmp_path):
+        (tmp_path / "d").mkdir()
+        rows = [f"{('NA', 'b')[i % 2]},{i},{('None', 'some')[i // 2 % 2]}," for i in range(20)]
+        (tmp_path / "d" / "train.csv").write_text("\n".join(["x,z,kind,", *rows]) + "\n")
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", target="kind", test_fraction=0.25)
+        assert data.num_classes == 2
+        assert data.inputs.shape == (15, 3)
+
+    def test_of_ragged_csv_are_one_line(self, tmp_path):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "train.csv").write_text("x,kind\n" + "1,a,7\n2,b,8\n" * 10)
+        with pytest.raises(UsageError, match="can't be had: ") as caught:
+            alframe.load_dataset(f"huggingface:{tmp_path / 'd'}", target="kind")
+        assert "\n" not in str(caught.value)
+
     def test_need_a_target(self, table):
         with pytest.raises(
             UsageError, match="no single column of classes; -o data.target= names one of height,"
@@ -278,6 +328,24 @@ class TestHub:
             alframe.load_dataset("huggingface:nobody/nothing", download=True)
         assert seen == [logging.ERROR]
         assert logging.get_verbosity() == before != logging.ERROR
+
+    def test_no_code_of_a_data_set_is_run(self, tmp_path, monkeypatch):
+        given = {}
+
+        def look(*args, **kwargs):
+            given.update(kwargs)
+            return datasets.DatasetDict({"train": pictures(9), "test": pictures(3)})
+
+        monkeypatch.setattr("datasets.load_dataset", look)
+        alframe.load_dataset("huggingface:nobody/something")
+        assert given["trust_remote_code"] is False  # releases before 4 would ask
+
+    def test_a_loading_script_is_not_run(self, tmp_path):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "d.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+        with pytest.raises(UsageError, match="can't be had"):
+            alframe.load_dataset(f"huggingface:{tmp_path / 'd'}")
+        assert not (tmp_path / "ran").exists()
 
     def test_a_failing_download_is_one_line(self, monkeypatch):
         def fail(*args, **kwargs):

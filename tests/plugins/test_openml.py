@@ -1,6 +1,8 @@
 import hashlib
 import http.server
 import os
+import pathlib
+import pickle
 import shutil
 import threading
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 import alframe
-from alframe import UsageError
+from alframe import DamagedFileError, UsageError
 
 LETTER = "org/openml/www/datasets/6"
 
@@ -186,3 +188,174 @@ def test_no_network_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="data set '6' can't be had: ") as caught:
         alframe.load_dataset("openml:6", data_dir=tmp_path, download=True)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Puts a data set 78 into the client's cache: its ARFF or parquet, and what its description says."""
+
+    def kept(content, name="dataset.arff", **more):
+        folder = tmp_path / "openml/org/openml/www/datasets/78"
+        folder.mkdir(parents=True, exist_ok=True)
+        content = content.encode() if isinstance(content, str) else content
+        (folder / name).write_bytes(content)
+        fields = {"id": 78, "name": "mine", "version": 1, "format": "ARFF", "url": "http://127.0.0.1:9/"}
+        fields |= {"default_target_attribute": "kind"}
+        fields |= {"md5_checksum": hashlib.md5(content).hexdigest(), **more}
+        (folder / "description.xml").write_text(xml("data_set_description", fields))
+        (folder / "features.xml").write_text(answers("", "")["data/features/77"])
+        return folder
+
+    return kept
+
+
+def mine(tmp_path, **options):
+    return alframe.load_dataset("openml:78", data_dir=tmp_path, test_fraction=0.25, **options)
+
+
+class Trap:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return pathlib.Path.write_text, (self.path, "was here")
+
+
+PICKLES = ["features.xml.pkl", "qualities.xml.pkl", "dataset.pkl.py3", "dataset.feather.attributes.pkl.py3"]
+
+
+def test_no_pickle_of_a_cache_is_opened_and_none_is_written(kept, tmp_path, monkeypatch):
+    folder = kept(ARFF)
+    for name in [*PICKLES, "dataset_78.pkl.py3"]:
+        (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / name)))
+    (folder / "dataset.feather").touch()
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert mine(tmp_path).num_classes == 2
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["openml"]
+
+
+def test_no_pickle_is_opened_after_a_download(server, tmp_path):
+    alframe.load_dataset("openml:77", data_dir=tmp_path, download=True)
+    (folder,) = [path.parent for path in tmp_path.rglob("dataset.arff")]
+    assert not list(folder.glob("*.pkl*"))
+    (folder / "dataset.arff").unlink()
+    for name in PICKLES:
+        (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / name)))
+    data = alframe.load_dataset("openml:77", data_dir=tmp_path, download=True)
+    assert data.num_classes == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["openml"]
+
+
+LAUGHS = (
+    '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><oml:data_set_description '
+    'xmlns:oml="http://openml.org/openml"><oml:name>&b;</oml:name></oml:data_set_description>'
+)
+FILE = LAUGHS.replace('"ha"', 'SYSTEM "file:///etc/hostname"')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LAUGHS,
+        FILE,
+        "",
+        "<a",
+        "<a/>",
+        "<a><b>1</b></a>",
+        "<a>" * 5000 + "</a>" * 5000,
+        "<a><name><c/></name></a>",
+        "\0",
+    ],
+)
+def test_a_hostile_description_is_one_line(kept, tmp_path, content):
+    folder = kept(ARFF)
+    (folder / "description.xml").write_text(content)
+    with pytest.raises(DamagedFileError, match="description.xml is no description of a data set: ") as caught:
+        mine(tmp_path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="'letter' is not in"):  # nor does it hide others
+        alframe.load_dataset("openml:letter", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (ARFF.replace("apple\n", "plum\n", 1), "plum"),
+        (ARFF.replace("REAL", "DATE"), "Bad @ATTRIBUTE type"),
+        (ARFF + "1,red\n", "Bad @DATA instance"),
+        (ARFF + "x,red,pear\n", "numerical value"),
+        (ARFF.replace("green,", "red,"), "unique"),
+        ("", "."),
+        (b"\xff\xfe" * 100, "."),
+    ],
+)
+def test_a_file_that_is_no_arff_is_one_line(kept, tmp_path, content, message):
+    kept(content)
+    with pytest.raises(DamagedFileError, match=f"dataset.arff can't be read as ARFF: .*{message}") as caught:
+        mine(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_file_is_no_wrong_option(kept, tmp_path):
+    folder = kept(ARFF)
+    (folder / "dataset.arff").write_text(ARFF.replace("red", "tan"))
+    with pytest.raises(DamagedFileError, match="dataset.arff is damaged: its checksum is"):
+        mine(tmp_path)
+
+
+def test_sparse_rows(kept, tmp_path):
+    """What a row leaves out is 0, or the first category; the last row leaves out everything."""
+    kinds = {"a": "REAL", "b": "{x,z}", "c": "INTEGER", "kind": "{p,q}"}
+    header = (
+        "@RELATION r\n" + "".join(f"@ATTRIBUTE {name} {kind}\n" for name, kind in kinds.items()) + "@DATA\n"
+    )
+    rows = ["{0 1700000000.5,3 q}", "{0 1700000001.5,1 z}", "{2 ?,3 q}", "{2 5}"] * 4 + ["{ }"]
+    kept(header + "\n".join(rows) + "\n", format="Sparse_ARFF")
+    data = mine(tmp_path)
+    assert len(data) + len(data.test_inputs) == 17
+    assert data.inputs.shape[1] == 1 + 1 + 2
+    assert torch.cat([data.targets, data.test_targets]).sum() == 8
+    assert torch.cat([data.inputs, data.test_inputs])[:, 2].sum() == 13  # x
+
+
+def test_columns_that_the_description_leaves_out(kept, tmp_path):
+    kept(ARFF, row_id_attribute="weight", ignore_attribute=["colour", "kindness"])
+    with pytest.raises(UsageError, match="no column beside the target 'kind'"):
+        mine(tmp_path)
+    kept(ARFF, ignore_attribute="weight")
+    assert mine(tmp_path).inputs.shape[1] == 3
+    kept(ARFF, default_target_attribute="")
+    with pytest.raises(
+        UsageError, match="names no target; -o data.target= names one of weight, colour, kind"
+    ):
+        mine(tmp_path)
+
+
+def test_options_of_tables(kept, tmp_path):
+    kept(ARFF.replace("\n?,", "\n-7,"))
+    data = mine(tmp_path, missing=["-7"], drop=["colour"])
+    assert data.inputs.shape[1] == 1
+    assert "column 'weight': numbers, 6 missing, filled with the mean" in data.details
+
+
+def test_large_numbers_and_texts(kept, tmp_path):
+    arff = "@RELATION r\n@ATTRIBUTE t NUMERIC\n@ATTRIBUTE s STRING\n@ATTRIBUTE kind {a,b}\n@DATA\n"
+    kept(arff + "".join(f"{1_700_000_000 + i},'word {i % 3}',{'ab'[i % 2]}\n" for i in range(40)))
+    data = mine(tmp_path)
+    assert len(data.inputs[:, 0].unique()) == 30
+    assert data.inputs.shape[1] == 4
+
+
+def test_parquet(kept, tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"x": range(40), "kind": pd.Categorical(["a", "b"] * 20)})
+    path = tmp_path / "made.pq"
+    frame.to_parquet(path)
+    kept(path.read_bytes(), "dataset_78.pq")
+    assert mine(tmp_path).inputs.shape == (30, 1)
+    kept(b"PAR1 no", "dataset_78.pq")
+    with pytest.raises(DamagedFileError, match="dataset_78.pq can't be read as parquet: "):
+        mine(tmp_path)

@@ -138,3 +138,25 @@ def test_data_stay_where_they_are_if_the_gpu_is_too_small(monkeypatch, toy):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (2 * size, 10**12))
     toy.near(device)
     assert moved == [device]
+
+
+def test_the_test_part_is_drawn_from_the_labelled_samples():
+    targets = torch.tensor([0, -1, 1, -1, 0, 1, -1, -1, -1, -1])
+    data = Dataset("t", torch.arange(10.0)[:, None], targets, 2).split_test(
+        0.5, torch.Generator().manual_seed(0)
+    )
+    assert len(data.test_inputs) == 2
+    assert (data.test_targets >= 0).all()
+    assert sorted(torch.cat([data.inputs, data.test_inputs]).flatten().tolist()) == list(range(10))
+    assert data.targets.tolist() == targets[data.inputs[:, 0].long()].tolist()
+    with pytest.raises(UsageError, match="10 samples, 0 of them labelled: test_fraction 0.5 leaves nothing"):
+        Dataset("t", torch.zeros(10, 1), torch.full((10,), -1), 2).split_test(
+            0.5, torch.Generator().manual_seed(0)
+        )
+
+
+def test_what_is_yet_to_be_made_of_float64_stays_on_the_cpu():
+    made = Dataset(
+        "t", torch.zeros(4, 1, dtype=torch.float64), torch.tensor([0, 1, 0, 1]), 2, fit=lambda x: x
+    )
+    assert made.near(torch.device("meta")) is made
