@@ -47,8 +47,9 @@ def two_classes(subject: Subject) -> None:
 def same_samples(subject: Subject) -> str:
     """All samples may be the same; a remark where a selector chooses the same of them whatever the seed."""
     first, second = (answer.picks for answer in _solve(subject, identical_rows(subject.problem())))
-    chose = "select" in subject.plugin.stages and first is not None and len(first)
-    if chose and second is not None and torch.equal(first, second):
+    if "select" not in subject.plugin.stages or first is None or second is None:
+        return ""
+    if len(first) and torch.equal(first, second):
         return "among equals the order of the file decides: draw them by ctx.generator"
     return ""
 

@@ -57,7 +57,7 @@ def test_many_columns_have_short_hashes():
     features = anchors.flip(0).clone()
     features[:, 5] = 7
     assert len(Agreements(anchors)._tables[0]) == 100_000 << 10
-    assert len(found(features, anchors)) == 100_000 - 2
+    assert len(Agreements(anchors).among(features)[0]) == 100_000 - 2
 
 
 def test_neighbours_are_not_taken_for_equal():
