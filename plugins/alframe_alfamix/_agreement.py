@@ -11,8 +11,11 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-HASH_BITS = 14  # 16 KB a feature; lets one of 160 numbers through by accident where there are 100 anchors
-MULTIPLIER = -1640531527  # 2^32 over the golden ratio, as in Knuth's multiplicative hashing
+MOST_BITS, LEAST_BITS, TABLE_BITS = 14, 10, 24  # of the hash, and of a table: 16 KB a feature, 16 MB in all
+MULTIPLIERS = (
+    -1640531527,
+    -2048144777,
+)  # odd numbers: Knuth's 2^32 over the golden ratio, xxHash's second prime
 
 
 class Agreements:
@@ -23,17 +26,21 @@ class Agreements:
     """
 
     def __init__(self, anchors: Float[Tensor, "k d"]) -> None:
-        self._anchors = anchors
         d = anchors.shape[1]
+        self._anchors = anchors
+        self._bits = max(LEAST_BITS, min(MOST_BITS, TABLE_BITS - d.bit_length()))
         columns = torch.arange(d, device=anchors.device)
-        self._middles = ((columns << HASH_BITS) + (1 << (HASH_BITS - 1))).to(torch.int32)
-        self._table = torch.zeros(d << HASH_BITS, dtype=torch.bool, device=anchors.device)
-        self._table[self._slots(anchors)[anchors != 0].long()] = True
+        self._middles = ((columns << self._bits) + (1 << (self._bits - 1))).to(torch.int32)
+        self._tables = []
+        for multiplier in MULTIPLIERS:
+            table = torch.zeros(d << self._bits, dtype=torch.bool, device=anchors.device)
+            table[self._slots(anchors, self._middles, multiplier)[anchors != 0].long()] = True
+            self._tables.append(table)
 
-    def _slots(self, rows: Tensor) -> Tensor:
-        """The place in the table of each number: float32 numbers that are equal have the same."""
-        bits = rows.float().contiguous().view(torch.int32)
-        return (bits * MULTIPLIER).bitwise_right_shift_(32 - HASH_BITS).add_(self._middles)
+    def _slots(self, numbers: Tensor, middles: Tensor, multiplier: int) -> Tensor:
+        """The place in a table of each number: numbers of a column that are equal have the same."""
+        bits = numbers.float().contiguous().view(torch.int32)
+        return (bits * multiplier).bitwise_right_shift_(32 - self._bits).add_(middles)
 
     def among(
         self, features: Float[Tensor, "b d"]
@@ -46,11 +53,15 @@ class Agreements:
         Returns:
             ``m`` columns, their values, and which of the ``k`` anchors have that value there.
         """
-        maybe = self._table.index_select(0, self._slots(features).view(-1)).view(features.shape)
-        rows, columns = maybe.nonzero().unbind(dim=1)
-        distinct, number = features[rows, columns].unique(return_inverse=True)
+        (many, few), (first, second) = self._tables, MULTIPLIERS
+        maybe = many.index_select(0, self._slots(features, self._middles, first).view(-1))
+        rows, columns = maybe.view(features.shape).nonzero().unbind(dim=1)
+        values = features[rows, columns]
+        maybe = few.index_select(0, self._slots(values, self._middles[columns], second)) & (values != 0)
+        columns, values = columns[maybe], values[maybe]
+        distinct, number = values.unique(return_inverse=True)
         pairs = (columns * len(distinct) + number).unique()
         columns, values = pairs // max(1, len(distinct)), distinct[pairs % max(1, len(distinct))]
-        agree = (self._anchors[:, columns] == values) & (values != 0)
+        agree = self._anchors[:, columns] == values
         some = agree.any(dim=0)
         return columns[some], values[some], agree[:, some]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alframe_alfamix._agreement import Agreements
+from alframe_alfamix._agreement import MULTIPLIERS, Agreements
 
 
 def literally(features, anchors):
@@ -40,15 +40,24 @@ def test_finds_every_common_value(digits, dtype):
 
 
 def test_an_anchor_whose_hash_is_that_of_zero():
-    """The zeros of the samples pass the table there, and are not taken for an agreement."""
-    bits = torch.arange(1, 1 << 18, dtype=torch.int32)
-    anchors = torch.tensor([[1.0], [0.0]])
-    table = Agreements(anchors)
-    zero = table._slots(torch.zeros(1, 1))
-    same = (table._slots(bits.view(torch.float32)[:, None]) == zero)[:, 0].nonzero()[0]
-    anchors[0] = bits[same].view(torch.float32)
+    """The zeros of the samples pass the first table there, and are not taken for an agreement."""
+    numbers = torch.arange(1, 1 << 18, dtype=torch.int32).view(torch.float32)[:, None]
+    table = Agreements(torch.tensor([[1.0], [0.0]]))
+    slots, zero = (
+        table._slots(part, table._middles, MULTIPLIERS[0]) for part in (numbers, torch.zeros(1, 1))
+    )
+    anchors = torch.stack([numbers[(slots == zero)[:, 0]][0], torch.zeros(1)])
     assert found(torch.tensor([[0.0], [2.0]]), anchors) == {}
     assert len(found(torch.tensor([[0.0], [float(anchors[0])]]), anchors)) == 1
+
+
+def test_many_columns_have_short_hashes():
+    anchors = torch.zeros(2, 100_000)
+    anchors[1] = torch.arange(100_000)
+    features = anchors.flip(0).clone()
+    features[:, 5] = 7
+    assert len(Agreements(anchors)._tables[0]) == 100_000 << 10
+    assert len(Agreements(anchors).among(features)[0]) == 100_000 - 2
 
 
 def test_neighbours_are_not_taken_for_equal():
