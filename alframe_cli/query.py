@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from alframe.errors import UsageError
+from alframe.errors import DamagedFileError, UsageError
 from alframe_cli import completion
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
@@ -131,20 +130,45 @@ def _read_array(path: Path) -> Any:
 
 
 def _load(path: Path) -> Any:
-    """An array, or those of an archive by name."""
+    """An array, or those of an archive by name.
+
+    Raises:
+        UsageError: there is no such file, or it holds Python objects.
+        DamagedFileError: it is not what NumPy writes.
+    """
     import numpy as np
 
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UsageError(f"{path} can't be read: it is no file")
     try:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             return {**content} if isinstance(content, np.lib.npyio.NpzFile) else content
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, error) from error
+    except OSError as error:
+        if error.strerror:
+            raise UsageError(f"{path} can't be read: {error.strerror}") from error
+        raise _damaged(path) from error
+    except MemoryError as error:
+        raise UsageError(
+            f"{path} can't be read: there is no memory for as much as it says it holds"
+        ) from error
+    except Exception as error:  # what NumPy, zipfile and zlib raise for damage is of a dozen kinds
+        if "allow_pickle" in str(error) and _is_numpy(path):
+            raise UsageError(f"{path} can't be read: it holds Python objects, not numbers") from error
+        raise _damaged(path) from error
 
 
-def _unreadable(path: Path, error: Exception) -> UsageError:
-    reason = getattr(error, "strerror", None) or "it is no array of numbers in NumPy's format"
-    return UsageError(f"{path} can't be read: {reason}")
+def _is_numpy(path: Path) -> bool:
+    """Whether a file begins as one that NumPy writes; it takes any other for a pickle."""
+    with path.open("rb") as file:
+        return file.read(6) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
+
+
+def _damaged(path: Path) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path} can't be read: it is no array of numbers in NumPy's format, or is cut off or changed; "
+        "write it again with numpy.save or numpy.savez"
+    )
 
 
 def _require(arrays: Mapping[str, Any]) -> None:
