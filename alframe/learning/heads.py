@@ -88,7 +88,8 @@ def as_head(head: Any, features: Tensor, most: float) -> nn.Module | None:
     if hasattr(head, "coef_") and hasattr(head, "intercept_"):
         return _of_classifier(head, features, most)
     if isinstance(head, tuple | list) and len(head) == 2:
-        return _linear(*head, features, most)
+        weight, bias = head
+        return _linear(weight, bias, features, most)
     raise UsageError(f"{WANTED}; got {type(head).__name__}")
 
 

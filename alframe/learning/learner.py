@@ -132,6 +132,11 @@ class ActiveLearner:
         if isinstance(model, Classifier):
             with seeds.global_stream(seed, "initial weights"):  # which lazy layers draw only now
                 require_network(model.to(self.device), dataset.example().to(self.device), dataset.num_classes)
+        elif not isinstance(model, str):
+            raise UsageError(
+                "model must be a network's name or an alframe.Classifier(body, head), "
+                f"got {type(model).__name__}"
+            )
         else:
             model = build_model(registry or installed(), model, dataset, model_options or {}, seed)
         if reason := self.pipeline.why_unsuited(model, dataset.example()):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Classifier(nn.Module):
@@ -111,7 +113,7 @@ def changes(module: nn.Module, state: Mapping[str, Any], prefix: str = "") -> li
     return [name for name, value in module.state_dict().items() if not same(value, state[prefix + name])]
 
 
-def private_copy(module: nn.Module) -> nn.Module:
+def private_copy(module: Network) -> Network:
     """A copy that shares nothing with a module that could change, so far as its parts can be copied.
 
     Results that a module keeps, as old weight normalisation does its weights, are copied without their
