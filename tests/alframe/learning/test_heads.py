@@ -194,7 +194,8 @@ class TestModules:
             (nn.Unflatten(1, (2, 4)), r"got shape \[5, 2, 4\] of 5 rows"),
             (nn.Flatten(0), r"got shape \[40\] of 5 rows"),
             (nn.LSTM(8, 3), "must return a tensor of logits, got tuple"),
-            (nn.Linear(8, 3, device="meta"), "can't be moved to cpu"),
+            (nn.Linear(8, 3, device="meta"), "the head's weights have no numbers"),
+            (nn.Sequential(nn.Linear(8, 3, device="meta")), "can't be moved to cpu"),
         ],
     )
     def test_what_is_no_head_is_one_line(self, given, message):
