@@ -57,6 +57,36 @@ class OfOneLogit(nn.Module):
         return torch.cat([-half, half], dim=1)
 
 
+class Checked(nn.Module):
+    """A module of the user's, who is told what it lacks when a strategy asks for it.
+
+    Args:
+        module: gives logits.
+        has_gradient: whether they have a gradient in the features.
+    """
+
+    def __init__(self, module: nn.Module, has_gradient: bool) -> None:
+        super().__init__()
+        self.module = module
+        self.has_gradient = has_gradient
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float32 logits, all of them finite."""
+        if not self.has_gradient and torch.is_grad_enabled() and x.requires_grad:
+            raise UsageError(
+                "this strategy needs the gradient of the head's logits in the features, and this head has "
+                "none: it leaves torch, or detaches what it computes"
+            )
+        logits: Tensor = self.module(x).float()
+        try:
+            wrong = int((~torch.isfinite(logits).all(dim=1)).sum())
+        except RuntimeError:  # inside torch.vmap nothing can be looked at
+            return logits
+        if wrong:
+            raise UsageError(_not_finite(wrong, len(logits)))
+        return logits
+
+
 class Unusable(nn.Module):
     """A head that gives no logits. Who calls it learns why; who looks at features alone needs it not."""
 
@@ -213,10 +243,7 @@ def _of_module(given: nn.Module, features: Tensor, most: float) -> nn.Module:
         return Unusable(max(2, logits.shape[-1]), _not_finite(wrong, PROBED))
     if logits.numel() == PROBED:
         head = OfOneLogit(head)
-    if not has_gradient:
-        head.register_forward_pre_hook(_refuse_gradient)
-    head.register_forward_hook(_checked_logits)
-    return head
+    return Checked(head, has_gradient).eval()
 
 
 def _probe(head: nn.Module, few: Tensor) -> tuple[Tensor, bool]:
@@ -224,11 +251,14 @@ def _probe(head: nn.Module, few: Tensor) -> tuple[Tensor, bool]:
     try:
         with torch.enable_grad():
             logits = head(few.clone().requires_grad_())
-    except Exception:  # it may be that it can't work with a gradient: whatever it is comes again if not
+    except (
+        Exception,
+        SystemExit,
+    ):  # it may be that it can't work with a gradient: whatever it is comes again if not
         try:
             with torch.no_grad():
                 logits = head(few)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(
                 f"the head can't take features, here a float32 tensor of shape {list(few.shape)}: "
                 f"{type(error).__name__}: {one_line(error)}"
@@ -245,23 +275,3 @@ def _probe(head: nn.Module, few: Tensor) -> tuple[Tensor, bool]:
 
 def _kind(value: Any) -> str:
     return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
-
-
-def _refuse_gradient(module: nn.Module, given: tuple[Any, ...]) -> None:
-    if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in given):
-        raise UsageError(
-            "this strategy needs the gradient of the head's logits in the features, and this head has none: "
-            "it leaves torch, or detaches what it computes"
-        )
-
-
-def _checked_logits(module: nn.Module, given: Any, logits: Tensor) -> Tensor:
-    """Float32 logits, all of them finite."""
-    try:
-        rows = torch.isfinite(logits).all(dim=1)
-        wrong = int((~rows).sum())
-    except RuntimeError:  # inside torch.vmap nothing can be looked at
-        return logits.float()
-    if wrong:
-        raise UsageError(_not_finite(wrong, len(logits)))
-    return logits.float()

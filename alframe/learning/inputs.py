@@ -186,6 +186,8 @@ def as_tensor(values: Any, name: str) -> Tensor:
 def _of_tensor(values: Tensor, name: str) -> Tensor:
     if values.is_meta:
         raise UsageError(f"{name} have no numbers: they are on the device 'meta'")
+    if values.is_nested:
+        raise UsageError(f"{name} must be numbers of one shape, got a nested tensor")
     if values.is_complex():
         raise _not_numbers(name, f"complex numbers of shape {list(values.shape)}")
     if values.layout != torch.strided:

@@ -103,9 +103,9 @@ def query(
     pool, most = matrix(features, "features", on)
     if not len(pool):
         raise UsageError("features has no rows: the pool is empty")
-    labelled, most_labelled = (
-        (pool[:0], 0.0) if labelled_features is None else matrix(labelled_features, "labelled_features", on)
-    )
+    labelled, most_labelled = pool[:0], 0.0
+    if labelled_features is not None and not (isinstance(labelled_features, list) and not labelled_features):
+        labelled, most_labelled = matrix(labelled_features, "labelled_features", on)
     most = max(most, most_labelled)
     module = as_head(head, pool, most)
     targets = class_numbers([] if labelled_targets is None else labelled_targets, "labelled_targets").to(on)

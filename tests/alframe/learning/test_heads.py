@@ -227,6 +227,19 @@ class TestModules:
         head = head_of(module())
         torch.testing.assert_close(torch.vmap(lambda row: head(row[None])[0])(X), head(X))
 
+    @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
+    def test_one_that_was_compiled_to_torchscript(self):
+        head = head_of(torch.jit.script(module().eval()))
+        torch.testing.assert_close(head(X), module().eval()(X))
+
+    def test_one_that_ends_the_program(self):
+        class Ends(nn.Module):
+            def forward(self, x):
+                raise SystemExit(3)
+
+        with pytest.raises(UsageError, match="SystemExit: 3"):
+            head_of(Ends())
+
     def test_one_that_cannot_be_copied_is_used_all_the_same(self):
         given = module()
         given.lock, given.generator = threading.Lock(), torch.Generator()

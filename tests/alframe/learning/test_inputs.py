@@ -111,6 +111,10 @@ def test_what_is_float32_already_is_not_copied():
         (np.array([["2026-01-01"]], dtype="M8[D]"), r"got datetime64\[D\]"),
         ([[1, 2], [3]], "features must be numbers of one shape"),
         ([torch.zeros(2), torch.zeros(3)], "features must be numbers of one shape"),
+        (
+            torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)], layout=torch.jagged),
+            "a nested tensor",
+        ),
         (pd.DataFrame({"age": [1, 2], "city": ["Oslo", "Rome"]}), "got str in column 'city': 'Oslo'"),
         (np.array([[{}]], dtype=object), "got dict: {}"),
         (X[0], r"must be a matrix, one row a sample, got shape \[3\]"),

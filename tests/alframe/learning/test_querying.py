@@ -87,6 +87,12 @@ def test_options_and_stages():
     assert mixed.logged["alfamix"]["candidates"] > 0
 
 
+def test_no_labelled_set_in_whichever_way():
+    plain = ask("coreset", labelled_features=None, labelled_targets=None).indices
+    for features in ([], np.zeros((0, 8)), pd.DataFrame(columns=range(8))):
+        assert torch.equal(ask("coreset", labelled_features=features, labelled_targets=[]).indices, plain)
+
+
 def test_random_needs_nothing_but_features():
     result = alframe.query("random", features=X, n=3)
     assert len(result.indices) == 3
