@@ -224,7 +224,8 @@ def _of_module(given: nn.Module, features: Tensor, most: float) -> nn.Module:
     few = features[torch.arange(PROBED, device=features.device) % len(features)]
     head = private_copy(given).eval()
     try:
-        head = head.to(features.device)
+        if any(part.device != features.device for part in (*head.parameters(), *head.buffers())):
+            head = head.to(features.device)
     except NotImplementedError as error:  # weights on the device 'meta'
         raise UsageError(f"the head can't be moved to {features.device}: {one_line(error)}") from error
     for name, value in head.named_parameters():
