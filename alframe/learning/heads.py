@@ -241,7 +241,7 @@ def _of_module(given: nn.Module, features: Tensor, most: float) -> nn.Module:
         head = nn.Sequential(head)  # a layer that does more than its weights say, as by a hook
     if not logits.isfinite().all():
         wrong = int((~logits.isfinite().reshape(PROBED, -1).all(dim=1)).sum())
-        return Unusable(max(2, logits.shape[-1]), _not_finite(wrong, PROBED))
+        return Unusable(max(2, logits.numel() // PROBED), _not_finite(wrong, PROBED))
     if logits.numel() == PROBED:
         head = OfOneLogit(head)
     return Checked(head, has_gradient).eval()
@@ -252,11 +252,8 @@ def _probe(head: nn.Module, few: Tensor) -> tuple[Tensor, bool]:
     try:
         with torch.enable_grad():
             logits = head(few.clone().requires_grad_())
-    except (
-        Exception,
-        SystemExit,
-    ):  # it may be that it can't work with a gradient: whatever it is comes again if not
-        try:
+    except (Exception, SystemExit):
+        try:  # it may be that it can't work with a gradient
             with torch.no_grad():
                 logits = head(few)
         except (Exception, SystemExit) as error:
