@@ -64,7 +64,7 @@ def unknown_name(what: str, name: str, known: Iterable[str], hint: str = "") -> 
         hint: a closing sentence, as in "See `alframe list-strategies`."
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.6)
     if close:
         advice = f"Did you mean {' or '.join(repr(c) for c in close)}?"
     elif names:

@@ -8,9 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import threading
 from collections.abc import Iterator
 
 import torch
+
+_global_state = threading.RLock()  # the state is the process's: one block of code at a time draws from it
+
+
+def _free_in_child() -> None:
+    """A process that was forked while another thread held the lock would wait for it for ever."""
+    global _global_state
+    _global_state = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -28,10 +42,11 @@ def generator(seed: int, *names: str | int) -> torch.Generator:
 def global_stream(seed: int, *names: str | int, device: torch.device | None = None) -> Iterator[None]:
     """Seeds torch's global state for a block of code that can't take a generator, then restores it.
 
-    Layers draw their initial weights and dropout its masks from that state.
+    Layers draw their initial weights and dropout its masks from that state. Other threads wait with theirs
+    for the end of the block; a block may stand in another one.
     """
     cuda = [device] if device is not None and device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with _global_state, torch.random.fork_rng(devices=cuda):
         torch.default_generator.manual_seed(
             derive(seed, *names)
         )  # not torch.manual_seed: it seeds all devices

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import click
 
-from alframe.errors import DamagedFileError, UsageError, one_line
+from alframe.errors import DamagedFileError, UsageError
 from alframe_cli import completion
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.output_file import require_no_input, write_output
@@ -139,24 +139,42 @@ def _load(path: Path) -> Any:
     """An array, or those of an archive by name.
 
     Raises:
-        UsageError: there is no such file, or it holds objects; `DamagedFileError` where it is damaged.
+        UsageError: there is no such file, or it holds Python objects.
+        DamagedFileError: it is not what NumPy writes.
     """
     import numpy as np
 
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UsageError(f"{path} can't be read: it is no file")
     try:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             return {**content} if isinstance(content, np.lib.npyio.NpzFile) else content
-    except MemoryError as error:
-        raise DamagedFileError(f"{path} can't be read: its arrays need more memory than there is") from error
-    except Exception as error:  # a damaged archive raises errors of many kinds
-        if isinstance(error, OSError) and error.strerror:
+    except OSError as error:
+        if error.strerror:
             raise UsageError(f"{path} can't be read: {error.strerror}") from error
-        if "allow_pickle" in one_line(error) and "Object arrays" in one_line(error):
-            raise UsageError(f"{path} can't be read: it holds objects, not numbers") from error
-        raise DamagedFileError(
-            f"{path} can't be read: it is no array of numbers in NumPy's format"
+        raise _damaged(path) from error
+    except MemoryError as error:
+        raise UsageError(
+            f"{path} can't be read: there is no memory for as much as it says it holds"
         ) from error
+    except Exception as error:  # what NumPy, zipfile and zlib raise for damage is of a dozen kinds
+        if "allow_pickle" in str(error) and _is_numpy(path):
+            raise UsageError(f"{path} can't be read: it holds Python objects, not numbers") from error
+        raise _damaged(path) from error
+
+
+def _is_numpy(path: Path) -> bool:
+    """Whether a file begins as one that NumPy writes; it takes any other for a pickle."""
+    with path.open("rb") as file:
+        return file.read(6) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
+
+
+def _damaged(path: Path) -> DamagedFileError:
+    return DamagedFileError(
+        f"{path} can't be read: it is no array of numbers in NumPy's format, or is cut off or changed; "
+        "write it again with numpy.save or numpy.savez"
+    )
 
 
 def _require(arrays: Mapping[str, Any]) -> None:

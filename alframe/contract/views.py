@@ -38,6 +38,10 @@ class Rows(Protocol):
         """``n x D`` features."""
         ...
 
+    def points(self) -> Tensor:
+        """The features, for who looks at them and not at logits alone."""
+        ...
+
     def logits(self, features: Tensor) -> Tensor:
         """``n x C`` logits of a block of features."""
         ...
@@ -73,12 +77,12 @@ class View:
     @functools.cached_property
     def features(self) -> Tensor:
         """``n x D`` tensor of features: what the network's body makes of the samples."""
-        return self._rows.features()
+        return self._rows.points()
 
     @functools.cached_property
     def logits(self) -> Tensor:
         """``n x C`` tensor of logits."""
-        return by_blocks(self._rows.logits, self.features)
+        return by_blocks(self._rows.logits, self._rows.features())
 
     @functools.cached_property
     def probs(self) -> Tensor:
@@ -86,7 +90,7 @@ class View:
         if "logits" in self.__dict__:
             return by_blocks(lambda block: block.softmax(dim=1), self.logits)
         # the logits are not kept: they take as much memory again
-        return by_blocks(lambda block: self._rows.logits(block).softmax(dim=1), self.features)
+        return by_blocks(lambda block: self._rows.logits(block).softmax(dim=1), self._rows.features())
 
     def mc_probs(self, passes: int, dropout: float = 0.5) -> Iterator[Tensor]:
         """Class probabilities under Monte Carlo dropout, one ``n x C`` tensor a pass, never kept.
@@ -99,7 +103,7 @@ class View:
             UsageError: the network has no dropout.
         """
         for step in range(passes):
-            yield self._rows.mc_probs(lambda: self.features, step, dropout)
+            yield self._rows.mc_probs(self._rows.features, step, dropout)
 
     @functools.cached_property
     def embedding(self) -> Geometry:

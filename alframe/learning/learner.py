@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -20,14 +20,21 @@ from alframe.data.samples import Samples
 from alframe.errors import PluginError, UsageError
 from alframe.learning.diagnostics import describe_picks
 from alframe.learning.frozen import frozen_features
+from alframe.learning.inputs import class_numbers, whole_number
+from alframe.learning.inputs import positions as as_positions
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.learning.rows import NetworkRows
-from alframe.networks.classifier import Classifier, initial_state, same_state
+from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
+from alframe.learning.validation import require_network
+from alframe.networks.classifier import Classifier, initial_state, private_copy, same_state
 from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
+
+# Trainers and strategies take gradients, in whichever mode the caller is; what is kept must be fit for them.
+ALWAYS_GRADIENTS = torch.inference_mode(False)
 
 
 def _no_progress(stage: str, done: int, total: int) -> None:
@@ -47,6 +54,10 @@ class Query(Selection):
 
 class ActiveLearner:
     """Fit, ask, tell: the active learning loop with you as the oracle.
+
+    Learners in several threads give the answers that each gives alone, as long as no two share a network: one
+    trains at a time, for layers draw from torch's global random state. One learner belongs to one thread at a
+    time. `copy.deepcopy` and `pickle` keep a learner with its data, and the copy goes on with the same picks.
 
     Args:
         dataset: samples; those whose target is -1 are the unlabelled pool, the others are labelled.
@@ -79,6 +90,7 @@ class ActiveLearner:
         True
     """
 
+    @ALWAYS_GRADIENTS
     def __init__(
         self,
         dataset: Dataset,
@@ -96,11 +108,17 @@ class ActiveLearner:
         progress: Callable[[str, int, int], None] = _no_progress,
     ) -> None:
         dataset = dataset.prepared()
-        if isinstance(strategy, str):
+        if not isinstance(strategy, Pipeline):
             strategy = Pipeline(registry or installed(), strategy, stages, options)
             strategy.require_used(options or {})
+        elif stages or options:
+            raise UsageError(
+                "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
+            )
+        if model_options and isinstance(model, Classifier):
+            raise UsageError("model_options are for a network by name, and model is a Classifier already")
         self.pipeline = strategy
-        self.seed = seed
+        self.seed = seed = whole_number(seed, "seed")
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
@@ -111,7 +129,15 @@ class ActiveLearner:
         if dataset.test_inputs is not None and dataset.test_targets is not None:
             samples = Samples(dataset.test_inputs, self.device, dataset.transform)
             self._test = (samples, dataset.test_targets.to(self.device))
-        if isinstance(model, str):
+        if isinstance(model, Classifier):
+            with seeds.global_stream(seed, "initial weights"):  # which lazy layers draw only now
+                require_network(model.to(self.device), dataset.example().to(self.device), dataset.num_classes)
+        elif not isinstance(model, str):
+            raise UsageError(
+                "model must be a network's name or an alframe.Classifier(body, head), "
+                f"got {type(model).__name__}"
+            )
+        else:
             model = build_model(registry or installed(), model, dataset, model_options or {}, seed)
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
@@ -134,8 +160,11 @@ class ActiveLearner:
         free[self.labelled] = False
         return free.nonzero().squeeze(1)
 
+    @ALWAYS_GRADIENTS
     def fit(self) -> TrainResult:
         """Trains the network on the labelled set.
+
+        What ends it early, Ctrl-C or an error, leaves the learner as it was before.
 
         Raises:
             UsageError: nothing is labelled yet.
@@ -144,6 +173,17 @@ class ActiveLearner:
             raise UsageError(
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
+        trainer, size = self.pipeline.providers["train"].name, self.validation_size
+        try:
+            with undone_unless_finished(self.model, self._initial_state, self._states, trainer):
+                result = self._fit()
+        except BaseException:
+            self.validation_size = size
+            raise
+        self._fitted = True
+        return result
+
+    def _fit(self) -> TrainResult:
         if not self.recipe.warm_start:
             self.model.load_state_dict(self._initial_state)
         held_out = self._held_out()
@@ -161,7 +201,6 @@ class ActiveLearner:
                 f"plugin {plugin.name!r} ({plugin.provider}), hook alframe_train: it declares trains='head', "
                 "but has changed the body's weights or buffers"
             )
-        self._fitted = True
         return result
 
     def _held_out(self) -> Tensor:
@@ -192,6 +231,7 @@ class ActiveLearner:
         """
         return self.query(n).indices
 
+    @ALWAYS_GRADIENTS
     def query(self, n: int) -> Query:
         """As `ask`, with the scores, and what plugins logged.
 
@@ -201,9 +241,7 @@ class ActiveLearner:
         Raises:
             UsageError: as `ask`.
         """
-        pool = self.unlabelled
-        if n < 1:
-            raise UsageError(f"the number of samples to ask for must be at least 1, got {n}")
+        n, pool = whole_number(n, "n, the number of samples to ask for,", least=1), self.unlabelled
         if not len(pool):
             raise UsageError(
                 "the unlabelled pool is empty; Dataset.hide_labels() makes a pool of labelled samples"
@@ -220,18 +258,23 @@ class ActiveLearner:
         chosen = self.pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
         return Query(**vars(chosen), indices=pool[chosen.picks])
 
-    def tell(self, indices: Tensor | list[int], labels: Tensor | list[int]) -> None:
-        """Adds labels.
+    @ALWAYS_GRADIENTS
+    def tell(self, indices: Any, labels: Any) -> None:
+        """Adds labels; all of them, or where one can't be used none.
+
+        Samples that nobody could label are left out of both: they stay in the pool.
 
         Args:
-            indices: positions in the data set, none of them labelled yet.
-            labels: their class numbers.
+            indices: positions in the data set, none of them labelled yet, or a boolean for each sample of it.
+            labels: their class numbers in the same order. Both may be arrays, tensors, lists or Series, and
+                of any type that holds whole numbers; a Series' index is not looked at.
 
         Raises:
-            UsageError: lengths differ, a position is wrong, repeated or labelled, or a label is out of range.
+            UsageError: lengths differ, a position is wrong, repeated or labelled, or a label is missing, no
+                class number, or out of range.
         """
-        positions = torch.as_tensor(indices, dtype=torch.int64).cpu().reshape(-1)
-        targets = torch.as_tensor(labels, dtype=torch.int64).cpu().reshape(-1)
+        positions = as_positions(indices, "indices", len(self._samples))
+        targets = class_numbers(labels, "labels")
         self._check_answer(positions, targets)
         self.labelled = torch.cat([self.labelled, positions])
         self.targets = torch.cat([self.targets, targets])
@@ -242,14 +285,18 @@ class ActiveLearner:
             raise UsageError(f"{len(positions)} indices but {len(targets)} labels")
         if not len(positions):
             raise UsageError("no labels were given")
-        if positions.min() < 0 or positions.max() >= len(self._samples):
-            raise UsageError(f"indices must lie in 0..{len(self._samples) - 1}")
-        if len(positions.unique()) < len(positions):
-            raise UsageError("an index is repeated")
-        if torch.isin(positions, self.labelled).any():
-            raise UsageError("a sample is labelled already")
-        if targets.min() < 0 or targets.max() >= self.num_classes:
-            raise UsageError(f"labels must lie in 0..{self.num_classes - 1}")
+        values, counts = positions.unique(return_counts=True)
+        if len(values) < len(positions):
+            raise UsageError(f"an index is repeated: {int(values[counts.argmax()])}")
+        known = torch.isin(positions, self.labelled)
+        if known.any():
+            raise UsageError(f"a sample is labelled already: {int(positions[known][0])}")
+        outside = targets[(targets < 0) | (targets >= self.num_classes)]
+        if len(outside):
+            unlabelled = "; leave samples without a label out of both" if outside[0] == UNKNOWN else ""
+            raise UsageError(
+                f"labels must lie in 0..{self.num_classes - 1}, got {int(outside[0])}{unlabelled}"
+            )
 
     @torch.no_grad()
     def evaluate(self) -> Evaluation:
@@ -267,48 +314,80 @@ class ActiveLearner:
         return evaluate(rows.logits(rows.features()), targets)
 
     @torch.no_grad()
-    def predict(self, indices: Tensor) -> Tensor:
+    def predict(self, indices: Any) -> Tensor:
         """The class that the network gives each sample: ``n`` int64 numbers, on the device.
 
         Args:
-            indices: ``n`` positions in the data set.
+            indices: ``n`` positions in the data set, as `tell` takes them.
         """
-        rows = self._rows(indices)
+        rows = self._rows(as_positions(indices, "indices", len(self._samples)))
         return by_blocks(lambda block: rows.logits(block).argmax(dim=1), rows.features())
 
     @torch.no_grad()
-    def diagnose(self, indices: Tensor, labels: Tensor) -> dict[str, float]:
+    def diagnose(self, indices: Any, labels: Any) -> dict[str, float]:
         """What `describe_picks` says of samples, by the network as it is.
 
         Args:
-            indices: positions in the data set.
+            indices: positions in the data set, as `tell` takes them.
             labels: their class numbers.
         """
-        rows = self._rows(indices)
+        rows = self._rows(as_positions(indices, "indices", len(self._samples)))
         features = rows.features()
-        return describe_picks(features, rows.logits(features), labels.to(self.device))
+        return describe_picks(
+            features, rows.logits(features), class_numbers(labels, "labels").to(self.device)
+        )
 
     def features(self) -> Tensor:
         """Features of all ``M`` samples, labelled or not, by the network as it is: ``M x D``."""
         return self._rows(torch.arange(len(self._samples))).features()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on as if never interrupted."""
+        """All that `load_state_dict` needs to go on as if never interrupted: a copy, on the CPU.
+
+        What the learner does afterwards does not change it.
+        """
         return {
-            "labelled": self.labelled,
-            "targets": self.targets,
+            "labelled": self.labelled.clone(),
+            "targets": self.targets.clone(),
             "round": self.round,
             "fitted": self._fitted,
-            "model": {name: value.cpu() for name, value in self.model.state_dict().items()},
-            "plugins": self._states,
+            "seed": self.seed,
+            "samples": len(self._samples),
+            "model": initial_state(self.model, "cpu"),
+            "plugins": copied(self._states),
         }
 
+    @ALWAYS_GRADIENTS
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up where `state_dict` was called, on a learner made with the same arguments."""
-        self.labelled, self.targets = state["labelled"], state["targets"]
-        self.round, self._fitted = state["round"], state["fitted"]
+        """Takes up where `state_dict` was called, on a learner made with the same arguments.
+
+        Raises:
+            UsageError: it is no such state, or a learner's with another seed, other data or another network;
+                nothing has changed then.
+        """
+        body = self._initial_state if self._body_is_frozen else None
+        require_fitting(state, self.model, len(self._samples), self.num_classes, self.seed, body)
         self.model.load_state_dict(state["model"])
-        self._states = state["plugins"]
+        self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
+        self.round, self._fitted = state["round"], state["fitted"]
+        self._states = copied(state["plugins"])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A learner that goes on on its own; it shares what neither changes, the data above all."""
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__ |= self.__dict__
+        twin.model = private_copy(self.model)
+        twin._states = copied(self._states)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: all but the display, and features that are computed anew."""
+        left_out = ("progress", "_known", "_known_of_test")
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"progress": _no_progress}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
@@ -324,6 +403,7 @@ class ActiveLearner:
         assert self._test is not None
         return self._frozen_features(self._test[0])
 
+    @ALWAYS_GRADIENTS
     def _frozen_features(self, samples: Samples) -> Tensor:
         return frozen_features(
             self.model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,11 +20,12 @@ from alframe.contract.views import LabelledView, PoolView, Rows
 from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.learning.blame import blame
+from alframe.learning.rows import without_distances
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import DEFAULT, Plugin
-from alframe.registry.registry import Registry
+from alframe.registry.registry import Registry, installed
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ class Pipeline:
         options: options that the user gave, by plugin name.
 
     Raises:
-        UsageError: an unknown name, or a plugin that does not provide the stage.
+        UsageError: an unknown name of a stage or of a plugin, or a plugin that does not provide the stage.
         PluginError: a plugin that was asked for is broken.
     """
 
@@ -106,11 +108,13 @@ class Pipeline:
         stages: Mapping[str, str] | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        stages, options = _checked_stages(stages), _checked_options(options)
         self.registry = registry
         self.strategy = registry.plugin(strategy, "strategy")
         names = (self.strategy.name, self.strategy.key)
         self.asked_for = strategy if strategy in names else self.strategy.name  # one folder for all aliases
-        self._asked = dict(stages or {})
+        self._asked = stages
+        self._given = options
         self._default = registry.plugin(DEFAULT)
         self.providers: dict[str, Plugin] = {}
         for stage in STAGES:
@@ -118,9 +122,25 @@ class Pipeline:
             if provider is not None:
                 self.providers[stage] = provider
         self.options = {
-            plugin.name: build(plugin.info.options, (options or {}).get(plugin.name, {}), plugin.name)
+            plugin.name: build(plugin.info.options, options.get(plugin.name, {}), plugin.name)
             for plugin in dict.fromkeys((self.strategy, *self.providers.values()))
         }
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Pipeline:
+        """Itself: it never changes, and plugins are modules."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by names: plugins are modules, and are looked up among the installed ones."""
+        plugins = dict.fromkeys((self.strategy, *self.providers.values()))
+        for plugin in plugins:
+            if plugin.distribution == "local" and not plugin.path:
+                raise UsageError(
+                    f"plugin {plugin.name!r} is an object of this process and can't be pickled; a plugin "
+                    "in a file or a package can, and copy.deepcopy works"
+                )
+        paths = [plugin.path for plugin in plugins if plugin.path]
+        return _resolved_again, (self.asked_for, self._asked, dict(self._given), paths)
 
     def _resolve(self, stage: str) -> Plugin | None:
         asked = self._asked.get(stage)
@@ -250,7 +270,14 @@ class Pipeline:
         """The embedding of the pool and of the labelled set."""
 
         def check(answer: Any) -> tuple[Geometry, Geometry]:
-            return check_embeddings(answer, len(pool), len(labelled))
+            try:
+                return check_embeddings(answer, len(pool), len(labelled))
+            except PluginError as error:
+                for x in (pool.features, labelled.features):
+                    largest = float(x.abs().max()) if x.numel() else 0.0
+                    if too_large := without_distances(largest, x.shape[1]):
+                        raise UsageError(too_large) from error
+                raise
 
         with torch.no_grad():
             embeddings: tuple[Geometry, Geometry] = self._call(
@@ -270,6 +297,36 @@ class Pipeline:
                 **arguments,
             )
             return check(answer)
+
+
+def _resolved_again(
+    strategy: str, stages: Mapping[str, str], options: Mapping[str, Mapping[str, Any]], files: list[Path]
+) -> Pipeline:
+    registry = installed()
+    if unknown := [path for path in files if path not in registry.files]:
+        registry = registry.copy()
+        for path in unknown:
+            registry.require_file(path)
+    return Pipeline(registry, strategy, stages, options)
+
+
+def _checked_stages(stages: Any) -> dict[str, str]:
+    if not isinstance(stages, Mapping | None):
+        raise UsageError(f"stages must be a dictionary, as {{'select': 'coreset'}}, got {stages!r}")
+    for name in stages or {}:
+        if name not in STAGES:
+            raise unknown_name("stage", name, STAGES, "See `alframe show stages`.")
+    return dict(stages or {})
+
+
+def _checked_options(options: Any) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(options, Mapping | None) or not all(
+        isinstance(values, Mapping) for values in (options or {}).values()
+    ):
+        raise UsageError(
+            f"options must be a dictionary by plugin name, as {{'alfamix': {{'cap': 0.1}}}}, got {options!r}"
+        )
+    return options or {}
 
 
 def _differences(options: Any) -> dict[str, Any]:

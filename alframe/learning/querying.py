@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from alframe.errors import UsageError
+from alframe.learning.heads import as_head, classes_of
+from alframe.learning.inputs import class_numbers, matrix, whole_number
 from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
 from alframe.networks.classifier import Classifier
@@ -42,6 +44,7 @@ class QueryResult:
     logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
 
+@torch.inference_mode(False)  # strategies take gradients, in whichever mode the caller is
 def query(
     strategy: str,
     *,
@@ -61,11 +64,14 @@ def query(
 
     Args:
         strategy: a strategy's name, as ``alframe list-strategies`` shows it.
-        features: ``N x D`` array or tensor: the unlabelled pool.
+        features: ``N x D`` array, tensor, DataFrame or sparse matrix: the unlabelled pool. Here and below
+            rows count in their order, never by a DataFrame's index.
         n: the budget; all rows where there are fewer.
-        head: ``(W, b)`` with ``W`` of shape ``C x D`` and ``b`` of ``C`` numbers or None, or a module that
-            maps features to logits. Strategies that look at features alone need none.
-        labelled_features: ``L x D`` array or tensor: the labelled set.
+        head: ``(W, b)`` with ``W`` of shape ``C x D`` and ``b`` of ``C`` numbers or None; a module that maps
+            features to logits; or a fitted `sklearn.linear_model.LogisticRegression`. One output is the logit
+            of the second of two classes. A module is copied, and left as it is. Strategies that look at
+            features alone need none.
+        labelled_features: ``L x D`` of the same: the labelled set.
         labelled_targets: its ``L`` class numbers.
         num_classes: number of classes; by default as the head has it, or else the largest label plus one.
         seed: everything random derives from it.
@@ -93,20 +99,26 @@ def query(
     pipeline = Pipeline(registry, strategy, stages, by_plugin)
     pipeline.require_used(by_plugin)
     on = resolve_device(device)
-    pool = _matrix(features, "features", on)
-    labelled = _matrix(pool[:0] if labelled_features is None else labelled_features, "labelled_features", on)
-    module = _head(head, on)
-    targets = _class_numbers([] if labelled_targets is None else labelled_targets, on)
-    classes = num_classes or _count_classes(module, targets, pool)
-    _check(pool, labelled, targets, module, classes, n)
+    n, seed = whole_number(n, "n", least=1), whole_number(seed, "seed")
+    pool, most = matrix(features, "features", on)
+    if not len(pool):
+        raise UsageError("features has no rows: the pool is empty")
+    labelled, most_labelled = pool[:0], 0.0
+    if labelled_features is not None and not (isinstance(labelled_features, list) and not labelled_features):
+        labelled, most_labelled = matrix(labelled_features, "labelled_features", on)
+    most = max(most, most_labelled)
+    module = as_head(head, pool, most)
+    targets = class_numbers([] if labelled_targets is None else labelled_targets, "labelled_targets").to(on)
+    classes = _number_of_classes(num_classes, module, targets, pool)
+    _check(pool, labelled, targets, classes)
     model = None if module is None else Classifier(nn.Identity(), module).eval()
     state = RoundState(seed, 1, classes, on, model)
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
     selection = pipeline.query(
-        FeatureRows(pool, module, seed),
-        FeatureRows(labelled, module, seed),
+        FeatureRows(pool, module, seed, most),
+        FeatureRows(labelled, module, seed, most),
         targets,
         min(n, len(pool)),
         state,
@@ -123,80 +135,26 @@ def query(
 
 def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """A nested dictionary is meant for the plugin it names, all else for the strategy."""
+    if not isinstance(options, Mapping):
+        raise UsageError(f"options must be a dictionary, as {{'cap': 0.1}}, got {options!r}")
     own = {key: value for key, value in options.items() if not isinstance(value, Mapping)}
     named = {key: dict(value) for key, value in options.items() if isinstance(value, Mapping)}
     return named | {strategy: named.get(strategy, {}) | own}
 
 
-def _tensor(values: Any, name: str) -> Tensor:
-    try:
-        return torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind = getattr(values, "dtype", type(values).__name__)
-        raise UsageError(f"{name} must be an array or tensor of numbers, got {kind}") from error
-
-
-def _class_numbers(values: Any, device: torch.device) -> Tensor:
-    given = _tensor(values, "labelled_targets").reshape(-1)
-    targets = given.to(device, torch.int64)
-    if given.is_complex() or not torch.equal(targets.to(given.dtype), given.to(device)):
-        raise UsageError("labelled_targets must be class numbers, 0, 1, 2, ...; some are no whole numbers")
-    return targets
-
-
-def _matrix(values: Any, name: str, device: torch.device) -> Tensor:
-    matrix = _tensor(values, name)
-    if matrix.ndim != 2 or matrix.is_complex():
-        raise UsageError(f"{name} must be a matrix, one row a sample, got shape {list(matrix.shape)}")
-    matrix = matrix.detach().to(device, torch.float32)
-    if matrix.numel():
-        low, high = matrix.aminmax()
-        if not (torch.isfinite(low) and torch.isfinite(high)):
-            raise UsageError(f"{name} contain NaN or infinite values")
-    return matrix
-
-
-def _head(head: Any, device: torch.device) -> nn.Module | None:
-    if head is None or isinstance(head, nn.Module):
-        return head if head is None else head.to(device)
-    try:
-        weight, bias = head
-    except (TypeError, ValueError):
-        raise UsageError("head must be (W, b), with b None if there is none, or a torch module") from None
-    W = _matrix(weight, "the head's weights", device)
-    linear = nn.Linear(W.shape[1], W.shape[0], bias=bias is not None, device="meta").to_empty(device=device)
-    linear.weight.data = W
-    if bias is not None:
-        b = _tensor(bias, "the head's bias").detach().to(device, torch.float32).reshape(-1)
-        if len(b) != len(W):
-            raise UsageError(
-                f"the head's bias must have {len(W)} numbers, as its weights have rows, got {len(b)}"
-            )
-        linear.bias.data = b
-    return linear
-
-
-def _count_classes(head: nn.Module | None, targets: Tensor, pool: Tensor) -> int:
-    if isinstance(head, nn.Linear):
-        return head.out_features
+def _number_of_classes(given: Any, head: nn.Module | None, targets: Tensor, pool: Tensor) -> int:
+    if given is not None and (number := whole_number(given, "num_classes", least=0)):
+        return number
     if head is not None:
-        with torch.no_grad():
-            return int(head(pool[:1]).shape[1])
+        return classes_of(head, pool)
     return int(targets.max()) + 1 if len(targets) else 0
 
 
-def _check(
-    pool: Tensor, labelled: Tensor, targets: Tensor, head: nn.Module | None, num_classes: int, n: int
-) -> None:
-    if n < 1:
-        raise UsageError(f"n must be at least 1, got {n}")
-    if not len(pool):
-        raise UsageError("features has no rows: the pool is empty")
+def _check(pool: Tensor, labelled: Tensor, targets: Tensor, num_classes: int) -> None:
     if labelled.shape[1] != pool.shape[1]:
         raise UsageError(f"features have {pool.shape[1]} columns, labelled_features {labelled.shape[1]}")
     if len(labelled) != len(targets):
         raise UsageError(f"{len(labelled)} labelled_features but {len(targets)} labelled_targets")
-    if isinstance(head, nn.Linear) and head.in_features != pool.shape[1]:
-        raise UsageError(f"features have {pool.shape[1]} columns, the head takes {head.in_features}")
     if len(targets) and (targets.min() < 0 or targets.max() >= num_classes):
-        raise UsageError(f"labelled_targets must lie in 0..{num_classes - 1}")
+        found = f"{int(targets.min())}..{int(targets.max())}"
+        raise UsageError(f"labelled_targets must lie in 0..{num_classes - 1}, got {found}")

@@ -13,7 +13,7 @@ from alframe.errors import UsageError
 from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE, by_blocks
 from alframe.ops.dropout import dropout_mask
-from alframe.seeds import global_stream
+from alframe.seeds import derive, global_stream
 
 NO_NETWORK = (
     "this strategy needs the network and its inputs, and a query on features has neither: "
@@ -69,6 +69,10 @@ class NetworkRows:
                 self._features = torch.cat([self._model.features(x) for x in self.inputs(BATCH_SIZE)])
         return self._features
 
+    def points(self) -> Tensor:
+        """The features."""
+        return self.features()
+
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
         """Logits of a block of features."""
@@ -103,10 +107,14 @@ class FeatureRows:
         features: ``n x D`` tensor.
         head: maps features to logits, or None.
         seed: seed of the dropout masks of Monte Carlo passes.
+        largest: largest magnitude of a feature, as far as it is known.
     """
 
-    def __init__(self, features: Tensor, head: torch.nn.Module | None, seed: int = 0) -> None:
+    def __init__(
+        self, features: Tensor, head: torch.nn.Module | None, seed: int = 0, largest: float = 0.0
+    ) -> None:
         self._features = features
+        self._largest = largest
         self._head = head
         self._seed = seed
 
@@ -125,6 +133,16 @@ class FeatureRows:
         """The features, ``n x D``."""
         return self._features
 
+    def points(self) -> Tensor:
+        """The features.
+
+        Raises:
+            UsageError: they are so large that there are no distances between them.
+        """
+        if too_large := without_distances(self._largest, self._features.shape[1]):
+            raise UsageError(too_large)
+        return self._features
+
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
         """Logits of a block of features."""
@@ -136,10 +154,27 @@ class FeatureRows:
     @torch.no_grad()
     def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
         """One pass of the head on features of which a share of ``dropout`` is dropped."""
-        with global_stream(self._seed, "dropout", step, device=self._features.device):
-            return by_blocks(lambda block: self.logits(_dropped(block, dropout)).softmax(dim=1), features())
+        masks = torch.Generator(self._features.device).manual_seed(derive(self._seed, "dropout", step))
+        return by_blocks(
+            lambda block: self.logits(_dropped(block, dropout, masks)).softmax(dim=1), features()
+        )
 
 
-def _dropped(block: Tensor, rate: float) -> Tensor:
+def without_distances(largest: float, columns: int) -> str:
+    """Why there are no distances between features in float32; "" where there are.
+
+    Args:
+        largest: largest magnitude of a feature.
+        columns: how many features a sample has.
+    """
+    if columns * largest**2 < torch.finfo(torch.float32).max:
+        return ""
+    return (
+        f"features are as large as {largest:g}, and squares of their distances are beyond float32's range: "
+        "divide all features by one number"
+    )
+
+
+def _dropped(block: Tensor, rate: float, generator: torch.Generator | None = None) -> Tensor:
     """The block with a share of its numbers dropped; on the CPU several times faster than torch's dropout."""
-    return block if rate == 0 else dropout_mask(block, rate).mul_(block).div_(1 - rate)
+    return block if rate == 0 else dropout_mask(block, rate, generator).mul_(block).div_(1 - rate)

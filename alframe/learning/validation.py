@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alframe.contract.recipe import TrainResult
 from alframe.data.dataset import Dataset
-from alframe.errors import PluginError
+from alframe.errors import PluginError, UsageError, one_line
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Embeddings, Geometry, as_geometry
 
@@ -26,6 +26,35 @@ def check_network(result: Any) -> Classifier:
     if not isinstance(result, Classifier):
         raise PluginError(f"wanted an alframe.Classifier, got {_what(result)}")
     return result
+
+
+def require_network(model: Classifier, inputs: Tensor, num_classes: int) -> None:
+    """Refuses a network of the user's own that can't work on these data; it is in evaluation mode afterwards.
+
+    Args:
+        model: the network.
+        inputs: ``n x ...`` samples as it takes them, on its device.
+        num_classes: how many logits are needed.
+
+    Raises:
+        UsageError: it can't take the samples, or has no features or logits of them as they are needed.
+    """
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise UsageError("the network was made in torch.inference_mode and can't be trained: make it outside")
+    shape = f"a {str(inputs.dtype).removeprefix('torch.')} tensor of shape {list(inputs.shape)}"
+    try:
+        with torch.no_grad():
+            features = model.eval().features(inputs)
+            logits = model.head(features)
+    except Exception as error:
+        raise UsageError(
+            f"the network can't take these data, {shape}: {type(error).__name__}: {one_line(error)}"
+        ) from error
+    for name, value in (("features", features), ("logits", logits)):
+        if not isinstance(value, Tensor) or value.ndim != 2 or len(value) != len(inputs):
+            raise UsageError(f"the network's {name} must be one row a sample; of {shape} came {_what(value)}")
+    if logits.shape[1] < num_classes:
+        raise UsageError(f"the network has {logits.shape[1]} outputs, the data have {num_classes} classes")
 
 
 def check_training(result: Any) -> TrainResult:

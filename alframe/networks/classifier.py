@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+import copy
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Classifier(nn.Module):
@@ -71,11 +75,60 @@ class Classifier(nn.Module):
         return [m for m in self.modules() if isinstance(m, kinds) and m.p > 0 and m not in frozen]
 
 
-def initial_state(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights and buffers as they are now."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+def initial_state(model: nn.Module, device: torch.device | str | None = None) -> dict[str, Any]:
+    """A copy of the weights and buffers as they are now, which nothing changes any more.
+
+    Args:
+        model: the network.
+        device: where the copy is kept; where the network is by default.
+    """
+
+    def copied(
+        value: Any,
+    ) -> Any:  # a module may keep more than tensors, see `torch.nn.Module.get_extra_state`
+        if isinstance(value, Tensor):
+            return value.detach().to(device or value.device, copy=True)
+        return copy.deepcopy(value)
+
+    return {name: copied(value) for name, value in model.state_dict().items()}
 
 
-def same_state(module: nn.Module, state: dict[str, Tensor], prefix: str = "") -> bool:
+def same_state(module: nn.Module, state: Mapping[str, Any], prefix: str = "") -> bool:
     """Whether the weights and buffers are, bit for bit, those in ``state`` under ``prefix``."""
-    return all(torch.equal(value, state[prefix + name]) for name, value in module.state_dict().items())
+    return not changes(module, state, prefix)
+
+
+def changes(module: nn.Module, state: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Names of the weights and buffers that are not, bit for bit, those in ``state``.
+
+    Args:
+        module: the network, or a part of it.
+        state: what it is compared with, on any device.
+        prefix: what its names have before them in ``state``.
+    """
+
+    def same(value: Any, other: Any) -> bool:
+        return torch.equal(value, other.to(value.device)) if isinstance(value, Tensor) else value == other
+
+    return [name for name, value in module.state_dict().items() if not same(value, state[prefix + name])]
+
+
+def private_copy(module: Network) -> Network:
+    """A copy that shares nothing with a module that could change, so far as its parts can be copied.
+
+    Results that a module keeps, as old weight normalisation does its weights, are copied without their
+    history. What can't be copied at all, such as a lock or a torch generator, is shared.
+    """
+    kept = [value for part in module.modules() for value in vars(part).values()]
+    results = {id(value): value.detach().clone() for value in kept if isinstance(value, Tensor)}
+    try:
+        return copy.deepcopy(module, dict(results))
+    except (TypeError, RuntimeError, AttributeError, NotImplementedError):
+        known: dict[int, Any] = dict(results)
+        for value in kept:
+            if id(value) not in known and not isinstance(value, dict | nn.Module):
+                try:
+                    copy.deepcopy(value)
+                except Exception:
+                    known[id(value)] = value
+        return copy.deepcopy(module, known)

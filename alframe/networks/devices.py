@@ -18,8 +18,10 @@ def resolve_device(name: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("tensors on it have no numbers.")
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # what torch raises depends on the device
+    except (RuntimeError, AssertionError, TypeError) as error:  # what torch raises depends on the device
         reason = str(error).partition("\n")[0]
         raise UsageError(f"device {str(name)!r} can't be used: {reason} Try 'auto' or 'cpu'.") from error
     return device

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,30 @@ def test_global_stream_does_not_depend_on_the_state_outside_and_restores_it():
     torch.manual_seed(2)
     with seeds.global_stream(0, "x"):
         assert torch.equal(torch.rand(3), first)
+
+
+def test_global_stream_is_one_threads_at_a_time_and_may_stand_in_itself():
+    with seeds.global_stream(0, "x"):
+        alone = torch.rand(3)
+    entered, left = threading.Event(), []
+
+    def other():
+        entered.set()
+        with seeds.global_stream(1, "y"):
+            torch.rand(3)
+        left.append(True)
+
+    thread = threading.Thread(target=other)
+    with seeds.global_stream(0, "x"):
+        with seeds.global_stream(2, "z"):
+            torch.rand(3)
+        thread.start()
+        entered.wait(5)
+        thread.join(0.05)
+        assert not left  # it waits
+        assert torch.equal(torch.rand(3), alone)
+    thread.join(5)
+    assert left
 
 
 @pytest.mark.cuda

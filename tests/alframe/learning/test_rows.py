@@ -108,3 +108,12 @@ class TestFeaturesAlone:
         FeatureRows(ones, head).mc_probs(lambda: ones, 0, 0.25)
         assert (head.seen == 0).float().mean() == pytest.approx(0.25, abs=0.05)
         assert head.seen.mean() == pytest.approx(1.0, abs=0.05)
+
+    def test_features_without_distances_have_logits_all_the_same(self, view_of, inputs):
+        head = nn.Linear(3, 2)
+        nn.init.constant_(head.weight, 1e-30)
+        pool = PoolView(FeatureRows(inputs * 1e30, head, largest=1e30))
+        assert torch.isfinite(pool.logits).all()
+        assert torch.isfinite(pool.probs).all()
+        with pytest.raises(UsageError, match=r"features are as large as 1e\+30"):
+            _ = pool.features

@@ -1,11 +1,12 @@
 import copy
+import threading
 
 import pytest
 import torch
 from torch import nn
 
 from alframe import Classifier
-from alframe.networks.classifier import initial_state, same_state
+from alframe.networks.classifier import changes, initial_state, private_copy, same_state
 
 
 def test_forward_is_head_of_features(linear_model):
@@ -87,3 +88,43 @@ def test_the_same_state_is_the_same_bit_for_bit(linear_model):
     with torch.no_grad():
         linear_model.head.bias[0] += 1e-7
     assert not same_state(linear_model.head, state, "head.")
+
+
+class Extra(torch.nn.Module):
+    """Keeps more than tensors in its state."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = [1]
+
+    def get_extra_state(self):
+        return {"seen": self.seen}
+
+    def set_extra_state(self, state):
+        self.seen = state["seen"]
+
+
+def test_a_state_may_hold_more_than_tensors():
+    module = Extra()
+    state = initial_state(module)
+    assert same_state(module, state)
+    module.seen.append(2)
+    assert state == {"_extra_state": {"seen": [1]}}
+    assert changes(module, state) == ["_extra_state"]
+
+
+def test_a_private_copy_shares_no_weights(linear_model):
+    twin = private_copy(linear_model)
+    torch.nn.init.zeros_(twin.head.weight)
+    assert linear_model.head.weight.sum() == 3
+
+
+def test_what_cannot_be_copied_is_shared():
+    module = torch.nn.Linear(2, 2)
+    module.lock, module.kept, module.numbers = threading.Lock(), module.weight * 2, [1]
+    twin = private_copy(module)
+    assert twin.lock is module.lock
+    assert twin.kept.is_leaf
+    assert torch.equal(twin.kept, module.kept)
+    assert twin.weight is not module.weight
+    assert twin.numbers is not module.numbers

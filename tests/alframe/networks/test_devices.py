@@ -11,7 +11,7 @@ def test_resolve_device():
     assert resolve_device("auto").type in {"cpu", "cuda"}
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cpu:x"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cpu:x", "meta", None, 1.5])
 def test_devices_that_are_not_there(name):
     with pytest.raises(UsageError, match=f"device '{name}' can't be used"):
         resolve_device(name)
