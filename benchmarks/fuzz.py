@@ -28,7 +28,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads can't be forked safely
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from fuzzing import arrays, calls, images, pickles, plugins, runs, settings, stores, tables
+from fuzzing import arrays, calls, images, known, pickles, plugins, runs, settings, stores, tables
 from fuzzing.attempt import Ended, attempt
 from fuzzing.case import Case, Draw, Family, Sandbox
 from fuzzing.judge import VERDICTS, judge
@@ -50,6 +50,7 @@ FAMILIES: dict[str, tuple[Family, int]] = {  # each with its share of the cases
     "weights": (pickles.weights, 4),
     "plugins": (plugins.plugins, 12),
     "calls": (calls.calls, 20),
+    "known": (known.known, 0),  # faults that the program must find
 }
 Fault = tuple[str, str, str, str, str]  # family, verdict, kind, case, what it does
 _base = Path()
@@ -70,11 +71,11 @@ def start(base: str) -> None:
 
 def build(name: str, seed: int) -> tuple[Case, Sandbox]:
     """A case and its folders, from nothing but its name and the seed."""
-    family = name.rpartition("-")[0]
+    family, _, number = name.rpartition("-")
     root = _base / "box"
     shutil.rmtree(root, ignore_errors=True)
     box = Sandbox(root)
-    draw = Draw(random.Random(f"{seed} {name}"), box, _base / "templates")
+    draw = Draw(random.Random(f"{seed} {name}"), int(number), box, _base / "templates")
     try:
         return FAMILIES[family][0](draw), box
     except Exception as error:
@@ -117,8 +118,8 @@ def _copied(source: str, target: str) -> str:
 
 def names(cases: int, families: list[str]) -> Iterator[str]:
     """Names of cases, as many of each family as its share says, all families from the beginning."""
-    whole = sum(FAMILIES[family][1] for family in families)
-    counts = {family: max(1, round(cases * FAMILIES[family][1] / whole)) for family in families}
+    shares = {family: FAMILIES[family][1] or len(families) == 1 for family in families}
+    counts = {family: max(1, round(cases * share / sum(shares.values()))) for family, share in shares.items()}
     for number in range(max(counts.values())):
         yield from (f"{family}-{number}" for family in families if number < counts[family])
 
@@ -157,7 +158,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--families", default=",".join(FAMILIES))
+    parser.add_argument(
+        "--families", default=",".join(name for name, (_, share) in FAMILIES.items() if share)
+    )
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", metavar="CASE", help="try this one case, and show all of it")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the files and the output of cases that fail")

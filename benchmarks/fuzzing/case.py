@@ -88,11 +88,13 @@ class Draw:
 
     Attributes:
         random: everything drawn comes from it.
+        number: of the case in its family.
         box: where the case's files go: ``box.work`` is the working folder.
         templates: finished runs and data made once; copied, never changed.
     """
 
     random: random.Random
+    number: int
     box: Sandbox
     templates: Path
 

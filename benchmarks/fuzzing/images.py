@@ -151,7 +151,13 @@ def _image(draw: Draw, folder: Path) -> None:
     if draw.chance(0.4):
         content = damaged(draw.random, content)
     name = draw.random.choice(NAMES)
-    (folder / (name if draw.chance(0.5) else "0.png")).write_bytes(content)
+    _put(folder / (name if draw.chance(0.5) else "0.png"), content)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Writes a file, unless an earlier change made something else of it: a FIFO would wait for a reader."""
+    if not os.path.lexists(path) or (path.is_file() and not path.is_symlink()):
+        path.write_bytes(content)
 
 
 def _cut(draw: Draw, folder: Path) -> None:
@@ -199,7 +205,7 @@ def _huge(draw: Draw, folder: Path) -> None:
         )
     else:
         content = b"P6\n%d %d\n255\n" % (width, height) + bytes(1000)
-    (folder / draw.random.choice(["0.png", "huge.png"])).write_bytes(content)
+    _put(folder / draw.random.choice(["0.png", "huge.png"]), content)
 
 
 def _link(draw: Draw, folder: Path) -> None:
@@ -230,7 +236,7 @@ def _folder(draw: Draw, folder: Path) -> None:
     if not os.path.lexists(made):
         made.mkdir()
         if draw.chance(0.6):
-            (made / "0.png").write_bytes(_encoded(draw))
+            _put(made / "0.png", _encoded(draw))
 
 
 def _renamed(draw: Draw, folder: Path) -> None:

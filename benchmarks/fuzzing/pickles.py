@@ -185,8 +185,9 @@ def weights(draw: Draw) -> Case:
     if draw.chance(0.4):
         content = damaged(draw.random, content)
     (draw.work / name).write_bytes(content)
-    model = draw.random.choice(["resnet18-cifar", "resnet18-cifar", "densenet121", "resnet18"])
-    command = (*TRIAL, "--dataset", "npz:images.npz", "--model", model, "-o", f"model.weights={name}")
+    model = draw.random.choice(["resnet18-cifar", "resnet18-cifar", "resnet18"])
+    command = (*TRIAL, "--rounds", "0", "--dataset", "npz:images.npz", "--model", model)
+    command += ("-o", f"model.weights={name}")
     return Case(command, codes=DAMAGED)
 
 

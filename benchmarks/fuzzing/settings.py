@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -230,15 +229,11 @@ def _toml_value(draw: Draw) -> str:
 
 
 def _odd_file(draw: Draw) -> str:
-    """A folder, a FIFO, a link to nothing, an endless device, a file without permission."""
-    import os
-
-    name = draw.random.choice(["folder", "fifo", "nothing", "/dev/zero", "loop", "/proc/self/mem", "missing"])
+    """A folder, a link to nothing or to itself, an endless device."""
+    name = draw.random.choice(["folder", "nothing", "/dev/zero", "loop", "/proc/self/mem", "missing"])
     path = draw.work / name
     if name == "folder":
         path.mkdir()
-    elif name == "fifo":
-        os.mkfifo(path)
     elif name == "nothing":
         path.symlink_to("none")
     elif name == "loop":
@@ -287,24 +282,3 @@ def environment(draw: Draw) -> Case:
         encoding,
         silent=broken,
     )
-
-
-def odd_name(draw: Draw) -> Path:
-    """A path in the working folder with a name that terminals and shells dislike."""
-    names = [
-        "\x1b[31mred",
-        "a\nb",
-        "é",
-        "\udcff",
-        " ",
-        "-n",
-        "a,b",
-        "a:b",
-        "=1+1",
-        "%s",
-        "{x}",
-        "x" * 200,
-        "a b",
-        "\u202e",
-    ]
-    return draw.work / draw.random.choice(names)
