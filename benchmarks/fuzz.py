@@ -187,9 +187,9 @@ def main() -> None:
                     print(f"{sum(tried.values())} of {len(wanted)}, {wrong} wrong", file=sys.stderr)
     finally:
         shutil.rmtree(base, ignore_errors=True)
-    print(*_kinds(faults), sep="\n")
-    print(_table(tried, faults))
-    print(f"{(time.monotonic() - begun) / 60:.1f} minutes")
+        print(*_kinds(faults), sep="\n")  # of those tried so far, where the rest was interrupted
+        print(_table(tried, faults))
+        print(f"{(time.monotonic() - begun) / 60:.1f} minutes")
     if faults:
         raise SystemExit(1)
 

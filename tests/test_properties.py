@@ -79,7 +79,7 @@ def test_the_last_layer_of_a_configuration_counts(first, second, third):
 cells = st.none() | st.integers(-9, 9) | st.floats(-1e6, 1e6) | st.sampled_from(["a", "b", "", "NA", "1,5"])
 
 
-@settings(few, suppress_health_check=[HealthCheck.too_slow])
+@settings(few, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(cells, cells), min_size=4, max_size=12), st.randoms(use_true_random=False))
 def test_a_frame_becomes_finite_numbers_or_is_refused(rows, draw):
     frame = pd.DataFrame(rows, columns=["one", "two"]).assign(kind=[draw.choice("ab") for _ in rows])

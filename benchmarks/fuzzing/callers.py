@@ -132,21 +132,23 @@ def _with(number: float, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return changed
 
 
-def require_picks(picks: Any, n: Any, size: int | None) -> None:
+def require_picks(picks: Any, n: Any, size: int | None, below: int | None = None) -> None:
+    """Raises `WrongAnswerError` unless these are ``n`` distinct positions, or all.
+
+    Args:
+        picks: what came back.
+        n: what was asked for.
+        size: of the pool; None where its features were no rows.
+        below: what positions lie below, where it is not the pool's size.
+    """
     if size is None:
         raise WrongAnswerError("an answer to features that are no rows")
-    wanted = min(int(n), size)
-    if n % 1:
-        raise WrongAnswerError("n has a fraction, and was taken")
+    if isinstance(n, (str, bytes, list, dict)) or n is None or n % 1:
+        raise WrongAnswerError(f"n={n!r} was taken, which is no whole number")
+    wanted, below = min(int(n), size), below or size
     chosen = [int(one) for one in picks]
-    if (
-        len(chosen) != wanted
-        or len(set(chosen)) != wanted
-        or (chosen and not 0 <= min(chosen) <= max(chosen) < size)
-    ):
-        raise WrongAnswerError(
-            f"{len(set(chosen))} distinct of {len(chosen)} picks, wanted {wanted} below {size}"
-        )
+    if not len(chosen) == len(set(chosen)) == wanted or not all(0 <= one < below for one in chosen):
+        raise WrongAnswerError(f"{len(set(chosen))} distinct picks of {len(chosen)}, {wanted} wanted")
 
 
 @functools.cache
