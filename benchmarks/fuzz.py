@@ -66,7 +66,9 @@ def start(base: str) -> None:
     for name in [name for name in os.environ if name.startswith("ALFRAME_")]:
         del os.environ[name]
     os.environ["MPLCONFIGDIR"] = os.fspath(_base / "matplotlib")
-    make(_base / "templates")
+    made = _base / "box" / "work"  # where the cases will stand: a setting's name is made of its data's path
+    make(made)
+    made.rename(_base / "templates")
 
 
 def build(name: str, seed: int) -> tuple[Case, Sandbox]:

@@ -213,6 +213,11 @@ def _settle(case: Case, box: Sandbox, logs: Path) -> None:
     own = {"HOME": box.home, "TMPDIR": box.temporary, "XDG_CACHE_HOME": box.home, "XDG_CONFIG_HOME": box.home}
     os.environ.update({name: os.fspath(path) for name, path in own.items()})
     os.environ.update(case.environment)
+    for name, module in list(sys.modules.items()):  # what was remembered of other folders and variables
+        if name.startswith("alframe"):
+            for value in list(vars(module).values()):
+                if callable(clear := getattr(value, "cache_clear", None)):
+                    clear()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def make(folder: Path) -> None:
                 Image.fromarray(pixels).save(folder / "images" / part / name / f"{number}.png")
     network = torch.nn.Sequential(torch.nn.Linear(4, 256), torch.nn.ReLU(), torch.nn.Linear(256, 3))
     torch.save(network.state_dict(), folder / "weights.pt")
+    _commit(folder / "repository")
     here = Path.cwd()
     os.chdir(folder)
     try:
@@ -104,6 +106,15 @@ def make(folder: Path) -> None:
             shutil.rmtree(name)
     finally:
         os.chdir(here)
+
+
+def _commit(folder: Path) -> None:
+    """A repository with a commit of one file."""
+    folder.mkdir()
+    (folder / "notes.txt").write_text("versioned\n")
+    who = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+    for command in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "x")):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
 
 
 def copy(templates: Path, work: Path, *names: str) -> None:

@@ -27,7 +27,7 @@ def run_folders(draw: Draw) -> Case:
     """``compare`` and ``run`` on a folder of runs in which something is wrong."""
     copy(draw.templates, draw.work, "data.npz", "runs")
     files = sorted(path for path in (draw.work / "runs").rglob("*") if path.is_file())
-    if draw.chance(0.5):  # as if it had been interrupted
+    if draw.chance(0.8):  # as if it had been interrupted
         for path in files:
             if path.name == "checkpoint.pt" and draw.chance(0.7):
                 path.with_name("checkpoint-previous.pt").replace(path)
@@ -216,9 +216,7 @@ def _hostile_git(draw: Draw, path: Path) -> None:
     git = draw.work / ".git"
     if git.exists():
         return
-    for folder in ("objects", "refs/heads", "hooks"):
-        (git / folder).mkdir(parents=True)
-    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    shutil.copytree(draw.templates / "repository" / ".git", git)
     touch = f"touch {draw.box.marker}"
     lines = [
         "[core]",
@@ -269,5 +267,5 @@ def _toml(draw: Draw, path: Path) -> None:
 
 DAMAGES = (
     *(_bytes, _bytes, _bytes, _json, _json, _nested, _special, _special, _trap, _trap, _copied, _swapped),
-    *(_forged, _forged, _hostile_git, _name, _toml),
+    *(_trap, _forged, _forged, _hostile_git, _hostile_git, _name, _toml),
 )
