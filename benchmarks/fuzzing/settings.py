@@ -264,7 +264,7 @@ def environment(draw: Draw) -> Case:
         name = draw.random.choice(VARIABLES)
         if not (name in ("HOME", "TMPDIR") and text.startswith("/")):
             variables[name] = text
-    broken = "ALFRAME_PLUGINS" in variables or "_ALFRAME_COMPLETE" in variables
+    broken = "ALFRAME_PLUGINS" in variables
     output = draw.random.choice(["file"] * 6 + ["full", "closed", "gone"])
     encoding = draw.random.choice(["utf-8"] * 3 + ["ascii", "latin-1", "cp1252", "utf-16", "cp437"])
     codes = set(FINE) | ({3} if broken else set())
