@@ -186,8 +186,8 @@ def weights(draw: Draw) -> Case:
         content = damaged(draw.random, content)
     (draw.work / name).write_bytes(content)
     model = draw.random.choice(["resnet18-cifar", "resnet18-cifar", "resnet18"])
-    command = (*TRIAL, "--rounds", "0", "--dataset", "npz:images.npz", "--model", model)
-    command += ("-o", f"model.weights={name}")
+    where = ("--dataset", "npz:images.npz", "--model", model, "-o", f"model.weights={name}")
+    command = (*TRIAL, "--rounds", "0", *where)
     return Case(command, codes=DAMAGED)
 
 

@@ -53,7 +53,6 @@ VARIABLES = (
         "GIT_DIR",
         "GIT_CONFIG_GLOBAL",
         "MPLBACKEND",
-        "_ALFRAME_COMPLETE",
     ),
 )
 TRIED = frozenset({0, 1, 2})  # a good value may make a trial fail: a loss that is not finite
