@@ -1,0 +1,1 @@
+"""Hostile cases, by family, and the sandbox that tries them."""
