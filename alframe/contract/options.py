@@ -54,6 +54,7 @@ def option(
     below: float | None = None,
     most: float | None = None,
     heading: str = "",
+    added: bool = False,
 ) -> Any:
     """Declares one field of an options dataclass.
 
@@ -65,6 +66,8 @@ def option(
         below: what a number lies below.
         most: the greatest number, itself allowed.
         heading: of the group of options that this one begins, where there are many; the next heading ends it.
+        added: whether the owner had runs before it had this option. The folder of a setting is named by all
+            options; at its default this one is left out, so that those runs go on where they are.
 
     Example:
         >>> import dataclasses
@@ -74,7 +77,7 @@ def option(
         >>> Options().cap
         0.2
     """
-    metadata: dict[str, Any] = {"help": help, "heading": heading}
+    metadata: dict[str, Any] = {"help": help, "heading": heading, "added": added}
     if (range_ := Range(least, above, below, most)) != Range():
         metadata["range"] = range_
     return dataclasses.field(default=default, metadata=metadata)
@@ -139,6 +142,15 @@ def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
         return built
     except ValueError as error:
         raise UsageError(f"options of {section!r}: {error}") from error
+
+
+def identifying(options: Any) -> dict[str, Any]:
+    """The options that tell a setting from others: all but those that were added later, at their defaults."""
+    return {
+        field.name: value
+        for field in dataclasses.fields(options)
+        if (value := getattr(options, field.name)) != field.default or not field.metadata.get("added")
+    }
 
 
 def written(value: Any) -> str:

@@ -43,12 +43,16 @@ class ImageDataOptions(DataOptions):
         None, "height and width that images are scaled and cut to; none: as they are", least=1
     )
     bad_images: Literal["error", "skip"] = option("error", "what to do with images that can't be decoded")
-    exif: bool = option(True, "turn photographs as their EXIF mark says; false: as stored")
+    exif: bool = option(True, "turn photographs as their EXIF mark says; false: as stored", added=True)
     background: Literal["white", "black", "ignore"] = option(
-        "white", "what is seen through transparent parts; ignore: the colours that are stored there"
+        "white",
+        "what is seen through transparent parts; ignore: the colours that are stored there",
+        added=True,
     )
     grey_range: tuple[float, ...] = option(
-        (), "black and white of grey images of more than 8 bits, as 0,4095; empty: by their values"
+        (),
+        "black and white of grey images of more than 8 bits, as 0,4095; empty: by their values",
+        added=True,
     )
 
 
@@ -64,15 +68,15 @@ class TableOptions(DataOptions):
 
     target: str | None = option(None, "column that holds the classes")
     missing: tuple[str, ...] = option(
-        (), "texts that stand for a missing value, as NA,?; empty fields always do"
+        (), "texts that stand for a missing value, as NA,?; empty fields always do", added=True
     )
-    drop: tuple[str, ...] = option((), "columns that are left out")
-    categories: tuple[str, ...] = option((), "columns whose numbers or dates are categories")
+    drop: tuple[str, ...] = option((), "columns that are left out", added=True)
+    categories: tuple[str, ...] = option((), "columns whose numbers or dates are categories", added=True)
     decimal: Literal["point", "comma"] | None = option(
-        None, "what parts whole from fraction in text; none: what suits"
+        None, "what parts whole from fraction in text; none: what suits", added=True
     )
     dates: Literal["day-first", "month-first"] | None = option(
-        None, "how 1/2/2020 is meant; none: what suits, months first where both do"
+        None, "how 1/2/2020 is meant; none: what suits, months first where both do", added=True
     )
 
     @property

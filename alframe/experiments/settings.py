@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.contract.options import build
+from alframe.contract.options import build, identifying
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
@@ -119,14 +119,14 @@ class Settings:
         return {
             **({"stop": rules} if rules else {}),
             "data": [self.dataset.key, str(Path(self.location).resolve()) if self.location else ""],
-            "data_options": dataclasses.asdict(self.data_options),
+            "data_options": identifying(self.data_options),
             "model": [
                 with_location(self.model.key, self.model_location),
-                dataclasses.asdict(self.model_options),
+                identifying(self.model_options),
             ],
-            "recipe": dataclasses.asdict(self.recipe),
+            "recipe": identifying(self.recipe),
             "budgets": {name: getattr(self.run, name) for name in budgets},
-            "trainer": [trainer.key, dataclasses.asdict(self.pipelines[0].options[trainer.name])]
+            "trainer": [trainer.key, identifying(self.pipelines[0].options[trainer.name])]
             if trainer
             else None,
         }

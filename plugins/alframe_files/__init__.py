@@ -16,13 +16,17 @@ class NpzOptions(DataOptions):
     """Options of arrays in a file: what they mean, where they leave it open."""
 
     channels: Literal["guess", "first", "last"] = option(
-        "guess", "axis of n x a x b x c images that holds the channels; guess: by the shape"
+        "guess", "axis of n x a x b x c images that holds the channels; guess: by the shape", added=True
     )
     minus_one: Literal["guess", "unknown", "class"] = option(
-        "guess", "what -1 means as a label; guess: unknown, beside two other classes and no negative one"
+        "guess",
+        "what -1 means as a label; guess: unknown, beside two other classes and no negative one",
+        added=True,
     )
     scale: Literal["guess", "keep", "standardise"] = option(
-        "guess", "numbers but images of bytes, by column or channel; guess: kept, if 32 bits hold them"
+        "guess",
+        "numbers but images of bytes, by column or channel; guess: kept, if 32 bits hold them",
+        added=True,
     )
 
 
@@ -40,8 +44,11 @@ class CsvOptions(TableOptions):
     separator: str | None = option(
         None,
         "what parts fields: comma, semicolon, tab, pipe, space or a character; none: it is found out",
+        added=True,
     )
-    encoding: str | None = option(None, "of the letters, as utf-8 or cp1252; none: it is found out")
+    encoding: str | None = option(
+        None, "of the letters, as utf-8 or cp1252; none: it is found out", added=True
+    )
 
 
 def load_csv(request: DataRequest) -> Dataset:

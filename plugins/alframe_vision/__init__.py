@@ -45,11 +45,12 @@ class FolderOptions(ImageDataOptions):
 
     size: int = option(32, "height and width that images are scaled and cut to", least=1)
     layout: Literal["guess", "parts", "classes"] = option(
-        "guess", "whether folders called train, val, test, or the like, are parts or classes"
+        "guess", "whether folders called train, val, test, or the like, are parts or classes", added=True
     )
     val: Literal["guess", "test", "train", "ignore"] = option(
         "guess",
         "what a folder val is: the test part, more to train on, left out; guess: test if there is none",
+        added=True,
     )
 
 

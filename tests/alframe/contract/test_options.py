@@ -147,3 +147,14 @@ def test_what_no_tensor_and_no_path_can_hold_is_refused_in_a_short_line(key, val
 
 def test_a_seed_may_be_of_any_size():
     assert build(Extreme, {"seeds": f"1,{2**70}"}, "mine").seeds == (1, 2**70)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Grown:
+    steps: int = option(50, "most steps")
+    speed: int = option(1, "how fast", added=True)
+
+
+def test_an_option_that_was_added_identifies_nothing_at_its_default():
+    assert identifying(_Grown()) == {"steps": 50}
+    assert identifying(_Grown(steps=50, speed=2)) == {"steps": 50, "speed": 2}
