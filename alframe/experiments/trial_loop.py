@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from alframe.contract.trial import RunSummary
 from alframe.data.dataset import Dataset
 from alframe.errors import TrialError, UsageError, one_line
@@ -147,7 +145,9 @@ def _restore(learner: ActiveLearner, saved: Checkpoint, dataset: Dataset, folder
         queried = [position for done in saved.rounds for position in done.queried]
         fits = (
             learner.labelled.tolist() == queried
-            and torch.equal(learner.targets, dataset.targets.cpu()[learner.labelled])
+            and bool(learner.labelled.max() < len(dataset))
+            and learner.targets.shape == learner.labelled.shape
+            and set(learner.targets.tolist()) <= set(range(dataset.num_classes))
             and learner.round == len(saved.rounds) - 1
         )
     except Exception as error:
