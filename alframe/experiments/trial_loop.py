@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from alframe.contract.trial import RunSummary
+from alframe.contract.trial import Round, RunSummary
 from alframe.data.dataset import Dataset
 from alframe.errors import TrialError
 from alframe.experiments.data import network_of
@@ -22,6 +22,7 @@ from alframe.learning.loading import split
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.registry.plugin import Plugin
+from alframe.registry.process import kept_settings
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
 
@@ -57,7 +58,7 @@ def run_trial(
         TrialError: the trial failed, another process runs it, or its checkpoint does not fit it.
         PluginError: a plugin broke its contract.
     """
-    folder = TrialFolder(trial.folder.absolute())  # wherever somebody's code leads meanwhile
+    folder = TrialFolder(trial.folder)
     with folder.held():
         if force:
             folder.clear()
@@ -83,12 +84,16 @@ def _run_held(
     keeps = trial.settings.run.keep_features and not folder.has_features
     if done and not keeps:
         return done
-    learner = _learner(trial, folder, saved, dataset, listener)
+    with kept_settings():
+        learner = _learner(trial, folder, saved, dataset, listener)
     if not done:
-        loop = RoundLoop(trial.settings, learner, dataset.targets.cpu(), rounds)
+        with kept_settings():
+            loop = RoundLoop(trial.settings, learner, dataset.targets.cpu(), rounds)
         done = _go_on(trial, folder, learner, loop, _fingerprint(dataset), audience, listener)
     if keeps:  # of a trial that is finished already, too
-        folder.keep_features(learner.features())
+        with kept_settings():
+            features = learner.features()
+        folder.keep_features(features)
     return done
 
 
@@ -128,13 +133,24 @@ def _go_on(
     """Runs the rounds that are left."""
     folder.describe(trial.config, _facts(trial, folder, learner, len(loop.rounds)))
     audience.send("run_started", trial)
-    for done in loop:
+    for done in _undisturbed(loop):
         folder.save(Checkpoint(loop.rounds, learner.state_dict(), fingerprint, loop.note, loop.finished))
         listener.round_finished(trial, done)
         audience.send("round_finished", trial, record=done.as_dict())
     summary = RunSummary(loop.rounds, loop.note)
     audience.send("run_finished", trial, summary=summary)
     return summary
+
+
+def _undisturbed(loop: RoundLoop) -> Iterator[Round]:
+    """The rounds; wherever a transform or a network leads the process, it is back when one is written."""
+    rounds = iter(loop)
+    while True:
+        with kept_settings():
+            done = next(rounds, None)
+        if done is None:
+            return
+        yield done
 
 
 def _changed_code(trial: Trial, folder: TrialFolder, saved: Checkpoint | None) -> list[str]:
