@@ -57,7 +57,7 @@ def _enter(folder: str | None) -> None:
 
 def _variables() -> dict[Any, Any]:
     """The environment as it is kept: to decode it takes longer than all other settings together."""
-    return os.environ._data  # type: ignore[attr-defined, no-any-return]
+    return os.environ._data  # type: ignore[attr-defined]
 
 
 def _put_variables(before: dict[Any, Any]) -> None:
