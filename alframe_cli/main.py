@@ -135,8 +135,6 @@ def _told(error: BaseException, verbose: bool) -> int:
     """Says in a line why a command ended; the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, SystemExit):  # of click's own, and of nobody else: plugins' is caught
-        return error.code if isinstance(error.code, int) else 0
     if isinstance(error, click.ClickException):
         print_usage_error(error)
         return error.exit_code
@@ -150,6 +148,11 @@ def _told(error: BaseException, verbose: bool) -> int:
         return error.exit_code
     if isinstance(error, MemoryError | OSError):  # standard output is a file on a full disk, say
         echo(f"error: {error}" if one_line(error) else "error: out of memory", err=True)
+        return FAILED
+    if isinstance(error, SystemExit):  # not click's; with its own exit code a run would pass for done
+        click.echo(
+            f"error: the code of a plugin or a library asked to end the program: {reason(error)}", err=True
+        )
         return FAILED
     advice = "" if verbose else "; `alframe -v COMMAND ...` prints where it is"
     echo(f"error: {reason(error)}. This is a bug in alframe: please report it{advice}", err=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.contract.trial import RunSummary
+from alframe.contract.trial import Round, RunSummary
 from alframe.data.dataset import Dataset
 from alframe.errors import TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData, network_of
@@ -22,6 +22,7 @@ from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.records.origin import facts_of
 from alframe.registry.plugin import Plugin
+from alframe.registry.process import kept_settings
 
 FEATURES = ".features"  # folder in OUT for the features of frozen bodies, shared by all trials
 
@@ -78,7 +79,7 @@ def run_trial(
             other initial weights, or is another trial's.
         PluginError: a plugin broke its contract.
     """
-    folder = TrialFolder(trial.folder.absolute())  # wherever somebody's code leads meanwhile
+    folder = TrialFolder(trial.folder)
     with folder.held():
         if force:
             folder.clear()
@@ -109,12 +110,16 @@ def _run_held(
     keeps = trial.settings.run.keep_features and not folder.has_features
     if done and not keeps:
         return done
-    learner = _learner(trial, folder, saved, materials.dataset, listener)
+    with kept_settings():
+        learner = _learner(trial, folder, saved, materials.dataset, listener)
     if not done:
-        loop = RoundLoop(trial.settings, learner, materials.dataset.targets.cpu(), rounds)
+        with kept_settings():
+            loop = RoundLoop(trial.settings, learner, materials.dataset.targets.cpu(), rounds)
         done = _go_on(trial, folder, learner, loop, materials, audience, listener)
     if keeps:  # of a trial that is finished already, too
-        folder.keep_features(learner.features())
+        with kept_settings():
+            features = learner.features()
+        folder.keep_features(features)
     return done
 
 
@@ -178,13 +183,24 @@ def _go_on(
     }
     folder.describe(trial.config, facts)
     audience.send("run_started", trial)
-    for done in loop:
+    for done in _undisturbed(loop):
         folder.save(Checkpoint(loop.rounds, learner.state_dict(), origin, loop.note, loop.finished))
         listener.round_finished(trial, done)
         audience.send("round_finished", trial, record=done.as_dict())
     summary = RunSummary(loop.rounds, loop.note)
     audience.send("run_finished", trial, summary=summary)
     return summary
+
+
+def _undisturbed(loop: RoundLoop) -> Iterator[Round]:
+    """The rounds; wherever a transform or a network leads the process, it is back when one is written."""
+    rounds = iter(loop)
+    while True:
+        with kept_settings():
+            done = next(rounds, None)
+        if done is None:
+            return
+        yield done
 
 
 def _changed_code(trial: Trial, folder: TrialFolder, saved: Checkpoint | None) -> list[str]:

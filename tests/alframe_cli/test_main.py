@@ -164,6 +164,11 @@ class HostileError(Exception):
         (HostileError(), 4, "error: HostileError. This is a bug in alframe: please report it; "),
         (RecursionError("deep"), 4, "error: RecursionError: deep. This is a bug"),
         (MemoryError(), 1, "error: out of memory"),
+        (
+            SystemExit(0),
+            1,
+            "error: the code of a plugin or a library asked to end the program: SystemExit: 0",
+        ),
     ],
 )
 @pytest.mark.parametrize("verbose", [False, True])

@@ -3,7 +3,15 @@ from typing import Literal
 
 import pytest
 
-from alframe.contract.options import NoOptions, build, check_declaration, describe, option, written
+from alframe.contract.options import (
+    NoOptions,
+    build,
+    check_declaration,
+    describe,
+    identifying,
+    option,
+    written,
+)
 from alframe.errors import PluginError, UsageError
 
 
