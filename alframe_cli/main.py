@@ -131,10 +131,19 @@ def _ended(args: list[str] | None, shared: dict[str, Any]) -> int:
         return _told(error, shared["verbose"])
 
 
+def _answers_a_shell() -> bool:
+    """Whether a shell asked what may follow: click answers, and ends the program itself."""
+    from alframe_cli.completion import VARIABLE
+
+    return VARIABLE in os.environ
+
+
 def _told(error: BaseException, verbose: bool) -> int:
     """Says in a line why a command ended; the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, SystemExit) and _answers_a_shell():
+        return error.code if isinstance(error.code, int) else 0
     if isinstance(error, click.ClickException):
         print_usage_error(error)
         return error.exit_code
@@ -150,9 +159,7 @@ def _told(error: BaseException, verbose: bool) -> int:
         echo(f"error: {error}" if one_line(error) else "error: out of memory", err=True)
         return FAILED
     if isinstance(error, SystemExit):  # not click's; with its own exit code a run would pass for done
-        click.echo(
-            f"error: the code of a plugin or a library asked to end the program: {reason(error)}", err=True
-        )
+        echo(f"error: the code of a plugin or a library asked to end the program: {reason(error)}", err=True)
         return FAILED
     advice = "" if verbose else "; `alframe -v COMMAND ...` prints where it is"
     echo(f"error: {reason(error)}. This is a bug in alframe: please report it{advice}", err=True)

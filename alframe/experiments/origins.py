@@ -17,6 +17,7 @@ from alframe.learning.loading import split
 from alframe.networks.identity import differ_by_rounding, identify
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.origin import Origin
+from alframe.registry.process import kept_settings
 
 ANEW = "--force starts it anew"
 
@@ -78,7 +79,8 @@ class Materials:
     def without_network(self) -> Origin:
         """The same but for the initial weights."""
         assert self._loaded is not None
-        return Origin(self._names, identity(self._loaded))
+        with kept_settings():  # a transform may lead the process elsewhere
+            return Origin(self._names, identity(self._loaded))
 
     @functools.cached_property
     def _names(self) -> dict[str, str]:
@@ -98,7 +100,8 @@ class Materials:
         options = (settings.model.key, settings.model_location, settings.model_options, settings.data_options)
         key = repr((*options, settings.source.download, seed))
         if key not in known:
-            known[key] = identify(network_of(settings, self.dataset, seed))
+            with kept_settings():
+                known[key] = identify(network_of(settings, self.dataset, seed))
         return known[key]
 
     def change(self, saved: Checkpoint) -> Change | None:

@@ -151,8 +151,8 @@ def _check(x: Array, where: str) -> None:
     if x.dtype.kind == "f" and not (is_finite := np.isfinite(x)).all():
         rows = (~is_finite).reshape(len(x), -1).any(axis=1).sum()
         raise UsageError(
-            f"{where}: {x.size - is_finite.sum():,} values in {rows:,} of {len(x):,} samples are NaN or "
-            "infinite values; impute or remove them first"
+            f"{where}: {rows:,} of {len(x):,} samples contain NaN or infinite values, "
+            f"{x.size - is_finite.sum():,} in all; impute or remove them first"
         )
 
 

@@ -224,7 +224,7 @@ class TestScale:
         x = X.copy()
         x[2, 1:3], x[5, 0] = np.nan, np.inf
         with pytest.raises(
-            UsageError, match="x_train: 3 values in 2 of 12 samples are NaN or infinite values"
+            UsageError, match="x_train: 2 of 12 samples contain NaN or infinite values, 3 in all"
         ):
             load(x=x)
 

@@ -14,7 +14,7 @@ import pytest
 from alframe_vision._pickles import load_pickle
 from alframe_vision._readers import cifar, miniimagenet
 
-MEGABYTES = 1024  # of ru_maxrss, on Linux
+MEGABYTES = 1024  # of VmHWM, on Linux: ru_maxrss may be that of the process that started this one
 
 
 def text(value):
@@ -105,7 +105,7 @@ HARMLESS = {
     "a memo of four milliards": b"K\x01r\xff\xff\xff\xff",  # 34 GB where a memo is an array
 }
 READ_ALL = """
-import pickle, resource, sys
+import pickle, sys
 from pathlib import Path
 from alframe_vision._pickles import load_pickle
 from alframe_vision._readers import cifar, miniimagenet
@@ -116,7 +116,8 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         print("read")
     except pickle.UnpicklingError as error:
         print(error)
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sep="\\t")
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print("peak", peak.split()[1], sep="\\t")
 """
 
 

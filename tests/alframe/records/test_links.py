@@ -9,7 +9,7 @@ from alframe import TrialError, UsageError
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.records.writing import replace, require_writable
-from doubles import make_round
+from doubles import ORIGIN, make_round
 
 WRITTEN = ("config.toml", "environment.json", "checkpoint.pt", "rounds.jsonl", "features.npy")
 
@@ -27,8 +27,8 @@ def work(path):
     folder = TrialFolder(path)
     with folder.held():
         folder.describe({"run": {}}, {"python": "3"})
-        folder.save(Checkpoint((make_round(0, 2),), {"plugins": {}}))
-        folder.save(Checkpoint((make_round(0, 2), make_round(1, 3)), {"plugins": {}}))
+        folder.save(Checkpoint((make_round(0, 2),), {"plugins": {}}, ORIGIN))
+        folder.save(Checkpoint((make_round(0, 2), make_round(1, 3)), {"plugins": {}}, ORIGIN))
         folder.keep_features(torch.eye(2))
         folder.load()
     return folder
