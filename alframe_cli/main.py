@@ -5,6 +5,7 @@ A command's module is imported when the command is used, so that ``--help`` is i
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from alframe.errors import AlframeError, one_line, reason
+from alframe.errors import AlframeError, UsageError, one_line, reason
 from alframe_cli import interrupts, streams
 from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "doctor": ("alframe_cli.doctor:doctor", "Say what is wrong with the installation, and what to do."),
     "completion": ("alframe_cli.completion:completion", "Print the script that lets a shell complete."),
 }
+NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)  # what the system says of paths that no file can have
 FAILED = 1
 BUG = 4
 INTERRUPTED = 130
@@ -153,8 +155,11 @@ def _told(error: BaseException, verbose: bool) -> int:
     if verbose:
         print_traceback(error)
     if isinstance(error, AlframeError):
-        echo(f"error: {error}", err=True)
+        echo(f"error: {one_line(error) or reason(error)}", err=True)
         return error.exit_code
+    if isinstance(error, OSError) and error.errno in NO_NAMES:
+        echo(f"error: {error.filename or 'a path'} can't be read: {error.strerror}", err=True)
+        return UsageError.exit_code
     if isinstance(error, MemoryError | OSError):  # standard output is a file on a full disk, say
         echo(f"error: {error}" if one_line(error) else "error: out of memory", err=True)
         return FAILED

@@ -41,7 +41,7 @@ def write_page(found: Comparison, tree: ResultsTree, criterion: Criterion, file:
     text = page(found, tree, criterion)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_output(file, lambda opened: opened.write(text.encode("utf-8")))
+        write_output(file, lambda opened: opened.write(text.encode("utf-8", "backslashreplace")))
     except OSError as error:
         raise UsageError(
             f"the page can't be written to {file}: {error.strerror}; name another file with --html"

@@ -17,6 +17,9 @@ import click
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+LONGEST = 1500  # letters of a line; a path has a thousand at most
+
+
 def plain(text: str) -> str:
     r"""A text with what a terminal would obey written as JSON and TOML write it.
 
@@ -28,8 +31,14 @@ def plain(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """The same in one line, whatever a name in it holds."""
-    return plain(text).replace("\n", "\\n")
+    """The same in one line that can be read, whatever a name in it holds."""
+    line = plain(text).replace("\n", "\\n")
+    left_out = len(line) - LONGEST
+    return (
+        line
+        if left_out <= 0
+        else f"{line[: LONGEST // 2]} ... ({left_out:,} letters) ... {line[-LONGEST // 2 :]}"
+    )
 
 
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
@@ -52,4 +61,5 @@ def print_usage_error(error: click.ClickException) -> None:
     """Prints what click found wrong with the command, on standard error."""
     text = io.StringIO()
     error.show(text)
-    click.echo(plain(text.getvalue()), err=True, nl=False)
+    for line in text.getvalue().splitlines():
+        echo(line, err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import typing
 from typing import Any
 
@@ -65,7 +66,7 @@ def check_ranges(options: Any) -> None:
     for name, range_ in _ranges(type(options)).items():
         value = getattr(options, name)
         for one in value if isinstance(value, tuple) else (value,):
-            if one is not None and not range_.holds(one):
+            if one is not None and not (isinstance(one, numbers.Real) and range_.holds(one)):
                 or_none = type(None) in typing.get_args(typing.get_type_hints(type(options))[name])
                 raise ValueError(f"{name} must {range_.demand(or_none)}, got {one}")
 

@@ -63,6 +63,8 @@ class Recipe(CheckedOptions):
     def __post_init__(self) -> None:
         """Refuses values that no training can use."""
         super().__post_init__()
+        if not isinstance(self.augment, tuple | list):
+            raise ValueError(f"augment must be a tuple of names, got {self.augment!r}")
         if self.warmup >= self.epochs:
             raise ValueError(f"warmup must lie below epochs ({self.epochs}), got {self.warmup}")
         if self.patience is not None and not self.validation:

@@ -84,6 +84,8 @@ def dataset_from_frame(
                 columns[position] = read
     if not columns:
         raise UsageError(f"{where} has no column beside the target {target!r} that holds anything")
+    if not len(frame):
+        raise UsageError(f"{where} has no rows")
     headings = [str(frame.columns[position]) for position in columns]
     inputs = torch.from_numpy(np.stack([column.values for column in columns.values()], axis=1))
     train, held_out = len(frame), test is not None

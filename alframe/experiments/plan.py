@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alframe.contract.sections import MOST_TRIALS
 from alframe.data.dataset import Dataset
-from alframe.errors import TrialError, UsageError, one_line
+from alframe.errors import DamagedFileError, TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData, network_of
 from alframe.experiments.settings import Settings, label_of
 from alframe.experiments.trial_loop import has_work_left
@@ -76,12 +76,14 @@ def suited_plan(
 
     Raises:
         UsageError: data that can't be loaded, a network that does not suit them, or a strategy asked for by
-            name that does not suit either; the message names the settings.
+            name that does not suit either; the message names the settings. `DamagedFileError` where nothing
+            but damaged files is in the way.
     """
     _require_few(settings)
     planned: list[list[Trial]] = []
     left_out: dict[tuple[str, str], list[Settings]] = {}
     failures: dict[str, list[Settings]] = {}
+    damaged = 0
     for one in reversed(settings):
         try:
             dataset = data.of(one)
@@ -96,6 +98,7 @@ def suited_plan(
             if isinstance(error, TrialError):
                 raise
             failures.setdefault(str(error), []).insert(0, one)
+            damaged += isinstance(error, DamagedFileError)
             continue
         try:
             able, reasons = suited(trials(one), dataset)
@@ -108,7 +111,8 @@ def suited_plan(
     if failures:
         lines = [f"{where(of, settings)}{message}" for message, of in reversed(failures.items())]
         head = "nothing is run, as some settings can't:\n  " if len(lines) > 1 else ""
-        raise UsageError(head + "\n  ".join(lines))
+        kind = DamagedFileError if damaged == sum(map(len, failures.values())) else UsageError
+        raise kind(head + "\n  ".join(lines))
     return _unique(itertools.chain(*planned)), left_out
 
 

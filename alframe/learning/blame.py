@@ -10,7 +10,7 @@ import torch
 from alframe.errors import DamagedFileError, PluginError, TrialError, UsageError, one_line, reason
 from alframe.learning.damage import is_damage
 from alframe.registry.plugin import Plugin
-from alframe.registry.process import ChangedSettingsWarning, kept_settings
+from alframe.registry.process import ChangedSettingsWarning, kept_settings, no_way_out
 
 
 class BlamedError(PluginError):
@@ -41,7 +41,7 @@ def blame(plugin: Plugin, place: str) -> Iterator[None]:
     """
     where = f"plugin {plugin.name!r} ({plugin.provider}), {place}"
     try:
-        with kept_settings(where):
+        with kept_settings(where), no_way_out():
             yield
     except (UsageError, TrialError, BlamedError, ChangedSettingsWarning, KeyboardInterrupt):
         raise

@@ -49,6 +49,16 @@ def require_fitting(
                 f"the state is another learner's: its {SINCE[key]} is {state[key]}, this one's {value}; "
                 "make the learner with the same arguments"
             )
+    for key, kind, what in (
+        ("round", int, "whole number"),
+        ("fitted", bool, "truth value"),
+        ("plugins", dict, "dictionary"),
+    ):
+        if not isinstance(state[key], kind):
+            raise UsageError(
+                f"this is no state of an ActiveLearner: {key!r} must be a {what}, got "
+                f"{type(state[key]).__name__}"
+            )
     _require_labels(state["labelled"], state["targets"], samples, classes)
     _require_weights(state["model"], model)
     if frozen_body is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             if is_too_deep(file):
                 raise DamagedFileError(f"weights {path} can't be read: values are nested beyond all measure")
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = loaded(path)
     except ImportError as error:
         raise UsageError(
             f"{path} needs the package safetensors; alframe's extra `weights` brings it"
@@ -57,6 +58,17 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             f"weights {path}: a dictionary of tensors is needed, as torch.save(model.state_dict()) makes"
         )
     return state
+
+
+def loaded(file: Any) -> Any:
+    """What `torch.save` wrote, on the CPU; code in it is never run, and torch's remarks are left out.
+
+    Args:
+        file: a path, or an open file.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _is_named_tensor(item: tuple[Any, Any]) -> bool:

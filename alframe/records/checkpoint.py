@@ -15,6 +15,7 @@ import torch
 from alframe.contract.trial import Round
 from alframe.errors import PluginError, TrialError, reason
 from alframe.networks.nesting import is_too_deep
+from alframe.networks.weights import loaded
 from alframe.records.origin import Origin
 from alframe.records.reading import Unusable, read_bytes
 from alframe.records.rounds import rounds_of
@@ -116,7 +117,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if is_too_deep(io.BytesIO(content)):
         raise DamagedError("its values are nested beyond all measure")
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = loaded(io.BytesIO(content))
         return _checkpoint(state, is_earlier=int(number) == EARLIER)
     except Unusable as error:
         raise DamagedError(f"its records: {error}") from error

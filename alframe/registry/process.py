@@ -17,7 +17,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from alframe.errors import AlframeWarning
 
@@ -274,3 +274,20 @@ def kept_settings(where: str = "", leave: Collection[str] = ()) -> Iterator[None
 def _find_libraries() -> None:
     global torch, numpy
     torch, numpy = torch or sys.modules.get("torch"), numpy or sys.modules.get("numpy")
+
+
+@contextlib.contextmanager
+def no_way_out() -> Iterator[None]:
+    """Makes ``os._exit`` fail its caller: it would end the program, with whatever exit code is asked for."""
+    own, leave = os.getpid(), os._exit
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != own:  # a process that was forked ends in this way
+            leave(status)
+        raise SystemExit(f"os._exit({status!r})")
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = leave

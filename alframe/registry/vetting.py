@@ -52,6 +52,10 @@ def _info(module: Any) -> PluginInfo:
     info = hook()
     if not isinstance(info, PluginInfo):
         raise PluginError(f"alframe_info: wanted a PluginInfo, got {info!r}")
+    if odd := [name for name in info.aliases if not isinstance(name, str)]:
+        raise PluginError(f"aliases must be texts, got {odd[0]!r}")
+    if not isinstance(info.summary, str):
+        raise PluginError(f"summary must be a text, got {info.summary!r}")
     if unknown := set(info.uses) - set(STAGES):
         raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
     if unknown := set(info.needs) - set(NEEDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 
@@ -21,6 +22,7 @@ VERDICTS = {  # in the order of the table
 }
 FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 WARNING = re.compile(r"^\S+\.py:\d+: (\w*Warning): (.*)$", re.MULTILINE)
+PRINTED = "spoils \x1b[31m"  # what plugins print of their own
 GIT = re.compile(r"subprocess\.Popen \('git'")
 
 
@@ -60,9 +62,12 @@ def _safety(case: Case, ended: Ended) -> list[tuple[str, str]]:
 
 def _messages(case: Case, ended: Ended) -> list[str]:
     found = []
+    errors = ended.errors.replace(PRINTED + "\n", "").replace(PRINTED, "").replace("spoils", "")
+    ended = dataclasses.replace(ended, errors=errors)
     lines = ended.errors.splitlines()
     told = [line for line in lines if re.match(r"(error|Error): \S|interrupted", line)]
-    if ended.code and not told and case.output in ("file", "full"):
+    doctor = "doctor" in (case.args or ())  # says what is wrong in its table
+    if ended.code and not told and case.output in ("file", "full") and not doctor:
         found.append(f"exit {ended.code} without an error")
     if (
         not ended.code

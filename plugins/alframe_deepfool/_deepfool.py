@@ -40,9 +40,10 @@ def scores(pool: PoolView, options: Options, ctx: Context) -> Tensor:
         options: of DeepFool.
         ctx: the hook's context.
     """
+    first = next(iter(pool.inputs(1)))
     assert ctx.model is not None  # who has inputs has a network
     project, network = in_fewer_coordinates(ctx.model)
-    sample = project(next(iter(pool.inputs(1))))
+    sample = project(first)
     size = rows_per_block(sample.numel() * min(options.classes, ctx.num_classes - 1), sample.device)
     parts = []
     for batch in pool.inputs(size):

@@ -24,4 +24,7 @@ def alframe_info() -> PluginInfo:
 @hookimpl
 def alframe_score(pool: PoolView) -> Tensor:
     """``1 - p_1``: one minus the largest probability."""
-    return 1 - pool.probs.amax(dim=1)
+    from alframe.ops import by_blocks
+    from alframe_least_confidence._doubt import doubt
+
+    return by_blocks(doubt, pool.probs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from pathlib import Path
 
 from alframe import DamagedFileError, Dataset, Normalize, UsageError, one_line
@@ -35,7 +36,10 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
                 f"{source.files[0]}; {source.obtain or '--download fetches the files into it'}"
             )
     try:
-        images, labels, test_images, test_labels = READERS[source.reader](paths)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", RuntimeWarning)  # of values that no byte or class number holds
+            images, labels, test_images, test_labels = READERS[source.reader](paths)
         if not (len(images) and len(test_images)):
             raise ValueError("a file holds no images")
     except Exception as error:  # what a reader raises for a damaged file depends on format and damage

@@ -17,6 +17,13 @@ def test_is_the_formula_in_float64(seed, classes):
 
 
 def test_certain_predictions_score_zero():
-    X = np.diag([100.0, 100.0])
+    X = np.diag([1000.0, 1000.0])
     result = alframe.query("least-confidence", features=X, head=(np.eye(2), None), n=1, device="cpu")
     assert result.scores.tolist() == [0, 0]
+
+
+def test_sure_predictions_keep_their_order():
+    X = np.array([[30.0, 0.0], [20.0, 0.0], [40.0, 0.0], [25.0, 0.0]])
+    result = alframe.query("least-confidence", features=X, head=(np.eye(2), None), n=4, device="cpu")
+    assert result.indices.tolist() == [1, 3, 0, 2]
+    np.testing.assert_allclose(result.scores, special.expit(-X[:, 0]), rtol=1e-5)

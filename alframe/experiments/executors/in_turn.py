@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
 
 from alframe.contract.trial import RunSummary
 from alframe.experiments.data import LoadedData
@@ -15,6 +12,7 @@ from alframe.experiments.executors.executor import Ends, ListenerFault, end_of
 from alframe.experiments.executors.messages import Ended, Message, Progress, Reporter
 from alframe.experiments.trial_loop import data_of, run_trial
 from alframe.experiments.trials import Listener, Trial
+from alframe.registry.process import no_way_out
 from alframe.registry.registry import Registry
 
 
@@ -41,7 +39,7 @@ class InTurn:
             relay.trial = trial
             run = functools.partial(self._run, trial, reporter, audience)
             try:
-                with _no_way_out():
+                with no_way_out():
                     end = end_of(run, trial.seed, reporter.note)
                 relay.send(Ended(end))
             except ListenerFault as fault:
@@ -51,23 +49,6 @@ class InTurn:
     def _run(self, trial: Trial, reporter: Reporter, audience: Audience) -> RunSummary:
         dataset = data_of(trial, self._data, force=self._force)
         return run_trial(trial, dataset, reporter, force=self._force, audience=audience)
-
-
-@contextlib.contextmanager
-def _no_way_out() -> Iterator[None]:
-    """Makes ``os._exit`` fail its caller: it would end the run, with whatever exit code is asked for."""
-    own, leave = os.getpid(), os._exit
-
-    def refuse(status: int) -> NoReturn:
-        if os.getpid() != own:  # a process that was forked ends in this way
-            leave(status)
-        raise SystemExit(f"os._exit({status!r})")
-
-    os._exit = refuse
-    try:
-        yield
-    finally:
-        os._exit = leave
 
 
 class _Relay:

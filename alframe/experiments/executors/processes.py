@@ -5,10 +5,13 @@ Processes are started anew (not forked), so that each may use a GPU; each loads 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
+import sys
 import time
-from collections.abc import Iterable, Sequence
+import types
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import wait
 
 import torch
@@ -64,6 +67,17 @@ class Processes:
             _end(workers)
 
 
+@contextlib.contextmanager
+def _no_script() -> Iterator[None]:
+    """Keeps the script that called from running once more in a new process, which needs nothing of it."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
 class _Worker:
     """A process, seen from the parent.
 
@@ -82,7 +96,8 @@ class _Worker:
         threads = max(1, torch.get_num_threads() // jobs)  # heeds OMP_NUM_THREADS and the cores allowed
         gpu = number % count if (count := torch.cuda.device_count()) > 1 else None
         self.process = context.Process(target=work, args=(theirs, gpu, threads, force), daemon=True)
-        self.process.start()
+        with _no_script():
+            self.process.start()
         theirs.close()
 
     def take(self, trial: Trial, dropped: set[str]) -> bool:
