@@ -61,5 +61,5 @@ def print_usage_error(error: click.ClickException) -> None:
     """Prints what click found wrong with the command, on standard error."""
     text = io.StringIO()
     error.show(text)
-    for line in text.getvalue().splitlines():
+    for line in text.getvalue().removesuffix("\n").split("\n"):
         echo(line, err=True)

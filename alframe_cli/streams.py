@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from alframe.errors import AlframeWarning, one_line
+from alframe.errors import AlframeWarning
 from alframe_cli.plain_text import echo
 
 PLAIN = "alframe.plain"  # name of how signs are written that an encoding does not have
@@ -148,14 +148,19 @@ def _is_plain(stream: TextIO, descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Shows what alframe and its plugins warn of in a line, without the place in the code, for a block."""
+    """Shows what anybody's code warns of in a line, for a block; of others' than alframe's with the place."""
     shown = warnings.showwarning
 
-    def show(message: Warning | str, category: type[Warning], *others: Any, **more: Any) -> None:
-        if issubclass(category, AlframeWarning) and isinstance(message, Warning):
-            echo(f"note: {one_line(message)}", err=True)
-        else:
-            shown(message, category, *others, **more)
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+    ) -> None:
+        text = " ".join(str(message).split())
+        place = (
+            ""
+            if issubclass(category, AlframeWarning)
+            else f" ({category.__name__}, {filename}, line {lineno})"
+        )
+        echo(f"note: {text}{place}", err=True)
 
     warnings.showwarning = show
     try:
@@ -164,13 +169,54 @@ def warnings_as_notes() -> Iterator[None]:
         warnings.showwarning = shown
 
 
+class KeptOpen(io.TextIOBase):
+    """Writes to another stream, which stays open though this one is closed.
+
+    Args:
+        stream: the other.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The other's."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        """Writes to the other."""
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flushes the other."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """The other's."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether the other is a terminal."""
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def close(self) -> None:
+        """Only flushes: who was handed the stream does not own it."""
+        self.flush()
+
+
 @contextlib.contextmanager
 def output_for_results() -> Iterator[None]:
     """Sends what is printed in a block to standard error, be it from C or by a process: plugins run in it."""
     sys.stdout.flush()
     kept = _redirected()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        kept_open = KeptOpen(sys.stderr)
+        with contextlib.redirect_stdout(kept_open), contextlib.redirect_stderr(kept_open):
             yield
     finally:
         _flush_c()

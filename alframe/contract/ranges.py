@@ -25,14 +25,17 @@ class Range:
     below: float | None = None
     most: float | None = None
 
-    def holds(self, value: float) -> bool:
-        """Whether a value lies in the range."""
-        return (
-            -math.inf < value < math.inf  # nor is it NaN
-            and (self.least is None or value >= self.least)
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
-            and (self.most is None or value <= self.most)
+    def holds(self, value: Any) -> bool:
+        """Whether a value is a number in the range."""
+        if not isinstance(value, numbers.Real):
+            return False
+        number: Any = value  # of whichever type
+        return bool(
+            -math.inf < number < math.inf  # nor is it NaN
+            and (self.least is None or number >= self.least)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+            and (self.most is None or number <= self.most)
         )
 
     def demand(self, or_none: bool) -> str:
@@ -66,7 +69,7 @@ def check_ranges(options: Any) -> None:
     for name, range_ in _ranges(type(options)).items():
         value = getattr(options, name)
         for one in value if isinstance(value, tuple) else (value,):
-            if one is not None and not (isinstance(one, numbers.Real) and range_.holds(one)):
+            if one is not None and not range_.holds(one):
                 or_none = type(None) in typing.get_args(typing.get_type_hints(type(options))[name])
                 raise ValueError(f"{name} must {range_.demand(or_none)}, got {one}")
 

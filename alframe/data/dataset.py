@@ -107,6 +107,8 @@ class Dataset:
             raise UsageError(f"{where}: {len(inputs)} inputs but {len(targets)} targets")
         if len(inputs) == 0:
             raise UsageError(f"{where}: there are no samples")
+        if inputs.numel() == 0:
+            raise UsageError(f"{where}: samples of shape {tuple(inputs.shape[1:])} hold no numbers")
         is_made_later = self.transform is not None or (self.fit is not None and inputs.dtype == torch.uint8)
         if not (inputs.is_floating_point() or is_made_later):
             raise UsageError(

@@ -65,6 +65,8 @@ def dataset_from_frame(
             classes than the training part, infinite values, or a column of too many texts.
     """
     where, remarks = f"data set {name!r}", Remarks(target_option.removesuffix("target="), notes)
+    if not len(frame):
+        raise UsageError(f"{where} has no rows")
     at_target = _positions(frame, target)
     if len(at_target) != 1:
         raise _no_single_column(where, frame, target, len(at_target), target_option)
@@ -84,8 +86,6 @@ def dataset_from_frame(
                 columns[position] = read
     if not columns:
         raise UsageError(f"{where} has no column beside the target {target!r} that holds anything")
-    if not len(frame):
-        raise UsageError(f"{where} has no rows")
     headings = [str(frame.columns[position]) for position in columns]
     inputs = torch.from_numpy(np.stack([column.values for column in columns.values()], axis=1))
     train, held_out = len(frame), test is not None

@@ -39,6 +39,9 @@ def sections_of(config: Any) -> Sections:
     return {name: dict(section) for name, section in sections.items()}
 
 
+MOST = 16 << 20  # bytes of a file that somebody writes
+
+
 def read_toml(path: Path) -> Sections:
     """Reads a configuration file.
 
@@ -46,7 +49,11 @@ def read_toml(path: Path) -> Sections:
         UsageError: it can't be read, is not TOML, or has a key outside a section.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:  # a pipe, too, as of a shell's <(...)
+            read = file.read(MOST + 1)
+        if len(read) > MOST:
+            raise UsageError(f"configuration {path} has more than {MOST >> 20} MB; is it the right file?")
+        content = tomllib.loads(read.decode())
     except OSError as error:
         raise UsageError(f"configuration {path} can't be read: {error.strerror}") from error
     except RecursionError as error:

@@ -20,7 +20,7 @@ class BlamedError(PluginError):
 # What the operating system says of a name that is the user's.
 NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 # What torch says in a plain RuntimeError where the CPU's memory does not suffice.
-NO_MEMORY = ("not enough memory", "Storage size calculation overflowed", "out of memory")
+NO_MEMORY = ("alloc_cpu", "not enough memory", "Storage size calculation overflowed", "out of memory")
 
 
 @contextlib.contextmanager

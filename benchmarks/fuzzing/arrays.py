@@ -101,8 +101,7 @@ def query(draw: Draw) -> Case:
     )
     writes: tuple[str, ...] = ("rows.npz", "rows.npy")
     if draw.chance(0.03):
-        command += ["--out", draw.random.choice([name, f"./{name}", "link.npz", "notes.txt"])]
-        (draw.work / "link.npz").symlink_to(draw.box.outside / "victim.npz")
+        command += ["--out", draw.random.choice([name, f"./{name}", "notes.txt"])]
         writes = ()
     return Case(tuple(command), codes=DAMAGED, writes=writes, shown=_shown(tuple(command), arrays))
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
-from alframe import AlframeWarning
+from alframe import AlframeWarning, TrialError
 from alframe.ops import dropout_mask
 
 if TYPE_CHECKING:
@@ -111,6 +111,9 @@ class GraphNetwork:
             x: ``n x d`` features.
             is_labelled: ``n`` truths.
             progress: told ``(step, steps)`` after each step.
+
+        Raises:
+            TrialError: the weights diverged.
         """
         options, kept = self._options, 1 - self._options.dropout
         W1, b1, W2, b2 = self.weights
@@ -134,6 +137,11 @@ class GraphNetwork:
             W1.grad, b1.grad = (smoothed.T @ hidden) * W2, hidden.sum(dim=0) * W2
             optimizer.step()
             progress(step + 1, options.steps)
+        if not all(weight.isfinite().all() for weight in self.weights):
+            raise TrialError(
+                f"the graph network's weights became NaN; try a smaller learning rate (it is "
+                f"{options.learning_rate:g}) or weight decay (it is {options.weight_decay:g})"
+            )
 
     @torch.no_grad()
     def evaluate(self, x: Float[Tensor, "n d"]) -> GraphNodes:

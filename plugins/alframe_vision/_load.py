@@ -40,7 +40,7 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", RuntimeWarning)  # of values that no byte or class number holds
             images, labels, test_images, test_labels = READERS[source.reader](paths)
-        if not (len(images) and len(test_images)):
+        if not (images.numel() and test_images.numel()):
             raise ValueError("a file holds no images")
     except Exception as error:  # what a reader raises for a damaged file depends on format and damage
         is_closed = isinstance(error, PermissionError | IsADirectoryError)

@@ -90,6 +90,8 @@ def test_the_module_runs_as_the_program():
         (["run", "--rounds", "many"], "option run.rounds: expected int, got 'many'"),
         (["run", "--jobs", "many"], "'many' is not a valid integer"),
         (["show"], "Missing argument"),
+        (["query", "x" * 5000, "--strategy", "margin", "-n", "1"], "File name too long"),
+        (["run", "\u2028" * 500], "unexpected extra argument"),
     ],
 )
 def test_mistakes_end_with_2_and_no_traceback(alframe, arguments, message):
@@ -97,6 +99,7 @@ def test_mistakes_end_with_2_and_no_traceback(alframe, arguments, message):
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+    assert max(map(len, outcome.err.splitlines())) < 1600
     assert outcome.out == ""
 
 

@@ -156,3 +156,23 @@ def test_json_of_a_run_can_be_read_whatever_a_plugin_prints(alframe, quick, tmp_
     assert outcome.code == 0
     assert json.loads(outcome.out)
     assert "printed" in outcome.err
+
+
+def test_who_closes_the_output_closes_nobody_elses(capfd):
+    with streams.output_for_results():
+        print("spoils")
+        sys.stdout.close()
+        print("more")
+        sys.stderr.close()
+        print("yet more", file=sys.stderr)
+    print("results")
+    print("a note", file=sys.stderr)
+    assert capfd.readouterr() == ("results\n", "spoils\nmore\nyet more\na note\n")
+
+
+def test_a_warning_of_anybody_is_a_line(capsys):
+    with streams.warnings_as_notes(), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning("old\nways", FutureWarning, "library.py", 3)
+        warnings.showwarning(AlframeWarning("odd"), AlframeWarning, "plugin.py", 3)
+    assert capsys.readouterr().err == "note: old ways (FutureWarning, library.py, line 3)\nnote: odd\n"

@@ -239,6 +239,16 @@ def test_a_truncated_file_of_any_data_set_is_one_line(genuine, keep):
     assert "\n" not in str(caught.value)
 
 
+def test_pixels_that_are_no_bytes_are_damage(tmp_path):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    content = {"data": np.full((20, 3072), np.nan), "labels": [*range(10)] * 2}
+    for path in SOURCES["cifar10"].files:
+        (tmp_path / path).write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(alframe.DamagedFileError, match="cifar10 can't be read"):
+        alframe.load_dataset("cifar10", data_dir=tmp_path)
+
+
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path):
     class Attack:
         def __reduce__(self):

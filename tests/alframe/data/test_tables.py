@@ -26,6 +26,12 @@ def split(dataset, fraction=0.2):
     return dataset.split_test(fraction, torch.Generator().manual_seed(0))
 
 
+def test_a_table_without_rows_is_refused():
+    frame = pd.DataFrame({"a": np.zeros(0), "y": np.zeros(0, int)})
+    with pytest.raises(UsageError, match="has no rows"):
+        dataset_from_frame("d", frame, "y")
+
+
 def test_numbers_are_standardised_by_the_training_part_alone():
     data = split(dataset_from_frame("t", table(), "kind"))
     numbers = data.inputs[:, :2]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from alframe import UsageError
@@ -67,3 +69,8 @@ def test_a_file_that_no_parser_takes_is_one_line(tmp_path, content, message):
     with pytest.raises(UsageError, match=message) as caught:
         read_toml(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_end_is_not_read_to_its_end():
+    with pytest.raises(UsageError, match="has more than 16 MB"):
+        read_toml(Path("/dev/zero"))

@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from alframe import DatasetInfo, UsageError
+from alframe import DamagedFileError, DatasetInfo, UsageError
 from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.plan import plan, suited_plan, where
@@ -79,6 +79,15 @@ class TestSuited:
             self.suit(toys, data={"name": ["toy", "odd"]})
         with pytest.raises(UsageError, match=r"^odd can't be read$"):
             self.suit(toys, data={"name": "odd"}, run={"query_size": [1, 2]})
+
+    def test_a_damaged_file_alone_is_no_usage(self, registry, make_plugin):
+        def load(request):
+            raise DamagedFileError("cut off")
+
+        offer = {"torn": DatasetInfo("", load), "odd": DatasetInfo("", lambda request: 1 / 0)}
+        registry.register(make_plugin(alframe_datasets=lambda: offer), "toys")
+        with pytest.raises(DamagedFileError, match="cut off"):
+            self.suit(registry, data={"name": "torn"})
 
     def test_all_is_resolved_for_each_setting(self, toys):
         settings, planned, left_out = self.suit(

@@ -85,3 +85,9 @@ def test_what_an_import_sets_for_its_library_stays(monkeypatch):
     found = attempt(lambda: (os.environ.update(ALFRAME_TEST="after"), sys.path.insert(0, "/nowhere")))
     assert found.remarks == ()
     assert (os.environ["ALFRAME_TEST"], sys.path[0]) == ("after", "/nowhere")
+
+
+def test_an_import_that_ends_the_process_is_an_error():
+    leave = os._exit
+    assert "os._exit(0)" in attempt(lambda: os._exit(0)).problem
+    assert os._exit is leave

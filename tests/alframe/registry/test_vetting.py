@@ -24,6 +24,8 @@ def info(**fields):
         ({"alframe_info": lambda: sys.exit(3)}, "SystemExit"),
         ({"alframe_info": info(uses={"choose": "x"})}, "unknown stages ['choose']"),
         ({"alframe_info": info(options=int)}, "options must be a dataclass"),
+        ({"alframe_info": info(aliases=(1, None))}, "aliases must be texts, got 1"),
+        ({"alframe_info": lambda: PluginInfo(summary=3)}, "summary must be a text, got 3"),
         ({"alframe_info": lambda: 1 / 0}, "ZeroDivisionError"),
     ],
 )

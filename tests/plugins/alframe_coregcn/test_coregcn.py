@@ -3,7 +3,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 import alframe
-from alframe import UsageError
+from alframe import TrialError, UsageError
 
 QUICK = {"steps": 5, "hidden": 8}
 LONGER = {"steps": 100, "hidden": 8}
@@ -86,3 +86,8 @@ def test_on_cuda(make):
     query = make().query | {"device": "cuda"}
     first, second = (alframe.query("coregcn", options=QUICK, **query) for _ in range(2))
     assert torch.equal(first.indices, second.indices)
+
+
+def test_a_graph_network_that_diverges_is_no_fault_of_the_plugin(make):
+    with pytest.raises(TrialError, match=r"became NaN; try a smaller learning rate .* or weight decay"):
+        alframe.query("coregcn", options=QUICK | {"weight_decay": 1e308}, **make().query)

@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -243,3 +245,16 @@ def test_an_interrupt_ends_a_worker_that_does_not_end(tmp_path, monkeypatch, aga
     with pytest.raises(KeyboardInterrupt):
         list(Processes(1).run(plan_of(settings), Watch()))
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow  # processes that import torch
+def test_a_script_needs_no_guard(tmp_path):
+    """The workers need nothing of the script that calls, so it is not run once more in each."""
+    run = {"strategy": ["random"], "seeds": [1, 2], "initial_size": 20, "query_size": 10, "rounds": 1}
+    config = {"run": run | {"jobs": 2, "device": "cpu"}, "train": {"epochs": 2}}
+    script = tmp_path / "script.py"
+    script.write_text(f"import alframe\nprint('begins')\nprint(alframe.run({config!r}))\n")
+    command = [sys.executable, str(script)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert ended.stderr == ""
+    assert ended.stdout == "begins\nRunResult(2 done, 0 failed, 0 left out)\n"
