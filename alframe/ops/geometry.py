@@ -108,6 +108,14 @@ class Euclidean:
             self._seen = (offset, norms)
         return self._seen
 
+    def double(self) -> Euclidean:
+        """The same points in float64."""
+        return Euclidean(self.x.double())
+
+    def resolution(self) -> float:
+        """The squared distance up to which some points can't be told from coinciding ones."""
+        return _resolution(self._from_offset()[1])
+
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The rows themselves."""
         return Vectors(_at_least_32_bits(self.x), exact=True)
@@ -170,6 +178,15 @@ class OuterProduct:
             products = (left @ a.T).mul_(right @ b.T)
             distances[block] = _distances(products, _squared_lengths(left) * _squared_lengths(right), norms)
         return distances
+
+    def double(self) -> OuterProduct:
+        """The same points in float64."""
+        return OuterProduct(self.a.double(), self.b.double())
+
+    def resolution(self) -> float:
+        """The squared distance up to which some points can't be told from coinciding ones."""
+        norms = self.squared_norms()
+        return _resolution(norms.double() if self._wants_digits() else norms)
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The products as rows of ``c d`` numbers, or a sketch of them where that is too much memory.
@@ -243,6 +260,14 @@ class SymmetricKL:
     def _moved(self, p: Tensor) -> Tensor:
         return p if self._amid is None else p - self._amid
 
+    def double(self) -> SymmetricKL:
+        """The same points in float64."""
+        return SymmetricKL(self.p.double())
+
+    def resolution(self) -> float:
+        """The divergence up to which some distributions can't be told from equal ones."""
+        return _resolution(self._own.abs())
+
     def vectors(self, generator: torch.Generator) -> Vectors:
         """``sqrt(2 p)``: squared distances between rows are the divergence to second order (Hellinger)."""
         return Vectors((2 * _at_least_32_bits(self.p)).sqrt_(), exact=False)
@@ -271,9 +296,18 @@ def _distances(products: Tensor, norms: Tensor, other_norms: Tensor) -> Tensor:
     return _without_rounding(products.mul_(-2).add_(norms[:, None]).add_(other_norms), norms)
 
 
+def _resolution(magnitudes: Tensor) -> float:
+    return float(_thresholds(magnitudes).max()) if len(magnitudes) else 0.0
+
+
+def _thresholds(magnitudes: Tensor) -> Tensor:
+    """What rounding of sums of numbers of such magnitudes can't tell from 0."""
+    return ROUNDINGS[magnitudes.dtype] * torch.finfo(magnitudes.dtype).eps * magnitudes
+
+
 def _without_rounding(distances: Tensor, magnitudes: Tensor) -> Tensor:
     """Sets to 0, in place, what rounding of sums of numbers of such magnitudes can't tell from 0."""
-    threshold = ROUNDINGS[distances.dtype] * torch.finfo(distances.dtype).eps * magnitudes
+    threshold = _thresholds(magnitudes)
     return distances.masked_fill_(distances <= threshold[:, None], 0)
 
 

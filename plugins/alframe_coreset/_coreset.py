@@ -7,6 +7,7 @@ arXiv 1708.00489, algorithm 1.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,8 @@ def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torc
     centres form a block. From its own distances the picks inside it follow, for as long as the farthest point
     of the block is at least as far as any point outside was when the block was formed: distances only shrink,
     so no point outside can have been the farthest. One matrix product then serves all these picks. The answer
-    is that of one pick at a time. Of equally far points each is as likely.
+    is that of one pick at a time. Of equally far points each is as likely. Where all that is left is as
+    near to centres as 32 bits can't tell from coinciding, as in tight clusters far apart, it goes on in 64.
 
     Args:
         points: ``N`` points of any geometry.
@@ -43,35 +45,74 @@ def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torc
     if len(centres) == 0:
         picked.append(torch.randint(len(points), (1,), generator=generator).to(minima.device))
         _fold_in(minima, points, picked[-1])
+    whole: Any = points
+    is_coarse = _can_be_finer(points)
+    least = whole.resolution() if is_coarse else 0.0
+    picked += _farthest(points, minima, n - len(picked), generator, least)
+    if lacking := n - sum(map(len, picked)):
+        left = (minima > -math.inf).nonzero()[:, 0]
+        if is_coarse:
+            fine = torch.full_like(minima[left], math.inf, dtype=torch.float64)
+            rest = whole[left].double()
+            for others in (centres, *(whole[picks] for picks in picked)):
+                lower_to_nearest(fine, rest, others.double())
+            picked += [left[picks] for picks in _farthest(rest, fine, lacking, generator, 0.0)]
+            left = left[fine > -math.inf]
+        drawn = torch.randperm(len(left), generator=generator)[: n - sum(map(len, picked))]
+        picked.append(left[drawn.to(left.device)])
+    return torch.cat(picked)
+
+
+def _can_be_finer(points: Any) -> bool:
+    """Whether distances between the points are to be had with more digits."""
+    norms = points.squared_norms()
+    return (
+        hasattr(points, "double")
+        and hasattr(points, "resolution")
+        and norms.dtype == torch.float32
+        and norms.device.type != "mps"
+    )
+
+
+def _farthest(
+    points: Geometry, minima: Tensor, n: int, generator: torch.Generator, least: float
+) -> list[Tensor]:
+    """Up to ``n`` picks, for as long as the farthest point is farther than ``least``.
+
+    Args:
+        points: ``N`` points.
+        minima: ``N`` squared distances to the nearest centre, ``-inf`` of what is picked; changed in place.
+        n: most picks.
+        generator: of the order among equals.
+        least: a squared distance.
+    """
+    picked: list[Tensor] = []
     order = torch.randperm(len(points), generator=generator).to(minima.device)
-    found, size = len(picked), SMALLEST_BLOCK
+    found, size = 0, SMALLEST_BLOCK
     while found < n:
-        size = min(size, len(points) - found)
+        size = min(size, len(points))
         values, places = minima[order].topk(min(size + 1, len(points)))
-        if values[0] <= 0:  # all that is left coincides with centres
-            left = (minima > -math.inf).nonzero()[:, 0]
-            drawn = torch.randperm(len(left), generator=generator)[: n - found]
-            picked.append(left[drawn.to(left.device)])
+        if values[0] <= least:
             break
         outside = float(values[size]) if len(values) > size else -math.inf
         positions = order[places[:size].sort().values]  # in random order, too: the first of equals is taken
         block = points[positions]
-        inside = _picks_of_block(minima[positions], block.squared_distances(block), outside, n - found)
+        inside = _picks_of_block(minima[positions], block.squared_distances(block), outside, n - found, least)
         picked.append(positions[inside.to(positions.device)])
         _fold_in(minima, points, picked[-1])
         found += len(inside)
         size = min(max(2 * len(inside), SMALLEST_BLOCK), LARGEST_BLOCK)
-    return torch.cat(picked)
+    return picked
 
 
-def _picks_of_block(values: Tensor, distances: Tensor, outside: float, most: int) -> Tensor:
+def _picks_of_block(values: Tensor, distances: Tensor, outside: float, most: int, least: float) -> Tensor:
     """Positions in the block, in the order picked: ``m`` values, ``m x m`` distances."""
     values, distances = values.cpu().clone(), distances.cpu()
     picks: list[int] = []
     while len(picks) < most:
         farthest = int(values.argmax())
         value = float(values[farthest])
-        if value < outside or value <= 0:
+        if value < outside or value <= least:
             break
         picks.append(farthest)
         torch.minimum(values, distances[farthest], out=values)

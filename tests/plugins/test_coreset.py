@@ -184,3 +184,15 @@ def test_cuda_picks_as_the_cpu_does():
     on_cpu = alframe.query("coreset", features=x, n=200, device="cpu", seed=1)
     on_cuda = alframe.query("coreset", features=x, n=200, device="cuda", seed=1)
     assert on_cpu.indices.tolist() == on_cuda.indices.tolist()
+
+
+def test_tight_clusters_far_apart_are_told_apart_inside():
+    """32 bits know distances from the origin's scale on; between rows of one cluster they are below that."""
+    X = np.zeros((300, 16), np.float32)
+    X[:, 0] = np.where(np.arange(300) % 2, 1000, -1000)
+    X[:, 1] = np.linspace(0, 1, 300)
+    labelled = {"labelled_features": X[:2], "labelled_targets": [0, 1]}
+    picks = alframe.query("coreset", features=X, n=30, device="cpu", **labelled).indices.numpy()
+    centres = np.concatenate([X[:2], X[picks]]).astype(float)
+    assert cdist(X.astype(float), centres).min(axis=1).max() <= 1 / 15  # 15 or 16 to cover each cluster
+    assert len(set(picks.tolist())) == 30
