@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from alframe.errors import AlframeWarning
+from alframe.registry.streams import KeptOpen
 from alframe_cli.plain_text import echo
 
 PLAIN = "alframe.plain"  # name of how signs are written that an encoding does not have
@@ -105,12 +106,13 @@ def robust() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=PLAIN)
+    ours = sys.stdout, sys.stderr
     try:
         yield
-        sys.stdout.flush()
+        ours[0].flush()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
+        for stream in ours:
+            with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         sys.stdout, sys.stderr = before[0] or sys.stdout, before[1] or sys.stderr
 
@@ -167,46 +169,6 @@ def warnings_as_notes() -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = shown
-
-
-class KeptOpen(io.TextIOBase):
-    """Writes to another stream, which stays open though this one is closed.
-
-    Args:
-        stream: the other.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The other's."""
-        return getattr(self._stream, "encoding", None) or "utf-8"
-
-    def write(self, text: str) -> int:
-        """Writes to the other."""
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        """Flushes the other."""
-        self._stream.flush()
-
-    def fileno(self) -> int:
-        """The other's."""
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        """Whether the other is a terminal."""
-        return self._stream.isatty()
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def close(self) -> None:
-        """Only flushes: who was handed the stream does not own it."""
-        self.flush()
 
 
 @contextlib.contextmanager

@@ -124,6 +124,7 @@ WITHOUT_TORCH = [
     "alframe.registry.offers",
     "alframe.registry.process",
     "alframe.registry.registry",
+    "alframe.registry.streams",
     "alframe.scaffold.package",
 ]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from alframe.errors import reason
 from alframe.registry.process import AT_IMPORT, no_way_out, process_settings, put_back, torch_at_first
+from alframe.registry.streams import KeptOpen
 
 SLOW_SECONDS = 1.0  # an import that takes longer is worth a word
 
@@ -56,7 +57,7 @@ def attempt(load: Callable[[], Any]) -> Import:
     module, error = None, None
     started = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(printed), no_way_out():
+        with contextlib.redirect_stdout(KeptOpen(printed)), no_way_out():
             module = load()
     except KeyboardInterrupt:
         raise

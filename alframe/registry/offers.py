@@ -12,6 +12,8 @@ from alframe.contract.options import check_declaration
 from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.registry.plugin import Plugin
+from alframe.registry.process import kept_settings, no_way_out
+from alframe.registry.streams import KeptOpen
 
 T = TypeVar("T", DatasetInfo, ModelInfo, PresetInfo, Any)
 
@@ -129,7 +131,13 @@ class Offers:
             if kind.hook not in plugin.hooks:
                 continue
             try:
-                with contextlib.redirect_stdout(sys.stderr):  # standard output is for data
+                error_output = KeptOpen(sys.stderr)  # standard output is for data
+                with (
+                    kept_settings(f"plugin {plugin.name!r}, hook {kind.hook}"),
+                    no_way_out(),
+                    contextlib.redirect_stdout(error_output),
+                    contextlib.redirect_stderr(error_output),
+                ):
                     found = getattr(plugin.module, kind.hook)()
                 offers += [Offer(name, plugin, _checked(value, kind)) for name, value in found.items()]
             except KeyboardInterrupt:

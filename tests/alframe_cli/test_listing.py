@@ -97,3 +97,13 @@ def test_json_can_be_read_whatever_a_plugins_hooks_print(alframe, tmp_path):
     outcome = alframe("list-models", "--plugin", "prints.py", "--json")
     assert json.loads(outcome.out)
     assert set(outcome.err.splitlines()) == {"x"}
+
+
+@pytest.mark.parametrize("spoil", ["sys.stderr = None", "sys.stdout.close()", "os._exit(0)", "os.chdir('/')"])
+def test_a_hook_that_spoils_the_process_costs_its_plugin_alone(alframe, tmp_path, spoil):
+    hook = "import os, sys\nfrom alframe import hookimpl\n@hookimpl\ndef alframe_models(): {}; return 3\n"
+    (tmp_path / "spoils.py").write_text(hook.format(spoil))
+    outcome = alframe("list-models", "--plugin", "spoils.py", "--json")
+    found = json.loads(outcome.out)
+    assert "mlp" in {row["name"] for row in found["models"]}
+    assert "spoils" in outcome.out

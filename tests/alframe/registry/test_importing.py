@@ -38,6 +38,12 @@ def test_what_is_printed_goes_to_standard_error(capsys):
     assert capsys.readouterr() == ("", "hello\n")
 
 
+def test_who_closes_what_is_printed_to_is_heard_all_the_same(capsys):
+    found = attempt(lambda: (print("hello"), sys.stdout.close()))
+    assert "prints when it is imported" in found.remarks
+    assert capsys.readouterr().err == "hello\n"
+
+
 def test_a_slow_import_is_remarked(monkeypatch):
     monkeypatch.setattr(importing, "SLOW_SECONDS", -1.0)
     (remark,) = attempt(lambda: None).remarks
