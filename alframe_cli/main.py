@@ -123,7 +123,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 def _ended(args: list[str] | None, shared: dict[str, Any]) -> int:
     """Runs the command line; the exit code."""
     try:
-        with streams.robust(), streams.warnings_as_notes():
+        with streams.robust(), streams.warnings_as_notes(), streams.faults_as_notes():
             try:
                 code = cli.main(args, prog_name="alframe", obj=shared, standalone_mode=False)
                 return code if isinstance(code, int) else 0

@@ -10,11 +10,12 @@ import contextlib
 import io
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from alframe.errors import AlframeWarning
+from alframe.errors import AlframeWarning, reason
 from alframe.registry.streams import KeptOpen
 from alframe_cli.plain_text import echo
 
@@ -169,6 +170,23 @@ def warnings_as_notes() -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = shown
+
+
+@contextlib.contextmanager
+def faults_as_notes() -> Iterator[None]:
+    """Shows in a line, for a block, what goes wrong where nobody can catch it: in threads and finalisers."""
+    before = threading.excepthook, sys.unraisablehook
+
+    def show(where: str, error: BaseException | None) -> None:
+        if error is not None:
+            echo(f"note: {where} of a plugin or a library raised {reason(error)}", err=True)
+
+    threading.excepthook = lambda fault: show("a thread", fault.exc_value)
+    sys.unraisablehook = lambda fault: show("a finaliser", fault.exc_value)
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = before
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import numbers
 import typing
@@ -58,7 +59,7 @@ class Range:
 
 
 def check_ranges(options: Any) -> None:
-    """Holds every value against its option's range, each element of a list on its own.
+    """Holds every value against its option's range or choices, each element of a list on its own.
 
     Args:
         options: an object of an options dataclass; None is in every range.
@@ -66,12 +67,27 @@ def check_ranges(options: Any) -> None:
     Raises:
         ValueError: a value lies outside.
     """
+    owner: Any = type(options)
+    for name, choices in _choices(owner).items():
+        if not any(type(value := getattr(options, name)) is type(one) and value == one for one in choices):
+            raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value}")
     for name, range_ in _ranges(type(options)).items():
         value = getattr(options, name)
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None and not range_.holds(one):
                 or_none = type(None) in typing.get_args(typing.get_type_hints(type(options))[name])
                 raise ValueError(f"{name} must {range_.demand(or_none)}, got {one}")
+
+
+@functools.cache
+def _choices(options_type: type) -> dict[str, tuple[Any, ...]]:
+    """By name, of the options that are words from a list."""
+    hints = typing.get_type_hints(options_type)
+    return {
+        name: typing.get_args(hint)
+        for name, hint in hints.items()
+        if typing.get_origin(hint) is typing.Literal
+    }
 
 
 def _ranges(options_type: type) -> dict[str, Range]:

@@ -42,6 +42,8 @@ def load(name: str, source: Source, data_dir: Path, download: bool) -> Dataset:
             images, labels, test_images, test_labels = READERS[source.reader](paths)
         if not (images.numel() and test_images.numel()):
             raise ValueError("a file holds no images")
+        if source.mean and images.shape[1] != len(source.mean):
+            raise ValueError(f"images have {images.shape[1]} channels, and {len(source.mean)} are expected")
     except Exception as error:  # what a reader raises for a damaged file depends on format and damage
         is_closed = isinstance(error, PermissionError | IsADirectoryError)
         kind = UsageError if is_closed else DamagedFileError

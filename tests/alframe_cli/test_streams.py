@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import warnings
 
 import pytest
@@ -176,3 +177,12 @@ def test_a_warning_of_anybody_is_a_line(capsys):
         warnings.showwarning("old\nways", FutureWarning, "library.py", 3)
         warnings.showwarning(AlframeWarning("odd"), AlframeWarning, "plugin.py", 3)
     assert capsys.readouterr().err == "note: old ways (FutureWarning, library.py, line 3)\nnote: odd\n"
+
+
+def test_what_a_thread_raises_is_a_line(capsys):
+    with streams.faults_as_notes():
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+    expected = "note: a thread of a plugin or a library raised ZeroDivisionError: division by zero\n"
+    assert capsys.readouterr().err == expected

@@ -249,6 +249,14 @@ def test_pixels_that_are_no_bytes_are_damage(tmp_path):
         alframe.load_dataset("cifar10", data_dir=tmp_path)
 
 
+def test_pictures_of_another_kind_are_damage(tmp_path):
+    pixels, labels = np.zeros((32, 32, 1, 20), np.uint8), np.arange(1, 21)[:, None] % 10 + 1
+    for path in SOURCES["svhn"].files:
+        savemat(tmp_path / path, {"X": pixels, "y": labels})
+    with pytest.raises(alframe.DamagedFileError, match="images have 1 channels, and 3 are expected"):
+        alframe.load_dataset("svhn", data_dir=tmp_path)
+
+
 def test_a_pickle_that_would_run_a_command_is_refused(tmp_path):
     class Attack:
         def __reduce__(self):
