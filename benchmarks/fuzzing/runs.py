@@ -61,7 +61,7 @@ def _json(draw: Draw, path: Path) -> None:
             record[key][draw.random.choice(sorted(record[key]))] = json_value(draw.random)
         else:
             record[key] = json_value(draw.random)
-    except (ValueError, TypeError, IndexError, AttributeError):
+    except (ValueError, TypeError, IndexError, AttributeError, RecursionError):
         return
     lines = [json.dumps(one) for one in records]
     if draw.chance(0.2):
