@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alframe import Dataset, UsageError, dataset_from_frame, one_line
 from alframe_files._text import Text
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"[+-]?\d+([.,]\d*)?", re.ASCII)
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}", re.ASCII)
+ZEROS = re.compile(r"[+-]?0\d+", re.ASCII)
+LONG = re.compile(
+    r"[+-]?\d{16,}", re.ASCII
+)  # beyond 2^53, from where on 64-bit floats leave whole numbers out
 LOOKED_AT = 1000  # rows that tell a decimal comma
 
 
@@ -49,6 +53,7 @@ def load(location: str, options: CsvOptions) -> Dataset:
         decimal = "comma"
         notes.append(f"{path.name} is read with a decimal comma; -o data.decimal=point says otherwise")
         frame = _frame(text, decimal)
+    frame = _with_whole_names(frame, text, options.target, notes)
     frame = _without_row_numbers(_without_empty_rows(frame, notes), text)
     return dataset_from_frame(
         path.stem,
@@ -60,7 +65,7 @@ def load(location: str, options: CsvOptions) -> Dataset:
     )
 
 
-def _frame(text: Text, decimal: str | None) -> pd.DataFrame:
+def _frame(text: Text, decimal: str | None, **more: Any) -> pd.DataFrame:
     """Only empty fields are missing."""
     import pandas as pd
 
@@ -76,12 +81,32 @@ def _frame(text: Text, decimal: str | None) -> pd.DataFrame:
             na_values=[""],
             skipinitialspace=True,
             low_memory=False,  # else the type of a column's chunks may differ
+            **more,
         )
     except ValueError as error:  # pandas' parser errors are ValueErrors
         raise UsageError(f"{text.path} can't be read as CSV: {one_line(error)}") from error
+    if more:
+        return frame
     frame = frame.iloc[:, : len(text.headings)]
     frame.columns = pd.Index([heading or f"column {i + 1}" for i, heading in enumerate(text.headings)])
     return frame
+
+
+def _with_whole_names(frame: pd.DataFrame, text: Text, target: str, notes: list[str]) -> pd.DataFrame:
+    """Keeps names of classes that as numbers would be one: ``01`` and ``1``, or of more digits than fit."""
+    at = [position for position, name in enumerate(frame.columns) if name == target]
+    if len(at) != 1 or frame.iloc[:, at[0]].dtype.kind not in "iuf":
+        return frame
+    names = _frame(text, None, usecols=at, dtype=str).iloc[:, 0]
+    known = names.dropna().str.strip()
+    is_float = frame.iloc[:, at[0]].dtype.kind == "f"
+    if not (known.str.fullmatch(ZEROS).any() or (is_float and known.str.fullmatch(LONG).any())):
+        return frame
+    notes.append(f"column {target!r}: its classes are taken as texts; as numbers some would be the same")
+    import pandas as pd
+
+    columns = {position: frame.iloc[:, position] for position in range(frame.shape[1])} | {at[0]: names}
+    return pd.DataFrame(columns).set_axis(frame.columns, axis=1)
 
 
 def _has_decimal_comma(frame: pd.DataFrame, is_likely: bool) -> bool:

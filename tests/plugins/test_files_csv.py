@@ -265,3 +265,29 @@ class TestPacked:
             read((tmp_path / "made.zip").read_bytes(), "t.zip")
         with pytest.raises(DamagedFileError, match="can't be unpacked"):
             read(b"no archive", "t.zip")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["01", "1", "001"],
+        ["1582218195625938945", "1582218195625938944", ""],  # next to a gap pandas makes floats of them
+        ["20000000000000000001", "20000000000000000002", "3"],
+    ],
+)
+def test_classes_that_are_one_as_numbers_stay_apart(read, names):
+    rows = [f"{i},{names[i % 3]}" for i in range(60)]
+    found = read(["x,y", *rows])
+    assert found.num_classes == len([name for name in names if name])
+    targets = np.concatenate([found.targets.numpy(), found.test_targets.numpy()])
+    assert (
+        sorted(np.unique(targets[targets >= 0], return_counts=True)[1].tolist()) == [20] * found.num_classes
+    )
+    if not names[-1].startswith("3"):
+        assert any("its classes are taken as texts" in note for note in found.notes)
+
+
+def test_classes_that_are_numbers_keep_their_order(read):
+    found = read(["x,y", *(f"{i},{(2, 10)[i % 2]}" for i in range(20))])
+    assert not found.notes
+    assert "classes: 2, 10" in found.details[-1] or any("2, 10" in detail for detail in found.details)
