@@ -71,12 +71,15 @@ def check_ranges(options: Any) -> None:
     for name, choices in _choices(owner).items():
         if not any(type(value := getattr(options, name)) is type(one) and value == one for one in choices):
             raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value}")
+    whole = _whole(owner)
     for name, range_ in _ranges(type(options)).items():
         value = getattr(options, name)
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None and not range_.holds(one):
                 or_none = type(None) in typing.get_args(typing.get_type_hints(type(options))[name])
                 raise ValueError(f"{name} must {range_.demand(or_none)}, got {one}")
+            if isinstance(one, numbers.Real) and name in whole and not isinstance(one, numbers.Integral):
+                raise ValueError(f"{name} must be a whole number, got {one}")
 
 
 @functools.cache
@@ -88,6 +91,14 @@ def _choices(options_type: type) -> dict[str, tuple[Any, ...]]:
         for name, hint in hints.items()
         if typing.get_origin(hint) is typing.Literal
     }
+
+
+@functools.cache
+def _whole(options_type: type) -> frozenset[str]:
+    """The options that are whole numbers, or lists of them."""
+    hints = typing.get_type_hints(options_type)
+    kinds = {name: {hint, *typing.get_args(hint)} for name, hint in hints.items()}
+    return frozenset(name for name, kind in kinds.items() if int in kind and float not in kind)
 
 
 def _ranges(options_type: type) -> dict[str, Range]:
