@@ -200,7 +200,7 @@ def test_a_listener_that_fails_is_no_trials_failure(plan, monkeypatch, jobs, met
 def test_whatever_a_plugin_does_costs_its_trial_alone(tmp_path, capfd):
     """test_in_turn.py has the same in this process."""
     wanted = {
-        "exit": "its process died (exit code 0); the same command tries it again",
+        "exit": "hook alframe_score raised SystemExit: os._exit(0)",
         "kill": "its process died (SIGKILL); the same command tries it again",
         "own": "hook alframe_score raised Own",
         "hostile": "hook alframe_score raised Hostile",
