@@ -59,7 +59,8 @@ def print_traceback(error: BaseException) -> None:
 
 def print_usage_error(error: click.ClickException) -> None:
     """Prints what click found wrong with the command, on standard error."""
-    text = io.StringIO()
+    text, message = io.StringIO(), plain_line(error.format_message())
+    error.format_message = lambda: message  # type: ignore[method-assign]
     error.show(text)
     for line in text.getvalue().removesuffix("\n").split("\n"):
         echo(line, err=True)

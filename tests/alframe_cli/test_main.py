@@ -92,6 +92,7 @@ def test_the_module_runs_as_the_program():
         (["show"], "Missing argument"),
         (["query", "x" * 5000, "--strategy", "margin", "-n", "1"], "File name too long"),
         (["run", "\u2028" * 500], "unexpected extra argument"),
+        (["compare", "a", "b", "\n"], "Got unexpected extra arguments (b \\n)\n"),
     ],
 )
 def test_mistakes_end_with_2_and_no_traceback(alframe, arguments, message):
