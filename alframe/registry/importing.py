@@ -57,7 +57,11 @@ def attempt(load: Callable[[], Any]) -> Import:
     module, error = None, None
     started = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(KeptOpen(printed)), no_way_out():
+        with (
+            contextlib.redirect_stdout(KeptOpen(printed)),
+            contextlib.redirect_stderr(KeptOpen(sys.stderr)),
+            no_way_out(),
+        ):
             module = load()
     except KeyboardInterrupt:
         raise

@@ -44,6 +44,12 @@ def test_who_closes_what_is_printed_to_is_heard_all_the_same(capsys):
     assert capsys.readouterr().err == "hello\n"
 
 
+def test_who_removes_the_streams_has_them_put_back():
+    before = sys.stdout, sys.stderr
+    attempt(lambda: (setattr(sys, "stderr", None), setattr(sys, "stdout", None)))
+    assert (sys.stdout, sys.stderr) == before
+
+
 def test_a_slow_import_is_remarked(monkeypatch):
     monkeypatch.setattr(importing, "SLOW_SECONDS", -1.0)
     (remark,) = attempt(lambda: None).remarks
