@@ -10,11 +10,11 @@ class KeptOpen(io.TextIOBase):
     """Writes to another stream, which stays open though this one is closed.
 
     Args:
-        stream: the other.
+        stream: the other; None, as in a program without a terminal, drops what is written.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = io.StringIO() if stream is None else stream
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

@@ -14,3 +14,7 @@ def test_the_other_stream_stays_open():
     assert stream.writable()
     assert not stream.isatty()
     assert stream.encoding == "utf-8"
+
+
+def test_where_there_is_none_nothing_is_written():
+    print("one", file=KeptOpen(None))
