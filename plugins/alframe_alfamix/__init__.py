@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from alframe import Context, Embeddings, LabelledView, PoolView
 
 
+SMALLEST_STEP = 1e-4  # of a cap that grows to 1
+
+
 @dataclasses.dataclass(frozen=True)
 class Options(CheckedOptions):
     """Options of ALFA-Mix."""
@@ -40,6 +43,12 @@ class Options(CheckedOptions):
     missing_anchor: Literal["mean", "none"] = option(
         "mean", "anchor of a class without labels: the mean of all labelled features, or none"
     )
+
+    def __post_init__(self) -> None:
+        """Refuses values outside their ranges, and a cap that would take more steps than anybody means."""
+        super().__post_init__()
+        if self.growth and self.cap is not None and self.cap < SMALLEST_STEP:
+            raise ValueError(f"cap must be at least {SMALLEST_STEP} where it grows, got {self.cap}")
 
     @property
     def first_cap(self) -> float:

@@ -161,3 +161,8 @@ class TestQuery:
     def test_a_cap_outside_its_range(self, cap):
         with pytest.raises(UsageError, match="cap must lie above 0 and up to 1 or be none"):
             self.ask(options={"cap": cap})
+
+    def test_a_cap_of_more_steps_than_anybody_means(self):
+        with pytest.raises(UsageError, match="cap must be at least 0.0001 where it grows, got 5e-324"):
+            self.ask(n=5, options={"cap": 5e-324})
+        assert len(self.ask(n=5, options={"cap": 1e-300, "growth": False}).indices) == 5
