@@ -62,24 +62,32 @@ def check_ranges(options: Any) -> None:
     """Holds every value against its option's range or choices, each element of a list on its own.
 
     Args:
-        options: an object of an options dataclass; None is in every range.
+        options: an object of an options dataclass; None is in the range of an option that may be None.
 
     Raises:
         ValueError: a value lies outside.
     """
     owner: Any = type(options)
+    kinds = _kinds(owner)
     for name, choices in _choices(owner).items():
         if not any(type(value := getattr(options, name)) is type(one) and value == one for one in choices):
             raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value}")
-    whole = _whole(owner)
-    for name, range_ in _ranges(type(options)).items():
-        value = getattr(options, name)
+    for name, range_ in _ranges(owner).items():
+        value, or_none = getattr(options, name), not kinds[name].isdisjoint({type(None), Any})
         for one in value if isinstance(value, tuple) else (value,):
-            if one is not None and not range_.holds(one):
-                or_none = type(None) in typing.get_args(typing.get_type_hints(type(options))[name])
+            if one is None and or_none:
+                continue
+            if not range_.holds(one):
                 raise ValueError(f"{name} must {range_.demand(or_none)}, got {one}")
-            if isinstance(one, numbers.Real) and name in whole and not isinstance(one, numbers.Integral):
+            if kinds[name] & {int, float} == {int} and not isinstance(one, numbers.Integral):
                 raise ValueError(f"{name} must be a whole number, got {one}")
+
+
+@functools.cache
+def _kinds(options_type: type) -> dict[str, frozenset[Any]]:
+    """By name, the types that an option, or an element of a list, may have."""
+    hints = typing.get_type_hints(options_type)
+    return {name: frozenset({hint, *typing.get_args(hint)}) for name, hint in hints.items()}
 
 
 @functools.cache
@@ -91,14 +99,6 @@ def _choices(options_type: type) -> dict[str, tuple[Any, ...]]:
         for name, hint in hints.items()
         if typing.get_origin(hint) is typing.Literal
     }
-
-
-@functools.cache
-def _whole(options_type: type) -> frozenset[str]:
-    """The options that are whole numbers, or lists of them."""
-    hints = typing.get_type_hints(options_type)
-    kinds = {name: {hint, *typing.get_args(hint)} for name, hint in hints.items()}
-    return frozenset(name for name, kind in kinds.items() if int in kind and float not in kind)
 
 
 def _ranges(options_type: type) -> dict[str, Range]:
