@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fuzzing.case import FINE, Case, Draw
+from fuzzing.case import DAMAGED, FINE, Case, Draw
 from fuzzing.material import ON, RUN, SMALL, copy
 from fuzzing.values import NUMBERS, argument, damaged, value
 
@@ -160,7 +160,8 @@ def flags(draw: Draw) -> Case:
         given[draw.random.randrange(len(given))] = argument(value(draw.random))
     if command == "run":
         given.append(draw.random.choice(["--print-config", "--dry-run"]))
-    return Case(tuple(given), codes=FINE, writes=(), silent=command.startswith("list"))
+    codes = DAMAGED if command == "query" else FINE  # what it is given may be a file, and no array
+    return Case(tuple(given), codes=codes, writes=(), silent=command.startswith("list"))
 
 
 def toml(draw: Draw) -> Case:
