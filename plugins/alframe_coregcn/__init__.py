@@ -21,7 +21,7 @@ class GraphOptions(CheckedOptions):
 
     hidden: int = option(128, "units of the graph network's hidden layer", least=1)
     dropout: float = option(0.3, "share of them dropped in training", least=0, below=1)
-    steps: int = option(200, "steps of Adam on the whole graph", least=1)
+    steps: int = option(200, "steps of Adam on the whole graph", least=1, most=1_000_000)
     learning_rate: float = option(1e-3, "learning rate of Adam", above=0)
     weight_decay: float = option(5e-4, "weight decay of Adam", least=0)
     unlabelled_weight: float = option(1.2, "weight of the unlabelled samples' part of the loss", above=0)

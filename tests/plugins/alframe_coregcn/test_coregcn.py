@@ -68,6 +68,7 @@ def test_the_global_random_state_stays(make):
     [
         {"hidden": 0},
         {"steps": 0},
+        {"steps": 10**15},
         {"dropout": 1.0},
         {"learning_rate": 0.0},
         {"unlabelled_weight": 0.0},
