@@ -28,7 +28,7 @@ class Range:
 
     def holds(self, value: Any) -> bool:
         """Whether a value is a number in the range."""
-        if not isinstance(value, numbers.Real):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
             return False
         number: Any = value  # of whichever type
         return bool(

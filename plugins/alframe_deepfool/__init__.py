@@ -28,6 +28,7 @@ class Options(CheckedOptions):
         0.02,
         "how much farther than the boundary a step goes before the class is looked at; not in the score",
         least=0,
+        most=1_000_000,
     )
 
 

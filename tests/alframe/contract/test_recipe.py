@@ -12,6 +12,7 @@ from alframe import Recipe
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
         ({"batch_size": [3]}, "batch_size must be at least 1"),
         ({"epochs": "3"}, "epochs must be at least 1"),
+        ({"batch_size": True}, "batch_size must be at least 1, got True"),
         ({"learning_rate": None}, "learning_rate must be above 0, got None"),
         ({"batch_size": 5.0}, "batch_size must be a whole number, got 5.0"),
         ({"precision": [3]}, "precision must be one of float32, bfloat16, got"),
