@@ -86,9 +86,12 @@ def options(draw: Draw) -> Case:
             name = name.replace(".", draw.random.choice(["", "..", " . ", ".x.", "\x1b."]))
         given += ["-o", argument(f"{name}={text}" if draw.chance(0.98) else name)]
     names = {one.partition("=")[0] for one in given[1::2]}
+    engine = [one for one in given[1::2] if _is_section(one)]  # a plugin's own values may be anything
     real = draw.chance(0.35) and not names & WORK and not any(_long(one) for one in given[1::2])
+    short = not names & WORK and not any(_long(one) for one in engine)
     strategy = next((name.partition(".")[0] for name in sorted(names) if not _is_section(name)), "margin")
-    if strategy in ("badge", "bald", "cdal", "coregcn", "coreset", "deepfool", "uncertaingcn", "alfamix"):
+    costly = ("badge", "bald", "cdal", "coregcn", "coreset", "deepfool", "uncertaingcn", "alfamix")
+    if short and strategy in costly:
         return Case((*RUN[:3], "--strategy", strategy, *SMALL, *ON, *given), codes=TRIED)
     if real:
         return Case(
