@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from alframe.contract.context import Context
     from alframe.contract.images import image_classifier, image_shape, pretrained_file
     from alframe.contract.recipe import TrainResult
+    from alframe.contract.training import Training
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import ImageReader, decode_images
@@ -73,6 +74,7 @@ _LAZY = {
     "RunResult": "alframe.experiments.run",
     "SymmetricKL": "alframe.ops.geometry",
     "TrainResult": "alframe.contract.recipe",
+    "Training": "alframe.contract.training",
     "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.data.tables",
     "decode_images": "alframe.data.images",
@@ -126,6 +128,7 @@ __all__ = [
     "SymmetricKL",
     "TableOptions",
     "TrainResult",
+    "Training",
     "TrialError",
     "TrialRun",
     "UsageError",

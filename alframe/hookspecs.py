@@ -10,7 +10,7 @@ installed plugin stay around whichever provider was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from alframe.contract.info import PluginInfo
     from alframe.contract.recipe import Recipe, TrainResult
     from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
+    from alframe.contract.training import Training
     from alframe.contract.trial import RunSummary, TrialRun
     from alframe.contract.views import LabelledView, PoolView
+    from alframe.errors import TrialError
     from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
 
@@ -161,6 +163,36 @@ def alframe_select(  # type: ignore[empty-body]
         @hookimpl
         def alframe_select(pool, n, ctx):
             return torch.randperm(len(pool), generator=ctx.generator)[:n]
+    """
+
+
+# -- several trials at once: beside a stage, by the same provider ------------------------------------
+
+
+@hookspec(firstresult=True)
+def alframe_train_together(  # type: ignore[empty-body]
+    trainings: Sequence[Training], recipe: Recipe, options: Any
+) -> Sequence[TrainResult | TrialError] | None:
+    """Fit several networks of one design at once, each in place on a labelled set of its own.
+
+    A plugin that trains may offer this beside ``alframe_train``. Trials of one setting that stand at the same
+    round are trained by it where ``run.together`` asks for it, and where nobody wraps ``alframe_train``.
+    Each network must become what ``alframe_train`` makes of it, up to rounding.
+
+    Args:
+        trainings: at least two; the networks have parts and shapes in common, the labelled sets need not.
+        recipe: as in ``alframe_train``.
+        options: the plugin's own options object.
+
+    Returns:
+        For each training its `TrainResult`, or the `TrialError` that is this trial's alone. None where these
+        can't be trained at once: then each is trained by ``alframe_train``, from where it was.
+
+    Example::
+
+        @hookimpl
+        def alframe_train_together(trainings, recipe):
+            return [fit_in_step(one, recipe) for one in trainings]
     """
 
 

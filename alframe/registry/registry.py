@@ -234,6 +234,23 @@ class Registry:
         others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
         return self._pm.subset_hook_caller(f"alframe_{stage}", others)(**arguments)
 
+    def call_alone(self, hook: str, plugin: Plugin, **arguments: Any) -> Any:
+        """Calls one plugin's hook alone, with everybody's wrappers around it; None where it has none.
+
+        Args:
+            hook: as ``"train_together"``.
+            plugin: whose.
+            arguments: the hook's.
+        """
+        name = f"alframe_{hook}"
+        others = [p.module for p in self.plugins if p is not plugin and name in p.hooks]
+        return self._pm.subset_hook_caller(name, others)(**arguments) if name in plugin.hooks else None
+
+    def is_wrapped(self, stage: str) -> bool:
+        """Whether a plugin stands around whoever serves a stage."""
+        found = getattr(self._pm.hook, f"alframe_{stage}").get_hookimpls()
+        return any(implementation.wrapper or implementation.hookwrapper for implementation in found)
+
     def send(
         self, event: str, hears: Callable[[Plugin], bool], **arguments: Any
     ) -> Iterator[tuple[Plugin, BaseException]]:

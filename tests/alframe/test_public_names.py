@@ -41,6 +41,7 @@ NAMES = [
     "SymmetricKL",
     "TableOptions",
     "TrainResult",
+    "Training",
     "TrialError",
     "TrialRun",
     "UsageError",
