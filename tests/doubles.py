@@ -130,3 +130,58 @@ def odd_settings(tmp_path, faults, **run):
     faults = list(faults) if len(faults) > 1 else faults[0]
     sections = {"run": small, "train": {"epochs": 1}, "odd": {"fault": faults}}
     return resolve_sweep(registry, sections), registry
+
+
+AT_ONCE = """
+import dataclasses
+from alframe import PluginInfo, hookimpl, option
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    fault: str = option("none", "what it does")
+
+@hookimpl
+def alframe_info():
+    return PluginInfo(summary="trains several at once, in truth one by one", options=Options)
+
+@hookimpl
+def alframe_train(model, labelled, validation, recipe, ctx):
+    from alframe import train_supervised
+    ctx.log("at_once", 1)
+    return train_supervised(model, labelled, validation, recipe, ctx)
+
+@hookimpl
+def alframe_train_together(trainings, recipe, options):
+    from alframe import TrialError
+    answers = [fit(one, recipe, len(trainings)) for one in trainings]
+    second = trainings[0].ctx.round == 1
+    if second and options.fault == "declines":
+        return None
+    if second and options.fault == "raises":
+        raise ZeroDivisionError("by zero")
+    if second and options.fault == "miscounts":
+        return answers[1:]
+    if second and options.fault == "one fails":
+        answers[0] = TrialError("the loss is no number")
+    if second and options.fault == "interrupt":
+        raise KeyboardInterrupt
+    return answers
+
+def fit(one, recipe, number):
+    from alframe import train_supervised
+    one.ctx.log("at_once", number)
+    return train_supervised(one.model, one.labelled, one.validation, recipe, one.ctx)
+"""
+
+
+def at_once_settings(tmp_path, *, fault="none", **run):
+    """Settings whose trainer is a file that takes several networks at once, and the registry that has it."""
+    path = tmp_path / "team.py"
+    path.write_text(AT_ONCE)
+    registry = Registry()
+    registry.require_file(path)
+    small = {"strategy": ["margin"], "seeds": [1, 2, 3], "initial_size": 20, "query_size": 10, "rounds": 2}
+    small |= {"device": "cpu", "out": str(tmp_path / "runs"), "together": "8"} | run
+    sections = {"run": small, "train": {"epochs": 5}, "stages": {"train": "team"}}
+    (settings,) = resolve_sweep(registry, sections | {"team": {"fault": fault}})
+    return settings, registry

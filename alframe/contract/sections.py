@@ -33,6 +33,11 @@ class RunOptions(CheckedOptions):
     query_growth: float = option(1.0, "factor by which the query size grows each round", above=0)
     rounds: int = option(10, "queries", least=0)
     jobs: int = option(1, "trials run side by side, each in a process", least=1, heading="Machine")
+    together: str = option(
+        "auto",
+        "trials of a setting that are trained at once, where the trainer can: auto, off, or how many",
+        added=True,
+    )
     device: str = option("auto", "device: auto, cpu, cuda, cuda:1, ...")
     out: str = option("runs", "folder for the runs", heading="What is written")
     log: tuple[str, ...] = option((), "plugins that also write down what happens, see `alframe show run`")
@@ -49,6 +54,8 @@ class RunOptions(CheckedOptions):
                 raise ValueError(f"{name} is empty")
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names one twice: {', '.join(map(str, values))}")
+        if self.together not in ("auto", "off") and not _is_count(self.together):
+            raise ValueError(f"together must be auto, off, or a number from 2, got {self.together!r}")
 
     def size_of_query(self, number: int) -> int:
         """Samples that query ``number`` (from 1) asks for."""
@@ -57,6 +64,10 @@ class RunOptions(CheckedOptions):
         except OverflowError:
             return MOST
         return max(1, round(min(size, MOST)))
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 2
 
 
 @dataclasses.dataclass(frozen=True)

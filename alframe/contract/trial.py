@@ -40,6 +40,8 @@ class Round:
         logged: numbers that plugins logged, by plugin name.
         stability: Cohen's kappa of this network's predictions and the last one's, None in the first round;
             `UNWATCHED` where predictions are not compared, and then the record has no such key.
+        together: the trials, as ``margin/seed-1``, whose networks were trained at once with this one, itself
+            among them; none where it was trained alone, and then the record has no such key.
         more: what another version of alframe recorded beside.
     """
 
@@ -64,6 +66,7 @@ class Round:
     diagnostics: Mapping[str, float]
     logged: Mapping[str, Mapping[str, float]]
     stability: Stability = UNWATCHED
+    together: tuple[str, ...] = ()
     more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -78,11 +81,12 @@ class Round:
         """
         if lacking := [name for name in ("round", "labelled", "accuracy") if name not in record]:
             raise ValueError(f"a round's record lacks {', '.join(lacking)}")
-        names = [field.name for field in dataclasses.fields(cls) if field.name not in ("stability", "more")]
+        apart = ("stability", "together", "more")
+        names = [field.name for field in dataclasses.fields(cls) if field.name not in apart]
         values: dict[str, Any] = {name: record.get(name) for name in names}
-        values["queried"] = tuple(record.get("queried", ()))
+        values |= {name: tuple(record.get(name, ())) for name in ("queried", "together")}
         values |= {name: record.get(name, {}) for name in ("diagnostics", "logged")}
-        more = {name: value for name, value in record.items() if name not in {*names, "stability"}}
+        more = {name: value for name, value in record.items() if name not in {*names, *apart}}
         return cls(**values, stability=record.get("stability", UNWATCHED), more=more)
 
     def as_dict(self) -> Record:
@@ -90,11 +94,14 @@ class Round:
         record = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         record |= {
             "queried": list(self.queried),
+            "together": list(self.together),
             "diagnostics": dict(self.diagnostics),
             "logged": {plugin: dict(values) for plugin, values in self.logged.items()},
         }
         if self.stability == UNWATCHED:
             del record["stability"]
+        if not self.together:
+            del record["together"]
         del record["more"]
         return {**record, **self.more}
 

@@ -11,19 +11,47 @@ import numpy as np
 import torch
 
 
-@contextlib.contextmanager
-def random_state(seed: int) -> Iterator[None]:
+class OwnRandomness:
+    """Random states of a trial's own, which stay as it left them from one block of code to the next.
+
+    Args:
+        seed: what all three begin with.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._left: tuple[Any, ...] | None = None
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Puts them in for a block of code, and afterwards the states that were there."""
+        outside = _states()
+        if self._left is None:
+            torch.default_generator.manual_seed(self._seed)  # not torch.manual_seed: it seeds all devices
+            np.random.seed(self._seed % 2**32)  # noqa: NPY002 (what is guarded)
+            random.seed(self._seed)
+        else:
+            _put(self._left)
+        try:
+            yield
+        finally:
+            self._left = _states()
+            _put(outside)
+
+
+def random_state(seed: int) -> contextlib.AbstractContextManager[None]:
     """Seeds all three for a block of code, and puts them back as they were."""
-    saved = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002 (what is guarded)
-    torch.default_generator.manual_seed(seed)  # not torch.manual_seed: it seeds all devices
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(saved[0])
-        np.random.set_state(saved[1])  # noqa: NPY002
-        random.setstate(saved[2])
+    return OwnRandomness(seed).entered()
+
+
+def _states() -> tuple[Any, ...]:
+    return torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+
+
+def _put(states: tuple[Any, ...]) -> None:
+    torch.set_rng_state(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    random.setstate(states[2])
 
 
 def random_states() -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from alframe import seeds
+from alframe.contract.recipe import TrainResult
 from alframe.contract.trial import UNWATCHED, Round, Stability
 from alframe.experiments.cost import Cost, measured
 from alframe.experiments.settings import Settings
@@ -20,8 +21,19 @@ from alframe.learning.learner import ActiveLearner, Query
 Logged = Mapping[str, Mapping[str, float]]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Begun:
+    """A round whose labels have come."""
+
+    query: Query
+    cost: Cost
+    diagnostics: dict[str, float]
+
+
 class RoundLoop:
     """Runs the rounds that are left of a trial, and owns all of them.
+
+    A round is begun, then whoever drives the loop fits the learner, then it is tested and ended.
 
     Args:
         settings: how many rounds, of which size, and when to stop.
@@ -51,25 +63,26 @@ class RoundLoop:
         """Whether the last round is done."""
         return bool(self.note) or len(self.rounds) > self._settings.run.rounds
 
-    def __iter__(self) -> Iterator[Round]:
-        """Runs round after round; each is in ``rounds`` when it is given out."""
-        while not self.finished:
-            done = self._round(len(self.rounds))
-            self.rounds += (done,)
-            self.note = self._why_early()
-            yield done
-
-    def _round(self, number: int) -> Round:
-        learner, oracle = self._learner, self._oracle
+    def begin(self) -> None:
+        """Begins a round: the query, and its labels. The learner is to be fitted then."""
+        number, learner, oracle = len(self.rounds), self._learner, self._oracle
         query, cost = self._query(number)
         diagnostics = learner.diagnose(query.indices, oracle[query.indices]) if number else {}
         learner.tell(query.indices, oracle[query.indices])
-        with measured(learner.device) as training:
-            result = learner.fit()
+        self._begun = _Begun(query, cost, diagnostics)
+
+    def tested(self, result: TrainResult, training: Cost) -> Round:
+        """The round that was begun, now that the learner is fitted: tests the network.
+
+        Args:
+            result: how the training went.
+            training: what it cost.
+        """
+        begun, learner = self._begun, self._learner
         evaluation = learner.evaluate()
         balance = round(float(class_entropy(learner.targets, learner.num_classes)), 6)
         return Round(
-            round=number,
+            round=len(self.rounds),
             labelled=len(learner.labelled),
             **dataclasses.asdict(evaluation),
             epochs=result.epochs,
@@ -78,16 +91,25 @@ class RoundLoop:
             validation=learner.validation_size,
             validation_accuracy=result.validation_accuracy,
             best_epoch=result.best_epoch,
-            query_seconds=round(cost.seconds, 6),
-            query_peak_memory=cost.peak_memory,
+            query_seconds=round(begun.cost.seconds, 6),
+            query_peak_memory=begun.cost.peak_memory,
             train_seconds=round(training.seconds, 6),
             train_peak_memory=training.peak_memory,
-            topped_up=query.topped_up,
-            queried=tuple(query.indices.tolist()),
-            diagnostics=diagnostics | {"labelled_entropy": balance},
-            logged=_merged(query.logged, result.logged),
+            topped_up=begun.query.topped_up,
+            queried=tuple(begun.query.indices.tolist()),
+            diagnostics=begun.diagnostics | {"labelled_entropy": balance},
+            logged=_merged(begun.query.logged, result.logged),
             stability=self._stability(),
         )
+
+    def end(self, done: Round) -> None:
+        """Ends the round.
+
+        Args:
+            done: what `tested` gave.
+        """
+        self.rounds += (done,)
+        self.note = self._why_early()
 
     def _query(self, number: int) -> tuple[Query, Cost]:
         options = self._settings.run

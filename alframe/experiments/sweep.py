@@ -18,7 +18,7 @@ from alframe.registry.registry import Registry
 
 NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
 NO_AXES = {
-    "run": ("jobs", "device", "out", "keep_features"),
+    "run": ("jobs", "together", "device", "out", "keep_features"),
     "data": ("name", "dir", "download"),
     "model": ("name",),
 }

@@ -44,14 +44,23 @@ class Trial:
         return f"{setting}{self.strategy} seed {self.seed}"
 
     @property
+    def place(self) -> str:
+        """``<strategy>/seed-<k>``: its folder in the setting's."""
+        return f"{safe_name(self.strategy)}/seed-{self.seed}"
+
+    @property
     def folder(self) -> Path:
         """``OUT/<dataset>/<setting>/<strategy>/seed-<k>``."""
-        return self.settings.folder / safe_name(self.strategy) / f"seed-{self.seed}"
+        return self.settings.folder / self.place
 
     @property
     def config(self) -> Sections:
         """Every resolved value by section, as in ``config.toml``: a dictionary of its own."""
         return self.settings.sections((self.pipeline,), (self.seed,))
+
+    def itself(self) -> Trial:
+        """The trial: what `Task.trial` gives of a task."""
+        return self
 
     @property
     def task(self) -> Task:
@@ -73,6 +82,12 @@ class Task:
     sections: Sections
     varied: Mapping[str, str]
     files: tuple[str, ...]
+
+    @property
+    def seed(self) -> int:
+        """The trial's."""
+        seed: int = self.sections["run"]["seeds"][0]
+        return seed
 
     def trial(self, registry: Registry, device: str | None = None) -> Trial:
         """The trial, resolved anew.

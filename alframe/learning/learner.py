@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.errors import PluginError, UsageError
 from alframe.learning.diagnostics import describe_picks
+from alframe.learning.fit import Fit
 from alframe.learning.frozen import frozen_features
 from alframe.learning.inputs import class_numbers, whole_number
 from alframe.learning.inputs import positions as as_positions
@@ -169,39 +171,43 @@ class ActiveLearner:
         Raises:
             UsageError: nothing is labelled yet.
         """
+        with self.fitting() as fit:
+            return self.pipeline.train(fit.model, fit.labelled, fit.validation, self.recipe, fit.state)
+
+    @contextlib.contextmanager
+    def fitting(self) -> Iterator[Fit]:
+        """What a trainer is given, for a block that trains. It is undone unless the block ends well.
+
+        Raises:
+            UsageError: nothing is labelled yet.
+            PluginError: the trainer has changed what it said that it leaves alone.
+        """
         if not len(self.labelled):
             raise UsageError(
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
-        trainer, size = self.pipeline.providers["train"].name, self.validation_size
+        trainer, size = self.pipeline.providers["train"], self.validation_size
         try:
-            with undone_unless_finished(self.model, self._initial_state, self._states, trainer):
-                result = self._fit()
+            with undone_unless_finished(self.model, self._initial_state, self._states, trainer.name):
+                if not self.recipe.warm_start:
+                    self.model.load_state_dict(self._initial_state)
+                held_out = self._held_out()
+                self.validation_size = int(held_out.sum())
+                yield Fit(
+                    self.model,
+                    self._labelled_view(~held_out),
+                    self._labelled_view(held_out) if self.validation_size else None,
+                    self._round_state(self.round),
+                )
+                if self._body_is_frozen and not same_state(self.model.body, self._initial_state, "body."):
+                    raise PluginError(
+                        f"plugin {trainer.name!r} ({trainer.provider}), hook alframe_train: it declares "
+                        "trains='head', but has changed the body's weights or buffers"
+                    )
         except BaseException:
             self.validation_size = size
             raise
         self._fitted = True
-        return result
-
-    def _fit(self) -> TrainResult:
-        if not self.recipe.warm_start:
-            self.model.load_state_dict(self._initial_state)
-        held_out = self._held_out()
-        self.validation_size = int(held_out.sum())
-        result = self.pipeline.train(
-            self.model,
-            self._labelled_view(~held_out),
-            self._labelled_view(held_out) if self.validation_size else None,
-            self.recipe,
-            self._round_state(self.round),
-        )
-        if self._body_is_frozen and not same_state(self.model.body, self._initial_state, "body."):
-            plugin = self.pipeline.providers["train"]
-            raise PluginError(
-                f"plugin {plugin.name!r} ({plugin.provider}), hook alframe_train: it declares trains='head', "
-                "but has changed the body's weights or buffers"
-            )
-        return result
 
     def _held_out(self) -> Tensor:
         """Which of the labelled samples are the validation part: a round's are mostly those of the last."""

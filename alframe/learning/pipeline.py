@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from alframe.contract.context import Context
 from alframe.contract.needs import NEEDS
 from alframe.contract.options import build
 from alframe.contract.recipe import Recipe, TrainResult
+from alframe.contract.training import Training
 from alframe.contract.views import LabelledView, PoolView, Rows
-from alframe.errors import PluginError, UsageError, unknown_name
+from alframe.errors import PluginError, TrialError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.learning.blame import blame
 from alframe.learning.rows import without_distances
@@ -219,6 +220,43 @@ class Pipeline:
             )
         model.eval()
         return dataclasses.replace(result, logged=state.numbers())
+
+    @property
+    def trains_together(self) -> bool:
+        """Whether the trainer may fit several networks at once: it can, and nobody watches it train one."""
+        trainer = self.providers["train"]
+        return "alframe_train_together" in trainer.hooks and not self.registry.is_wrapped("train")
+
+    def train_together(
+        self, trainings: Sequence[Training], recipe: Recipe, state: RoundState
+    ) -> list[TrainResult | TrialError] | None:
+        """Trains several networks in place, each on its own labelled set; None where they can't be at once.
+
+        Args:
+            trainings: of trials of one setting, all at one round.
+            recipe: the section ``[train]``.
+            state: the round of the first of them.
+
+        Raises:
+            PluginError: the trainer broke its contract, as `train` has it.
+        """
+        trainer = self.providers["train"]
+        with (
+            seeds.global_stream(state.seed, state.number, "training", device=state.device),
+            blame(trainer, "hook alframe_train_together"),
+        ):
+            answers = self.registry.call_alone(
+                "train_together",
+                trainer,
+                trainings=trainings,
+                recipe=recipe,
+                options=self.options[trainer.name],
+            )
+            if answers is None:
+                return None
+            if len(answers) != len(trainings):
+                raise PluginError(f"wanted {len(trainings)} results, got {len(answers)}")
+            return [one if isinstance(one, TrialError) else check_training(one) for one in answers]
 
     def why_unsuited(self, model: Classifier, inputs: Tensor) -> str:
         """Why this strategy can't work with a network and data, and what to do; "" when it can.

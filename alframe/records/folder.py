@@ -219,6 +219,45 @@ class TrialFolder:
             self._mend_rounds(lines_of(saved.rounds))
         return saved
 
+    def before(self, last: Checkpoint) -> Checkpoint | None:
+        """The checkpoint of the round before the last; None where there is no such round.
+
+        Args:
+            last: what `load` gave; where the one before can't be read, it is given back.
+        """
+        if len(last.rounds) == 1:
+            return None
+        try:
+            found = read_checkpoint(self._previous)
+        except (FileNotFoundError, DamagedError):
+            return last
+        return found if len(found.rounds) == len(last.rounds) - 1 else last
+
+    def go_back(self, last: Checkpoint) -> Checkpoint | None:
+        """Gives up the last round, where the checkpoint before it can be read: that takes its place.
+
+        Args:
+            last: what `load` gave.
+
+        Returns:
+            The one before; None where there was none, and the trial starts anew.
+
+        Raises:
+            TrialError: it can't be written.
+        """
+        before = self.before(last)
+        if before is last:
+            return last
+        try:
+            if before is None:
+                self._previous.unlink(missing_ok=True)
+                self._checkpoint.unlink()
+            else:
+                self._previous.replace(self._checkpoint)
+        except OSError as error:
+            raise TrialError(str(unwritable(self.path, error))) from error
+        return self.load()
+
     def saved(self) -> Checkpoint | None:
         """As `load`; writes nothing.
 

@@ -72,13 +72,10 @@ def rounds_of(lines: str) -> list[Round]:
 def _check(record: dict[str, Any], number: int) -> None:
     """Wants a record whose entries are of the kinds that alframe writes; what is unknown to it may be any."""
     numbers = {field.name for field in dataclasses.fields(Round)} - {
-        "queried",
-        "diagnostics",
-        "logged",
-        "more",
+        *("queried", "together", "diagnostics", "logged", "more")
     }
-    queried, logged = record.get("queried", []), record.get("logged", {})
-    diagnostics = record.get("diagnostics", {})
+    queried, together = record.get("queried", []), record.get("together", [])
+    diagnostics, logged = record.get("diagnostics", {}), record.get("logged", {})
     good = (
         record.get("round") == number
         and all(
@@ -88,6 +85,8 @@ def _check(record: dict[str, Any], number: int) -> None:
         )
         and isinstance(queried, list)
         and all(type(position) is int and 0 <= position < 2**53 for position in queried)
+        and isinstance(together, list)
+        and all(isinstance(trial, str) for trial in together)
         and isinstance(diagnostics, dict)
         and isinstance(logged, dict)
         and all(isinstance(values, dict) for values in logged.values())

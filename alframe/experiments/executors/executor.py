@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from alframe import seeds
 from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError, AlframeWarning, TrialError, one_line, reason
-from alframe.experiments.randomness import random_state
+from alframe.experiments.randomness import OwnRandomness
 from alframe.experiments.trials import Listener, Trial
 from alframe.registry.process import kept_settings
 
+T = TypeVar("T")
 End = RunSummary | AlframeError
 Ends = Generator[tuple[Trial, End], None, None]
 
@@ -43,20 +43,22 @@ class ListenerFault(BaseException):
         self.error = error
 
 
-def end_of(run: Callable[[], RunSummary], seed: int, note: Callable[[str], None]) -> End:
-    """How a trial ends: whatever is raised in it costs this trial and not the others.
+def guarded(
+    step: Callable[[], T], randomness: OwnRandomness, note: Callable[[str], None]
+) -> T | AlframeError:
+    """What a step of a trial gives, or what was raised in it: it costs this trial and not the others.
 
-    An interrupt and a listener's fault alone come through. The trial begins in random states of its own, and
-    what it changes for the whole process is put back: which trials ran before it makes no difference.
+    An interrupt and a listener's fault alone come through. The step is done in the trial's own random states,
+    and what it changes for the whole process is put back: other trials make no difference.
 
     Args:
-        run: runs it.
-        seed: the trial's.
+        step: does it.
+        randomness: the trial's.
         note: told what alframe and plugins warn of.
     """
-    with kept_settings(), random_state(seeds.derive(seed, "trial")), _warnings_told(note):
+    with kept_settings(), randomness.entered(), _warnings_told(note):
         try:
-            return run()
+            return step()
         except (KeyboardInterrupt, ListenerFault):
             raise
         except AlframeError as error:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from alframe.contract.trial import RunSummary
 from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
-from alframe.experiments.executors.executor import Ends, ListenerFault, end_of
-from alframe.experiments.executors.messages import Ended, Message, Progress, Reporter
-from alframe.experiments.trial_loop import data_of, run_trial
+from alframe.experiments.executors.executor import End, Ends, ListenerFault
+from alframe.experiments.executors.in_step import Place, in_step
+from alframe.experiments.executors.messages import Dropped, Ended, Message, Progress, Reporter
+from alframe.experiments.groups import grouped
 from alframe.experiments.trials import Listener, Trial
 from alframe.registry.process import no_way_out
 from alframe.registry.registry import Registry
@@ -31,24 +32,30 @@ class InTurn:
         self._force = force
 
     def run(self, planned: Sequence[Trial], listener: Listener) -> Ends:
-        """Runs trials one after another; yields each one's summary, or why it failed."""
+        """Runs trials one after another, or in step; yields each one's summary, or why it failed."""
         relay = _Relay(listener)
-        reporter = Reporter(relay.send)
-        audience = Audience(self._registry, reporter.dropped)
-        for trial in planned:
-            relay.trial = trial
-            run = functools.partial(self._run, trial, reporter, audience)
-            try:
-                with no_way_out():
-                    end = end_of(run, trial.seed, reporter.note)
-                relay.send(Ended(end))
-            except ListenerFault as fault:
-                raise fault.error from None
-            yield trial, end
+        audience = Audience(self._registry, lambda key, text: relay.send(planned[0], Dropped(text, key)))
+        for group in grouped(planned, force=self._force):
+            places = [
+                Place(trial.seed, trial.itself, Reporter(functools.partial(relay.send, trial)))
+                for trial in group
+            ]
+            with contextlib.closing(in_step(places, self._data, audience, force=self._force)) as ends:
+                while (ended := self._next(ends)) is not None:
+                    trial, end = group[ended[0]], ended[1]
+                    try:
+                        relay.send(trial, Ended(end))
+                    except ListenerFault as fault:
+                        raise fault.error from None
+                    yield trial, end
 
-    def _run(self, trial: Trial, reporter: Reporter, audience: Audience) -> RunSummary:
-        dataset = data_of(trial, self._data, force=self._force)
-        return run_trial(trial, dataset, reporter, force=self._force, audience=audience)
+    @staticmethod
+    def _next(ends: Iterator[tuple[int, End]]) -> tuple[int, End] | None:
+        try:
+            with no_way_out():
+                return next(ends, None)
+        except ListenerFault as fault:
+            raise fault.error from None
 
 
 class _Relay:
@@ -56,18 +63,18 @@ class _Relay:
 
     Args:
         listener: the display.
-
-    Attributes:
-        trial: whom the messages are of.
     """
 
     def __init__(self, listener: Listener) -> None:
-        self.trial: Trial
         self._listener = listener
         self._fault: Exception | None = None
 
-    def send(self, message: Message) -> None:
+    def send(self, trial: Trial, message: Message) -> None:
         """Tells the listener.
+
+        Args:
+            trial: whom the message is of.
+            message: it.
 
         Raises:
             ListenerFault: it raised something. Inside a plugin's work it would be taken for the plugin's, so
@@ -76,7 +83,7 @@ class _Relay:
         try:
             if self._fault is not None:
                 raise self._fault
-            message.tell(self._listener, self.trial)
+            message.tell(self._listener, trial)
         except Exception as error:
             self._fault = error
             if not isinstance(message, Progress):

@@ -19,7 +19,8 @@ import torch
 from alframe.errors import TrialError, reason
 from alframe.experiments.executors.executor import End, Ends
 from alframe.experiments.executors.messages import Dropped, Ended, Message
-from alframe.experiments.executors.worker import work
+from alframe.experiments.executors.worker import ALL, work
+from alframe.experiments.groups import grouped
 from alframe.experiments.trials import Listener, Trial
 
 PATIENCE = 5.0  # seconds that processes have to end when they are asked to
@@ -39,30 +40,27 @@ class Processes:
 
     def run(self, planned: Sequence[Trial], listener: Listener) -> Ends:
         """Runs trials side by side, of plugins that are installed or files; yields each one's end."""
-        waiting = list(planned)
+        waiting = grouped(planned, self._jobs, force=self._force)
         dropped: set[str] = set()
         workers: list[_Worker] = []
         started = 0
         try:
-            while waiting or any(worker.trial for worker in workers):
+            while waiting or any(worker.trials for worker in workers):
                 workers = [worker for worker in workers if worker.lives]
                 for worker in workers:
-                    if waiting and not worker.trial and worker.take(waiting[0], dropped):
+                    if waiting and not worker.trials and worker.take(waiting[0], dropped):
                         del waiting[0]
                 while waiting and len(workers) < self._jobs:
                     workers.append(_Worker(started, self._jobs, self._force))
                     started += 1
                     if workers[-1].take(waiting[0], dropped):
                         del waiting[0]
-                busy = [worker for worker in workers if worker.trial]
+                busy = [worker for worker in workers if worker.trials]
                 # The process itself, too: one that it has started may hold the connection open.
                 ready = wait([part for w in busy for part in (w.connection, w.process.sentinel)])
                 for worker in busy:
                     if worker.connection in ready or worker.process.sentinel in ready:
-                        trial = worker.trial
-                        end = worker.hear(listener, dropped)
-                        if trial is not None and end is not None:
-                            yield trial, end
+                        yield from worker.hear(listener, dropped)
         finally:
             _end(workers)
 
@@ -84,14 +82,14 @@ class _Worker:
     Attributes:
         connection: to it.
         process: it.
-        trial: what it runs, or None.
+        trials: what it runs and has not ended, by number.
         lives: whether it takes another trial.
     """
 
     def __init__(self, number: int, jobs: int, force: bool) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.trial: Trial | None = None
+        self.trials: dict[int, Trial] = {}
         self.lives = True
         threads = max(1, torch.get_num_threads() // jobs)  # heeds OMP_NUM_THREADS and the cores allowed
         gpu = number % count if (count := torch.cuda.device_count()) > 1 else None
@@ -100,57 +98,60 @@ class _Worker:
             self.process.start()
         theirs.close()
 
-    def take(self, trial: Trial, dropped: set[str]) -> bool:
-        """Gives it a trial; whether it took it, and did not die since the last one.
+    def take(self, trials: Sequence[Trial], dropped: set[str]) -> bool:
+        """Gives it trials; whether it took them, and did not die since the last ones.
 
         Args:
-            trial: to be run.
+            trials: to be run in step.
             dropped: event plugins that have failed.
         """
         try:
-            self.connection.send((trial.task, dropped))
+            self.connection.send(([trial.task for trial in trials], dropped))
         except OSError:
             self._kill()
             return False
-        self.trial = trial
+        self.trials = dict(enumerate(trials))
         return True
 
-    def hear(self, listener: Listener, dropped: set[str]) -> End | None:
-        """Passes one message on to the listener; the trial's end, or None while it runs.
+    def hear(self, listener: Listener, dropped: set[str]) -> list[tuple[Trial, End]]:
+        """Passes one message on to the listener; the trials that have ended.
 
         Args:
             listener: the display.
             dropped: event plugins that have failed, each of which is told of once; may grow.
         """
-        assert self.trial is not None
-        trial = self.trial
         try:
-            message = self._message()
+            heard = self._message()
+            number, message = heard or (ALL, None)
+            trial = next(iter(self.trials.values())) if number == ALL else self.trials[number]
         except Exception as error:  # a plugin wrote into the connection, say
-            self._kill()
-            self.trial = None
-            return TrialError(f"its process can't be understood ({reason(error)}) and was ended")
+            return self._lost(f"its process can't be understood ({reason(error)}) and was ended")
         if message is None:
             self._kill()
-            self.trial = None
-            return TrialError(f"its process died ({self._how()}); the same command tries it again")
+            return self._lost(f"its process died ({self._how()}); the same command tries it again")
         if isinstance(message, Dropped):
             if message.plugin in dropped:
-                return None
+                return []
             dropped.add(message.plugin)
         message.tell(listener, trial)
         if not isinstance(message, Ended):
-            return None
-        self.trial = None
-        return message.end
+            return []
+        del self.trials[number]
+        return [(trial, message.end)]
 
-    def _message(self) -> Message | None:
+    def _lost(self, why: str) -> list[tuple[Trial, End]]:
+        """Ends the process; its trials fail."""
+        self._kill()
+        ended, self.trials = self.trials, {}
+        return [(trial, TrialError(why)) for trial in ended.values()]
+
+    def _message(self) -> tuple[int, Message] | None:
         """The next one; None where the process has died, all of whose messages are heard."""
         alive = self.process.is_alive()  # before the look: what it has sent is there when it is dead
         try:
             if alive or self.connection.poll():
-                message: Message = self.connection.recv()
-                return message
+                heard: tuple[int, Message] = self.connection.recv()
+                return heard
         except (EOFError, ConnectionResetError, BrokenPipeError):
             pass
         return None

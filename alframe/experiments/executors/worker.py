@@ -14,16 +14,15 @@ from multiprocessing.connection import Connection, wait
 
 import torch
 
-from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError, DamagedFileError, PluginError, TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
-from alframe.experiments.executors.executor import end_of
-from alframe.experiments.executors.messages import Ended, Reporter
-from alframe.experiments.trial_loop import data_of, run_trial
+from alframe.experiments.executors.in_step import Place, in_step
+from alframe.experiments.executors.messages import Dropped, Ended, Message, Reporter
 from alframe.experiments.trials import Task
 from alframe.registry.registry import installed
 
+ALL = -1  # number of a message that is no single task's
 KINDS = (DamagedFileError, UsageError, PluginError, TrialError, AlframeError)
 
 
@@ -31,7 +30,8 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
     """Runs the tasks that come, and tells how they go.
 
     Args:
-        connection: gives pairs of a task and the event plugins that failed elsewhere; takes messages.
+        connection: gives pairs of tasks, which are run in step, and the event plugins that failed elsewhere;
+            takes pairs of a task's number and a message.
         gpu: which of several GPUs is this process's; None where there are not several.
         threads: how many it may use.
         force: whether trials start anew.
@@ -42,21 +42,29 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
     torch.set_num_threads(threads)
     registry = installed()
     data = LoadedData()
-    reporter = Reporter(connection.send)
-    audience = Audience(registry, reporter.dropped)
 
-    def run(task: Task) -> RunSummary:
-        trial = task.trial(registry, device_of(task, gpu))
-        dataset = data_of(trial, data, force=force)
-        return run_trial(trial, dataset, reporter, force=force, audience=audience)
+    def send(number: int, message: Message) -> None:
+        connection.send((number, message))
+
+    def dropped_here(key: str, text: str) -> None:
+        send(ALL, Dropped(text, key))
+
+    audience = Audience(registry, dropped_here)
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            task, dropped = connection.recv()
+            tasks, dropped = connection.recv()
             audience.dropped |= dropped
-            (seed,) = task.sections["run"]["seeds"]
-            end = end_of(functools.partial(run, task), seed, reporter.note)
-            connection.send(Ended(portable(end) if isinstance(end, AlframeError) else end))
+            places = [
+                Place(
+                    task.seed,
+                    functools.partial(task.trial, registry, device_of(task, gpu)),
+                    Reporter(functools.partial(send, number)),
+                )
+                for number, task in enumerate(tasks)
+            ]
+            for number, end in in_step(places, data, audience, force=force):
+                send(number, Ended(portable(end) if isinstance(end, AlframeError) else end))
 
 
 def portable(error: AlframeError) -> AlframeError:

@@ -9,7 +9,8 @@ import torch
 
 from alframe import AlframeWarning, PluginError, TrialError, UsageError
 from alframe.contract.trial import RunSummary
-from alframe.experiments.executors.executor import ListenerFault, end_of
+from alframe.experiments.executors.executor import ListenerFault, guarded
+from alframe.experiments.randomness import OwnRandomness
 
 
 class HostileError(Exception):
@@ -24,7 +25,7 @@ class Own(BaseException):
 
 
 def end(run, seed=1, notes=None):
-    return end_of(run, seed, [].append if notes is None else notes.append)
+    return guarded(run, OwnRandomness(seed), [].append if notes is None else notes.append)
 
 
 def raises(error):
@@ -116,6 +117,23 @@ def test_global_random_numbers_are_the_seeds_whatever_ran_before():
         end(run, seed)
     assert drawn[0] == drawn[2]
     assert drawn[0] != drawn[1]
+
+
+def test_a_trials_steps_go_on_in_its_random_states_whatever_runs_between():
+    def draw():
+        return random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002
+
+    def steps(own, between):
+        found = []
+        for _ in range(3):
+            found.append(guarded(draw, own, print))
+            between()
+        return found
+
+    other = OwnRandomness(2)
+    alone = steps(OwnRandomness(1), between=lambda: None)
+    assert steps(OwnRandomness(1), between=lambda: (guarded(draw, other, print), draw())) == alone
+    assert len(set(alone)) == 3
 
 
 def test_what_is_warned_of_is_a_note_and_other_warnings_are_shown():

@@ -8,6 +8,7 @@ import pytest
 from alframe import DatasetInfo, PluginError, TrialError
 from alframe.contract.trial import RunSummary
 from alframe.experiments.executors.in_turn import InTurn
+from alframe.experiments.open_trial import OpenTrial
 from alframe.experiments.plan import plan
 from alframe.experiments.settings import resolve
 from doubles import Watch, odd_settings
@@ -76,14 +77,14 @@ def test_what_a_plugin_changes_for_everybody_concerns_no_other(tmp_path, monkeyp
 
 
 def test_a_trial_that_fails_outside_of_plugins_fails_alone(tmp_path, monkeypatch):
-    real = InTurn._run
+    real = OpenTrial.begin
 
-    def run(self, trial, *others):
-        if trial.seed == 1:
+    def begin(self):
+        if self.trial.seed == 1:
             raise SystemExit(0)
-        return real(self, trial, *others)
+        return real(self)
 
-    monkeypatch.setattr(InTurn, "_run", run)
+    monkeypatch.setattr(OpenTrial, "begin", begin)
     settings, registry = odd_settings(tmp_path, ["none"], seeds=[1, 2])
     first, second = (end for _, end in InTurn(registry).run(plan(settings), Watch()))
     assert isinstance(first, TrialError)

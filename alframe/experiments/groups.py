@@ -1,0 +1,72 @@
+"""Which trials of a run are run in step, so that their networks can be trained at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from alframe.errors import TrialError
+from alframe.experiments.open_trial import lacks_company
+from alframe.experiments.trials import Trial
+from alframe.networks.devices import resolve_device
+from alframe.records.folder import TrialFolder
+
+MOST_ON_CUDA = 64  # trials at once where nobody says how many: more gain nothing
+MOST_ON_CPU = 1
+
+
+def grouped(planned: Sequence[Trial], jobs: int = 1, *, force: bool = False) -> list[list[Trial]]:
+    """The trials in groups, in the order of their first ones; most often each is alone.
+
+    Trials of one setting with one trainer that begin now are a group. Trials that were trained at once in
+    their last round stay one, and one that was trained alone stays alone: what is continued is as if it had
+    never been interrupted.
+
+    Args:
+        planned: trials of one run.
+        jobs: how many groups there are to be at least.
+        force: whether they start anew.
+    """
+    groups: dict[tuple[object, ...], list[Trial]] = {}
+    for trial in planned:
+        groups.setdefault(_company(trial, force), []).append(trial)
+    return [part for key, group in groups.items() for part in _parts(group, jobs, begins=key[-1] == ())]
+
+
+def _company(trial: Trial, force: bool) -> tuple[object, ...]:
+    """Equal for trials that are run in step; the last part is () where they begin now."""
+    setting = (id(trial.settings), trial.pipeline.providers["train"].key)
+    if most_of(trial) == 1 or not trial.pipeline.trains_together:
+        return (*setting, trial.place)
+    if force:
+        return (*setting, ())
+    folder = TrialFolder(trial.folder)
+    try:
+        saved = folder.saved()
+        if saved and lacks_company(trial, saved):
+            saved = folder.before(saved)
+    except TrialError:  # another version of alframe wrote it: who runs it says so
+        return (*setting, trial.place)
+    if saved is None:
+        return (*setting, ())
+    last = saved.rounds[-1].together
+    return (*setting, trial.place if saved.finished or not last else (len(saved.rounds), last))
+
+
+def most_of(trial: Trial) -> int:
+    """Most trials of a group."""
+    run = trial.settings.run
+    if run.together == "off":
+        return 1
+    if run.together == "auto":
+        return MOST_ON_CUDA if resolve_device(run.device).type == "cuda" else MOST_ON_CPU
+    return int(run.together)
+
+
+def _parts(group: list[Trial], jobs: int, *, begins: bool) -> list[list[Trial]]:
+    """A group of trials that begin now, in as many parts as wanted, and none too large."""
+    if not begins:
+        return [group]
+    parts = max(min(jobs, len(group)), math.ceil(len(group) / most_of(group[0])))
+    size = math.ceil(len(group) / parts)
+    return [group[start : start + size] for start in range(0, len(group), size)]
