@@ -170,7 +170,7 @@ def alframe_select(  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def alframe_train_together(  # type: ignore[empty-body]
+def alframe_train_together(
     trainings: Sequence[Training], recipe: Recipe, options: Any
 ) -> Sequence[TrainResult | TrialError] | None:
     """Fit several networks of one design at once, each in place on a labelled set of its own.
