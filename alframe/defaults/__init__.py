@@ -2,7 +2,7 @@
 
 - embed: the network's features
 - select: the samples of highest score, ties in random order; without scores, uniformly at random
-- train: supervised, see `alframe.defaults.training`
+- train: supervised, see `alframe.defaults.training`; several at once, see `alframe.defaults.stacked`
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from alframe.contract.info import PluginInfo
 from alframe.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from alframe.contract.context import Context
     from alframe.contract.recipe import Recipe, TrainResult
+    from alframe.contract.training import Training
     from alframe.contract.views import LabelledView, PoolView
+    from alframe.errors import TrialError
     from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
 
@@ -40,6 +44,16 @@ def alframe_train(
     from alframe.defaults.training import train_supervised
 
     return train_supervised(model, labelled, validation, recipe, ctx)
+
+
+@hookimpl
+def alframe_train_together(
+    trainings: Sequence[Training], recipe: Recipe
+) -> Sequence[TrainResult | TrialError] | None:
+    """Supervised training of networks of one design, in step."""
+    from alframe.defaults.stacked import train_stacked
+
+    return train_stacked(trainings, recipe)
 
 
 @hookimpl

@@ -88,10 +88,7 @@ def train_supervised(
             accuracy, loss = _epoch(step, batches(order, recipe.batch_size))
             schedule.step()
             if loss != loss:
-                raise TrialError(
-                    f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
-                    f"(it is {recipe.learning_rate:g})"
-                )
+                raise no_number(epoch, recipe)
             ctx.progress(epoch, recipe.epochs)
             if judge is not None and judge.is_over(epoch):
                 break
@@ -103,6 +100,14 @@ def train_supervised(
     return TrainResult(epoch, accuracy, loss, *judge.verdict(epoch))
 
 
+def no_number(epoch: int, recipe: Recipe) -> TrialError:
+    """What ends a trial whose loss is NaN."""
+    return TrialError(
+        f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
+        f"(it is {recipe.learning_rate:g})"
+    )
+
+
 def _epoch(step: Callable[[Tensor], tuple[Tensor, Tensor]], parts: list[Tensor]) -> tuple[float, float]:
     """Training accuracy and mean loss of an epoch; what is on the device is read once, at its end."""
     losses, rights = zip(*map(step, parts), strict=True)
@@ -111,33 +116,25 @@ def _epoch(step: Callable[[Tensor], tuple[Tensor, Tensor]], parts: list[Tensor])
     return torch.stack(rights).sum().item() / int(counts.sum()), loss
 
 
-class EarlyStopping:
+class Best:
     """Follows a network's validation accuracy over the epochs, and keeps its best weights.
 
     Args:
         model: the network.
-        validation: the samples that judge.
         recipe: the patience, and whether the best weights are kept.
     """
 
-    def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
+    def __init__(self, model: Classifier, recipe: Recipe) -> None:
         self._model = model
-        self._samples = validation.samples().made()
-        self._targets = validation.targets
         self._recipe = recipe
         self._state: dict[str, Tensor] = {}
         self._best = (-1.0, 0.0)
         self._last = (-1.0, 0.0)
         self._best_epoch = 0
 
-    @torch.no_grad()
-    def is_over(self, epoch: int) -> bool:
-        """Judges the network as it is after an epoch; whether there was none better for too long."""
-        self._model.eval()
-        rows = torch.arange(len(self._targets), device=self._targets.device)
-        logits = torch.cat([self._model(self._samples.batch(part)) for part in rows.split(BATCH_SIZE)])
-        right = (logits.argmax(dim=1) == self._targets).float().mean().item()
-        self._last = (right, -functional.cross_entropy(logits, self._targets).item())
+    def hears(self, epoch: int, accuracy: float, loss: float) -> bool:
+        """Takes note of the network as it is after an epoch; whether there was none better for too long."""
+        self._last = (accuracy, -loss)
         if self._last > self._best:
             self._best, self._best_epoch = self._last, epoch
             if self._recipe.keep_best:
@@ -150,6 +147,30 @@ class EarlyStopping:
             return self._last[0], epoch
         self._model.load_state_dict(self._state)
         return self._best[0], self._best_epoch
+
+
+class EarlyStopping(Best):
+    """Measures the validation accuracy that it follows.
+
+    Args:
+        model: the network.
+        validation: the samples that judge.
+        recipe: the patience, and whether the best weights are kept.
+    """
+
+    def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
+        super().__init__(model, recipe)
+        self._samples = validation.samples().made()
+        self._targets = validation.targets
+
+    @torch.no_grad()
+    def is_over(self, epoch: int) -> bool:
+        """Judges the network as it is after an epoch; whether there was none better for too long."""
+        self._model.eval()
+        rows = torch.arange(len(self._targets), device=self._targets.device)
+        logits = torch.cat([self._model(self._samples.batch(part)) for part in rows.split(BATCH_SIZE)])
+        right = (logits.argmax(dim=1) == self._targets).float().mean().item()
+        return self.hears(epoch, right, functional.cross_entropy(logits, self._targets).item())
 
 
 def batches(order: Tensor, batch_size: int) -> list[Tensor]:

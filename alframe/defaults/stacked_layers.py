@@ -1,0 +1,279 @@
+"""Several networks of one design as one network, each of whose layers is that layer of all of them.
+
+Everything that passes through it has the networks as its first dimension: ``T x b x ...``. Its parameters and
+buffers have a single network's names and are ``T`` times as large; the networks' own are views of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alframe.networks.classifier import Classifier
+
+
+class Stack(nn.Module):
+    """Networks of one design as one: of ``T x b x ...`` inputs it makes ``T x b x C`` logits.
+
+    Each network is at any time what it has become: its tensors are views of the stack's until it is released.
+
+    Args:
+        models: ``T`` networks that `stackable` finds fit.
+        seeds: of each network's dropout masks, which are those that it draws alone on a CPU.
+    """
+
+    def __init__(self, models: Sequence[Classifier], seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.models = list(models)  # a list, so that they are no parts of this module
+        device = next(models[0].parameters()).device
+        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self.all = _stacked(self.models)
+        for layer in self.all.modules():
+            if isinstance(layer, _Dropout):
+                layer.generators = self._generators
+        self._share()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch for each network."""
+        logits: Tensor = self.all(x)
+        return logits
+
+    def _share(self) -> None:
+        for name, values in itertools.chain(self.all.named_parameters(), self.all.named_buffers()):
+            for model, value in zip(self.models, values.detach(), strict=True):
+                _tensor(model, name).data = value
+
+    @torch.no_grad()
+    def release(self, places: Collection[int], optimizer: torch.optim.Optimizer) -> list[int]:
+        """Lets networks go, with tensors of their own; where one stood, one of the last goes on.
+
+        Args:
+            places: which.
+            optimizer: the stack's, which forgets them too.
+
+        Returns:
+            For each place that there still is, where the network stood that has it now.
+        """
+        for place in places:
+            for tensor in itertools.chain(self.models[place].parameters(), self.models[place].buffers()):
+                tensor.data = tensor.data.clone()
+        count = len(self.models) - len(places)
+        order = list(range(count))
+        moving = (last for last in range(count, len(self.models)) if last not in places)
+        for place, last in zip((place for place in places if place < count), moving, strict=True):
+            order[place] = last
+
+        def closed(values: Tensor) -> Tensor:
+            for place, last in enumerate(order):
+                if place != last:
+                    values[place] = values[last]
+            return values[:count]
+
+        for layer in self.all.modules():
+            for name, old in list(layer.named_parameters(recurse=False)):
+                new = nn.Parameter(closed(old.detach()))
+                setattr(layer, name, new)
+                optimizer.state[new] = {
+                    key: closed(value) if isinstance(value, Tensor) and value.shape == old.shape else value
+                    for key, value in optimizer.state.pop(old, {}).items()
+                }
+            for name, buffer in list(layer.named_buffers(recurse=False)):
+                setattr(layer, name, closed(buffer))
+        optimizer.param_groups[0]["params"] = list(self.parameters())
+        self.models = [self.models[place] for place in order]
+        self._generators[:] = [self._generators[place] for place in order]
+        self._share()
+        return order
+
+
+def stackable(models: Sequence[nn.Module]) -> bool:
+    """Whether networks are of one design, all of whose layers can be stacked, and nothing of them is frozen.
+
+    Args:
+        models: the networks; in evaluation mode afterwards.
+    """
+    designs = [
+        (repr(model), [(name, value.shape, value.dtype) for name, value in model.state_dict().items()])
+        for model in models
+    ]
+    return all(design == designs[0] for design in designs) and all(map(_is_plain, models))
+
+
+def _is_plain(model: nn.Module) -> bool:
+    layers = list(model.train().modules())
+    trains = all(layer.training for layer in layers) and all(p.requires_grad for p in model.parameters())
+    model.eval()
+    tensors = itertools.chain(
+        model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False)
+    )
+    shared = len({id(tensor) for _, tensor in tensors}) < len(model.state_dict())
+    return trains and not shared and all(map(_is_known, layers))
+
+
+def _is_known(layer: nn.Module) -> bool:
+    kind = type(layer)
+    hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks)
+    if (kind not in KINDS and kind not in CONTAINERS) or any(hooks) or "forward" in vars(layer):
+        return False
+    match layer:
+        case nn.Flatten():
+            return (layer.start_dim, layer.end_dim) == (1, -1)
+        case nn.Conv2d():
+            return layer.padding_mode == "zeros"
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            return layer.track_running_stats and layer.momentum is not None
+        case nn.Dropout():
+            return layer.p < 1
+    return not getattr(layer, "return_indices", False)
+
+
+def _stacked(layers: Sequence[nn.Module]) -> nn.Module:
+    if type(layers[0]) not in CONTAINERS:
+        return KINDS[type(layers[0])](layers)
+    names = layers[0]._modules  # named_children() leaves out what stands there a second time
+    parts = {name: _stacked([layer.get_submodule(name) for layer in layers]) for name in names}
+    return nn.Sequential(OrderedDict(parts))
+
+
+def _tensor(model: nn.Module, name: str) -> Tensor:
+    """A parameter or buffer."""
+    path, _, last = name.rpartition(".")
+    tensor: Tensor = getattr(model.get_submodule(path), last)
+    return tensor
+
+
+def _as_channels(x: Tensor) -> Tensor:
+    """``T x b x C x ...`` as ``b x TC x ...``: no copy where `_apart` made it."""
+    return x.transpose(0, 1).flatten(1, 2)
+
+
+def _apart(x: Tensor, networks: int) -> Tensor:
+    """``b x TC x ...`` as ``T x b x C x ...``, without a copy."""
+    return x.unflatten(1, (networks, -1)).transpose(0, 1)
+
+
+class _Layer(nn.Module):
+    """A layer of ``T`` networks; where it has no code of its own, that of one network does for all.
+
+    Attributes:
+        one: the first network's layer, which has the settings of all; in a tuple, to be no part of this one.
+    """
+
+    weight: Tensor | None
+    bias: Tensor | None
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.one = (layers[0],)
+        self.register_parameter("weight", None)
+        self.register_parameter("bias", None)
+        for name, _ in layers[0].named_parameters(recurse=False):
+            values = torch.stack([_tensor(layer, name).detach() for layer in layers])
+            setattr(self, name, nn.Parameter(values))
+        for name, _ in layers[0].named_buffers(recurse=False):
+            self.register_buffer(name, torch.stack([_tensor(layer, name) for layer in layers]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.one[0](x)
+        return y
+
+
+class _Linear(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.weight is not None
+        # weights on the left: their gradient comes in the layout that they have, which saves a copy
+        right = x.flatten(1, -2).mT
+        if self.bias is None:
+            y = torch.bmm(self.weight, right).mT
+        else:
+            y = torch.baddbmm(self.bias.unsqueeze(2), self.weight, right).mT
+        return y if x.dim() == 3 else y.unflatten(1, x.shape[1:-1])
+
+
+class _Conv2d(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        (one,) = self.one
+        assert isinstance(one, nn.Conv2d)
+        assert self.weight is not None
+        bias = None if self.bias is None else self.bias.flatten()
+        y = functional.conv2d(
+            _as_channels(x),
+            self.weight.flatten(0, 1),
+            bias,
+            one.stride,
+            one.padding,
+            one.dilation,
+            one.groups * len(x),
+        )
+        return _apart(y, len(x))
+
+
+class _BatchNorm(_Layer):
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        (one,) = self.one
+        assert isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d)
+        assert one.momentum is not None
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        y = functional.batch_norm(
+            _as_channels(x),
+            self.running_mean.flatten(),  # a view, so that it moves
+            self.running_var.flatten(),
+            None if self.weight is None else self.weight.flatten(),
+            None if self.bias is None else self.bias.flatten(),
+            self.training,
+            one.momentum,
+            one.eps,
+        )
+        return _apart(y, len(x))
+
+
+class _Pool(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        return _apart(self.one[0](_as_channels(x)), len(x))
+
+
+class _Flatten(_Layer):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2)
+
+
+class _Dropout(_Layer):
+    """Draws each network's mask from its own generator, as `torch.nn.Dropout` does alone on a CPU."""
+
+    generators: Sequence[torch.Generator]
+
+    def forward(self, x: Tensor) -> Tensor:
+        (one,) = self.one
+        assert isinstance(one, nn.Dropout)
+        if not self.training or not one.p:
+            return x
+        masks = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        for mask, generator in zip(masks, self.generators, strict=True):
+            mask.bernoulli_(1 - one.p, generator=generator)
+        return x * masks.div_(1 - one.p)
+
+
+CONTAINERS = (Classifier, nn.Sequential)
+POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)  # each channel on its own
+# each number on its own; they draw nothing and keep nothing
+ELEMENTWISE = (nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid)
+KINDS: dict[type[nn.Module], type[_Layer]] = {
+    nn.Linear: _Linear,
+    nn.Conv2d: _Conv2d,
+    nn.BatchNorm1d: _BatchNorm,
+    nn.BatchNorm2d: _BatchNorm,
+    nn.Flatten: _Flatten,
+    nn.Dropout: _Dropout,
+    **dict.fromkeys(POOLING, _Pool),
+    **dict.fromkeys(ELEMENTWISE, _Layer),
+}
