@@ -106,6 +106,22 @@ def test_select(add):
     assert len({tuple(picks) for picks in drawn}) > 1
 
 
+def test_train_together(add, tmp_path):
+    add("alframe_train_together")
+
+    def accuracies(together):
+        run = {"strategy": ["margin"], "seeds": [1, 2], "rounds": 2, "device": "cpu", "together": together}
+        sections = {"run": run | {"out": str(tmp_path / together)}, "stages": {"train": "mine"}}
+        done = alframe.run(sections).done
+        company = {tuple(len(one.together) for one in summary.rounds) for _, summary in done}
+        return company, [one.accuracy for _, summary in done for one in summary.rounds]
+
+    (alone, wanted), (at_once, found) = accuracies("off"), accuracies("2")
+    assert (alone, at_once) == ({(0, 0, 0)}, {(2, 2, 2)})
+    assert found == pytest.approx(wanted, abs=0.02)
+    assert min(wanted) > 0.7
+
+
 def test_datasets(add):
     add("alframe_datasets")
     wine = alframe.load_dataset("wine")
