@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from alframe.contract.resources import DataRequest
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.errors import UsageError
@@ -44,6 +46,7 @@ class LoadedData:
     Attributes:
         notes: what the readers of all data sets that were loaded remarked, once each.
         details: what they made of each part of the sources, likewise.
+        own_bytes: by `Settings.data_key`, what each trial holds of the data for itself.
     """
 
     def __init__(self) -> None:
@@ -51,6 +54,7 @@ class LoadedData:
         self._dataset: Dataset | None = None
         self.notes: list[str] = []
         self.details: list[str] = []
+        self.own_bytes: dict[tuple[Any, ...], int] = {}
 
     def of(self, settings: Settings) -> Dataset:
         """The setting's data set, loaded where it is not the one at hand.
@@ -62,12 +66,22 @@ class LoadedData:
             self._dataset = None
             self._dataset = load_data(settings)
             self._key = settings.data_key
+            self.own_bytes[self._key] = _own_bytes(self._dataset, settings)
             self._tell(self._dataset)
         return self._dataset
 
     def _tell(self, dataset: Dataset) -> None:
         for told, lines in ((self.notes, dataset.notes), (self.details, dataset.details)):
             told += [line for line in lines if line not in told]
+
+
+def _own_bytes(dataset: Dataset, settings: Settings) -> int:
+    """What a trial holds for itself of data that it splits, or that are standardised by its training part."""
+    stays = dataset.test_inputs is not None and settings.data_options.imbalance is None
+    parts = [part for part in (dataset.inputs, dataset.test_inputs) if part is not None]
+    if stays and (dataset.fit is None or dataset.inputs.dtype == torch.uint8):
+        return 0
+    return sum(part.numel() * min(part.itemsize, torch.float32.itemsize) for part in parts)
 
 
 def network_of(settings: Settings, dataset: Dataset, seed: int) -> Classifier:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from alframe.errors import TrialError
+from alframe.experiments.data import LoadedData
 from alframe.experiments.open_trial import lacks_company
 from alframe.experiments.trials import Trial
 from alframe.networks.devices import resolve_device
@@ -13,9 +14,12 @@ from alframe.records.folder import TrialFolder
 
 MOST_ON_CUDA = 64  # trials at once where nobody says how many: more gain nothing
 MOST_ON_CPU = 1
+MOST_BYTES = 1 << 31  # of the data that the trials of a group hold each for itself
 
 
-def grouped(planned: Sequence[Trial], jobs: int = 1, *, force: bool = False) -> list[list[Trial]]:
+def grouped(
+    planned: Sequence[Trial], data: LoadedData, jobs: int = 1, *, force: bool = False
+) -> list[list[Trial]]:
     """The trials in groups, in the order of their first ones; most often each is alone.
 
     Trials of one setting with one trainer that begin now are a group. Trials that were trained at once in
@@ -24,19 +28,24 @@ def grouped(planned: Sequence[Trial], jobs: int = 1, *, force: bool = False) -> 
 
     Args:
         planned: trials of one run.
+        data: knows how large the data sets are that it has loaded.
         jobs: how many groups there are to be at least.
         force: whether they start anew.
     """
     groups: dict[tuple[object, ...], list[Trial]] = {}
     for trial in planned:
         groups.setdefault(_company(trial, force), []).append(trial)
-    return [part for key, group in groups.items() for part in _parts(group, jobs, begins=key[-1] == ())]
+    found: list[list[Trial]] = []
+    for key, group in groups.items():
+        begins = key[-1] == ()
+        found += _parts(group, jobs, _most(group[0], data)) if begins else [group]
+    return found
 
 
 def _company(trial: Trial, force: bool) -> tuple[object, ...]:
     """Equal for trials that are run in step; the last part is () where they begin now."""
     setting = (id(trial.settings), trial.pipeline.providers["train"].key)
-    if most_of(trial) == 1 or not trial.pipeline.trains_together:
+    if _asked(trial) == 1 or not trial.pipeline.trains_together:
         return (*setting, trial.place)
     if force:
         return (*setting, ())
@@ -53,8 +62,8 @@ def _company(trial: Trial, force: bool) -> tuple[object, ...]:
     return (*setting, trial.place if saved.finished or not last else (len(saved.rounds), last))
 
 
-def most_of(trial: Trial) -> int:
-    """Most trials of a group."""
+def _asked(trial: Trial) -> int:
+    """Most trials of a group, as the user has it."""
     run = trial.settings.run
     if run.together == "off":
         return 1
@@ -63,10 +72,14 @@ def most_of(trial: Trial) -> int:
     return int(run.together)
 
 
-def _parts(group: list[Trial], jobs: int, *, begins: bool) -> list[list[Trial]]:
-    """A group of trials that begin now, in as many parts as wanted, and none too large."""
-    if not begins:
-        return [group]
-    parts = max(min(jobs, len(group)), math.ceil(len(group) / most_of(group[0])))
+def _most(trial: Trial, data: LoadedData) -> int:
+    """The same, as far as memory goes."""
+    own = data.own_bytes.get(trial.settings.data_key, 0)
+    return max(1, min(_asked(trial), MOST_BYTES // max(1, own)))
+
+
+def _parts(group: list[Trial], jobs: int, most: int) -> list[list[Trial]]:
+    """Trials that begin now, in as many parts as wanted, none of them too large and all of like sizes."""
+    parts = max(min(jobs, len(group)), math.ceil(len(group) / most))
     size = math.ceil(len(group) / parts)
     return [group[start : start + size] for start in range(0, len(group), size)]

@@ -175,5 +175,5 @@ def executor_for(
     """
     jobs = min(planned[0].settings.run.jobs, len(planned)) if planned else 1
     if jobs > 1 and (force or any(map(has_work_left, planned))):
-        return Processes(jobs, force=force)
+        return Processes(jobs, data, force=force)
     return InTurn(registry, data, force=force)

@@ -35,7 +35,7 @@ class InTurn:
         """Runs trials one after another, or in step; yields each one's summary, or why it failed."""
         relay = _Relay(listener)
         audience = Audience(self._registry, lambda key, text: relay.send(planned[0], Dropped(text, key)))
-        for group in grouped(planned, force=self._force):
+        for group in grouped(planned, self._data, force=self._force):
             places = [
                 Place(trial.seed, trial.itself, Reporter(functools.partial(relay.send, trial)))
                 for trial in group

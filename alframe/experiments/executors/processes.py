@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 import torch
 
 from alframe.errors import TrialError, reason
+from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.executor import End, Ends
 from alframe.experiments.executors.messages import Dropped, Ended, Message
 from alframe.experiments.executors.worker import ALL, work
@@ -31,16 +32,18 @@ class Processes:
 
     Args:
         jobs: how many processes; each has its share of the processor's threads, and GPUs take turns.
+        data: the data sets that are loaded here already.
         force: whether trials start anew.
     """
 
-    def __init__(self, jobs: int, *, force: bool = False) -> None:
+    def __init__(self, jobs: int, data: LoadedData | None = None, *, force: bool = False) -> None:
         self._jobs = jobs
+        self._data = data or LoadedData()
         self._force = force
 
     def run(self, planned: Sequence[Trial], listener: Listener) -> Ends:
         """Runs trials side by side, of plugins that are installed or files; yields each one's end."""
-        waiting = grouped(planned, self._jobs, force=self._force)
+        waiting = grouped(planned, self._data, self._jobs, force=self._force)
         dropped: set[str] = set()
         workers: list[_Worker] = []
         started = 0

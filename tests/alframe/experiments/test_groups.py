@@ -1,15 +1,20 @@
 import pytest
 
 from alframe import UsageError, hookimpl
+from alframe.experiments import groups
+from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.in_turn import InTurn
-from alframe.experiments.groups import grouped
 from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
 from doubles import Watch, at_once_settings
 
 
-def places(groups):
-    return [[trial.place for trial in group] for group in groups]
+def grouped(found, jobs=1, data=None, **more):
+    return groups.grouped(found, data or LoadedData(), jobs, **more)
+
+
+def places(found):
+    return [[trial.place for trial in group] for group in found]
 
 
 def planned(tmp_path, **run):
@@ -37,9 +42,21 @@ def test_trials_that_begin_are_in_groups_of_like_sizes_that_are_as_many_as_jobs(
     tmp_path, together, jobs, sizes
 ):
     found, _ = planned(tmp_path, together=together, **SIX)
-    groups = grouped(found, jobs)
-    assert [len(group) for group in groups] == sizes
-    assert [trial for group in groups for trial in group] == found
+    parts = grouped(found, jobs)
+    assert [len(part) for part in parts] == sizes
+    assert [trial for part in parts for trial in part] == found
+
+
+def test_a_group_holds_no_more_copies_of_large_data_than_fit(tmp_path, monkeypatch):
+    found, _ = planned(tmp_path, **SIX)
+    data = LoadedData()
+    digits = data.of(found[0].settings)
+    own = digits.inputs.numel() * 4
+    assert set(data.own_bytes.values()) == {own}
+    monkeypatch.setattr(groups, "MOST_BYTES", 2 * own)
+    assert [len(part) for part in grouped(found, data=data)] == [2, 2, 2]
+    monkeypatch.setattr(groups, "MOST_BYTES", own - 1)
+    assert [len(part) for part in grouped(found, data=data)] == [1] * 6
 
 
 def test_a_trainer_that_is_watched_trains_one_at_a_time(tmp_path):
@@ -60,11 +77,11 @@ def test_a_trainer_that_cannot_trains_one_at_a_time(tmp_path):
     assert len(grouped(found)) == 3
 
 
-def test_strategies_with_trainers_of_their_own_are_apart(tmp_path, make_plugin):
+def test_settings_are_apart(tmp_path):
     settings, _ = at_once_settings(tmp_path, **SIX)
     other, _ = at_once_settings(tmp_path, **SIX)
-    groups = grouped([*trials(settings), *trials(other)])
-    assert [len(group) for group in groups] == [6, 6]  # two settings
+    parts = grouped([*trials(settings), *trials(other)])
+    assert [len(part) for part in parts] == [6, 6]  # two settings
 
 
 def test_what_began_together_stays_so_and_what_comes_later_is_another_group(tmp_path):
