@@ -95,7 +95,7 @@ def attempt(case: Case, box: Sandbox) -> Ended:
     begun = time.monotonic()
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
+    child = _fork()
     if not child:
         os.close(reading)
         _child(case, box, logs, writing)
@@ -126,6 +126,16 @@ def attempt(case: Case, box: Sandbox) -> Ended:
     finally:
         os.close(reading)
         shutil.rmtree(logs, ignore_errors=True)
+
+
+def _fork() -> int:
+    """As `os.fork`; where the machine has no room for a process it waits for some."""
+    for patience in range(60):
+        try:
+            return os.fork()
+        except BlockingIOError:
+            time.sleep(patience / 10)
+    return os.fork()
 
 
 def _how(hung: bool, status: int, told: dict[str, Any]) -> tuple[str, int]:
