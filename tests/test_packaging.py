@@ -57,6 +57,8 @@ def test_plugin_modules_do_not_import_torch_at_the_top(folder):
 UNMIRRORED = {  # sources without a test file of their own, and where they are tested
     "alframe/contract/info.py": "declarations; tested where they are used",
     "alframe/contract/resources.py": "declarations; tested where they are used",
+    "alframe/contract/training.py": "declarations; test_fit",
+    "alframe/experiments/open_trial.py": "test_trial_loop: whole trials and continued ones; test_in_step",
     "alframe/experiments/round_loop.py": "test_trial_loop: whole trials and continued ones",
     "alframe/experiments/randomness.py": "test_processes: trials are seeded; test_kit",
     "alframe/experiments/executors/messages.py": "test_processes: what a listener hears from a process",
