@@ -12,16 +12,64 @@ from alframe.errors import UsageError
 
 if TYPE_CHECKING:
     from alframe.contract.recipe import Recipe
-    from alframe.data.samples import Transform
 
 
-def augmentation(recipe: Recipe, shape: torch.Size, generator: torch.Generator) -> Transform | None:
-    """What the recipe asks for, as a function of a batch of stored images; None where it asks for nothing.
+class Augmentation:
+    """What a recipe asks for: crops, mirrored images, or both.
+
+    What is drawn and what is done stand apart, so that an epoch's numbers can be drawn before it begins.
+
+    Args:
+        padding: width of the border that crops reach into; 0 leaves every image where it is.
+        flip: whether images are mirrored left to right, each with probability 1/2.
+    """
+
+    def __init__(self, padding: int, flip: bool) -> None:
+        self._padding = padding
+        self._flip = flip
+
+    def draws(self, size: int, generator: torch.Generator) -> Tensor:
+        """Random numbers of a batch: of each image how far down and right it is cut, and if it is mirrored.
+
+        Args:
+            size: ``n`` images.
+            generator: a CPU generator.
+
+        Returns:
+            ``3 x n x 1`` whole numbers, on the CPU.
+        """
+        shifts = torch.randint(0, 2 * self._padding + 1, (2, size, 1), generator=generator)
+        mirrored = torch.rand(size, 1, generator=generator) < 0.5 if self._flip else torch.zeros(size, 1)
+        return torch.cat([shifts, mirrored[None].long()])
+
+    def __call__(self, images: Tensor, drawn: Tensor) -> Tensor:
+        """Cuts each image out of itself with a black border, and mirrors those that are to be.
+
+        Args:
+            images: ``n x channels x h x w``.
+            drawn: what `draws` gave, on the device.
+
+        Returns:
+            ``n x channels x h x w`` of the same type.
+        """
+        n, channels, height, width = images.shape
+        device = images.device
+        rows = drawn[0] + torch.arange(height, device=device)
+        columns = drawn[1] + torch.arange(width, device=device)
+        if self._flip:
+            columns = torch.where(drawn[2] > 0, columns.flip(1), columns)
+        samples = torch.arange(n, device=device)[:, None, None, None]
+        colours = torch.arange(channels, device=device)[None, :, None, None]
+        padded = functional.pad(images, (self._padding,) * 4)
+        return padded[samples, colours, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def augmentation(recipe: Recipe, shape: torch.Size) -> Augmentation | None:
+    """What the recipe asks for; None where it asks for nothing.
 
     Args:
         recipe: names the changes.
         shape: shape of one stored sample.
-        generator: a CPU generator that every draw comes from.
 
     Raises:
         UsageError: the samples are no images.
@@ -33,31 +81,4 @@ def augmentation(recipe: Recipe, shape: torch.Size, generator: torch.Generator) 
             f"train.augment={','.join(recipe.augment)} changes images of shape (channels, height, width), "
             f"and these samples have shape {tuple(shape)}; leave it out"
         )
-    padding = recipe.crop_padding if "crop" in recipe.augment else 0
-    return lambda images: crop_and_flip(images, padding, "flip" in recipe.augment, generator)
-
-
-def crop_and_flip(images: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Cuts each image out of itself with a black border, and mirrors half of them.
-
-    Args:
-        images: ``n x channels x h x w``.
-        padding: width of the border, of zeros; 0 leaves every image where it is.
-        flip: whether images are mirrored left to right, each with probability 1/2.
-        generator: a CPU generator.
-
-    Returns:
-        ``n x channels x h x w`` of the same type.
-    """
-    n, channels, height, width = images.shape
-    device = images.device
-    shifts = torch.randint(0, 2 * padding + 1, (2, n, 1), generator=generator).to(device)
-    rows = shifts[0] + torch.arange(height, device=device)
-    columns = shifts[1] + torch.arange(width, device=device)
-    if flip:
-        mirrored = (torch.rand(n, 1, generator=generator) < 0.5).to(device)
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    samples = torch.arange(n, device=device)[:, None, None, None]
-    colours = torch.arange(channels, device=device)[None, :, None, None]
-    padded = functional.pad(images, (padding,) * 4)
-    return padded[samples, colours, rows[:, None, :, None], columns[:, None, None, :]]
+    return Augmentation(recipe.crop_padding if "crop" in recipe.augment else 0, "flip" in recipe.augment)
