@@ -33,8 +33,8 @@ class NotCapturedWarning(AlframeWarning):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"training is not captured in a CUDA graph: {reason.rstrip('.')}. It goes on step by step, with the "
-            "same numbers; train.capture=off silences this"
+            f"training is not captured in a CUDA graph: {reason.rstrip('.')}. It goes on step by step, with "
+            "the same numbers; train.capture=off silences this"
         )
 
 

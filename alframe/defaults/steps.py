@@ -72,7 +72,7 @@ class Step:
         Args:
             size: samples of the batch.
         """
-        changes = () if self._augment is None else (self._augment.draws(size, self._generator),)
+        changes = () if self._augment is None else (self._augment.draws(size),)
         return changes if self._draws is None else (*changes, *self._draws(size, self._generator))
 
     def __call__(self, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:

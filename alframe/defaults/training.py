@@ -76,7 +76,7 @@ def train_supervised(
         UsageError: augmentation of samples that are no images.
     """
     samples = labelled.samples()
-    augment = augmentation(recipe, samples.stored.shape[1:])
+    augment = augmentation(recipe, samples.stored.shape[1:], ctx.generator)
     if augment is None:
         samples = samples.made()
     judge = None if validation is None else EarlyStopping(model, validation, recipe)
@@ -96,10 +96,7 @@ def train_supervised(
             with products(recipe.precision):
                 accuracy, loss = _epoch(run, batches(order, recipe.batch_size))
             if loss != loss:
-                raise TrialError(
-                    f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
-                    f"(it is {recipe.learning_rate:g})"
-                )
+                raise no_number(epoch, recipe)
             ctx.progress(epoch, recipe.epochs)
             if judge is not None and judge.is_over(epoch):
                 break
@@ -110,6 +107,14 @@ def train_supervised(
     if judge is None:
         return TrainResult(epoch, accuracy, loss)
     return TrainResult(epoch, accuracy, loss, *judge.verdict(epoch))
+
+
+def no_number(epoch: int, recipe: Recipe) -> TrialError:
+    """What ends a trial whose loss is NaN."""
+    return TrialError(
+        f"the training loss became NaN in epoch {epoch}; try a smaller learning rate "
+        f"(it is {recipe.learning_rate:g})"
+    )
 
 
 class Runner(Protocol):
@@ -162,37 +167,25 @@ def products(precision: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-class EarlyStopping:
+class Best:
     """Follows a network's validation accuracy over the epochs, and keeps its best weights.
 
     Args:
         model: the network.
-        validation: the samples that judge.
         recipe: the patience, and whether the best weights are kept.
     """
 
-    def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
+    def __init__(self, model: Classifier, recipe: Recipe) -> None:
         self._model = model
-        self._samples = validation.samples().made()
-        self._targets = validation.targets
-        width = self._samples.stored[:1].numel()
-        rows = torch.arange(len(self._targets), device=self._targets.device)
-        self._parts = rows.split(rows_per_pass(width, self._targets.device))
         self._recipe = recipe
         self._state: dict[str, Tensor] = {}
         self._best = (-1.0, 0.0)
         self._last = (-1.0, 0.0)
         self._best_epoch = 0
 
-    @torch.no_grad()
-    def is_over(self, epoch: int) -> bool:
-        """Judges the network as it is after an epoch; whether there was none better for too long."""
-        self._model.eval()
-        logits = torch.cat([self._model(self._samples.batch(part)) for part in self._parts])
-        right = (logits.argmax(dim=1) == self._targets).float().mean()
-        loss = functional.cross_entropy(logits, self._targets)
-        accuracy, read = torch.stack([right.double(), loss.double()]).tolist()  # waits for the device once
-        self._last = (accuracy, -read)
+    def hears(self, epoch: int, accuracy: float, loss: float) -> bool:
+        """Takes note of the network as it is after an epoch; whether there was none better for too long."""
+        self._last = (accuracy, -loss)
         if self._last > self._best:
             self._best, self._best_epoch = self._last, epoch
             if self._recipe.keep_best:
@@ -205,6 +198,33 @@ class EarlyStopping:
             return self._last[0], epoch
         self._model.load_state_dict(self._state)
         return self._best[0], self._best_epoch
+
+
+class EarlyStopping(Best):
+    """Measures the validation accuracy that it follows.
+
+    Args:
+        model: the network.
+        validation: the samples that judge.
+        recipe: the patience, and whether the best weights are kept.
+    """
+
+    def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
+        super().__init__(model, recipe)
+        self._samples = validation.samples().made()
+        self._targets = validation.targets
+        rows = torch.arange(len(self._targets), device=self._targets.device)
+        width = self._samples.stored[:1].numel()
+        self._parts = rows.split(rows_per_pass(width, self._targets.device))
+
+    @torch.no_grad()
+    def is_over(self, epoch: int) -> bool:
+        """Judges the network as it is after an epoch; whether there was none better for too long."""
+        self._model.eval()
+        logits = torch.cat([self._model(self._samples.batch(part)) for part in self._parts])
+        right = (logits.argmax(dim=1) == self._targets).float().mean()
+        loss = functional.cross_entropy(logits, self._targets)
+        return self.hears(epoch, *torch.stack([right.double(), loss.double()]).tolist())  # one wait
 
 
 def batches(order: Tensor, batch_size: int) -> list[Tensor]:

@@ -378,7 +378,7 @@ class TestOnCuda:
         assert all(torch.equal(one, other) for one, other in zip(weights, others, strict=True))
 
     def test_dropout_moves_on_from_step_to_step(self, captures):
-        """Losses of a network that does not learn, epoch by epoch: with the same masks they would be equal."""
+        """Losses of a network that does not learn: the same masks in each epoch would give the same."""
         losses = []
         for epochs in (20, 21, 22):
             recipe = Recipe(**LONG | {"epochs": epochs, "learning_rate": 1e-30, "batch_size": 75})
