@@ -176,7 +176,7 @@ class Recorder:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = _stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
     @contextlib.contextmanager
@@ -216,6 +216,12 @@ class Recorder:
             torch.cuda.default_generators[self._stream.device_index].graphsafe_set_state(fresh)
             raise
         return graph.replay
+
+
+@functools.cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all trainings of a process: cuBLAS keeps tens of megabytes for each stream, for ever."""
+    return torch.cuda.Stream(device)
 
 
 def give_memory_back(device: torch.device) -> None:

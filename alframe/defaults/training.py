@@ -75,7 +75,7 @@ def train_supervised(
         TrialError: the loss is not a number.
         UsageError: augmentation of samples that are no images.
     """
-    samples = labelled.samples()
+    samples = labelled.samples().near()
     augment = augmentation(recipe, samples.stored.shape[1:], ctx.generator)
     if augment is None:
         samples = samples.made()
@@ -211,7 +211,7 @@ class EarlyStopping(Best):
 
     def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
         super().__init__(model, recipe)
-        self._samples = validation.samples().made()
+        self._samples = validation.samples().near().made()
         self._targets = validation.targets
         rows = torch.arange(len(self._targets), device=self._targets.device)
         width = self._samples.stored[:1].numel()
