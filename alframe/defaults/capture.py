@@ -42,13 +42,11 @@ class Table:
     """An epoch's batches of one size, on the device, and where in them the epoch is.
 
     Args:
-        size: samples of a batch.
         step: the step.
         device: where the table lies.
     """
 
-    def __init__(self, size: int, step: Step, device: torch.device) -> None:
-        self._size = size
+    def __init__(self, step: Step, device: torch.device) -> None:
         self._step = step
         self._device = device
         self._numbers: list[Tensor] = []
@@ -124,9 +122,10 @@ class Captured:
         drawn = [self._step.draws(len(rows)) for rows in parts]
         sizes = list(dict.fromkeys(len(rows) for rows in parts))
         for size in sizes:
-            table = self._tables.setdefault(size, Table(size, self._step, self._device))
+            if size not in self._tables:
+                self._tables[size] = Table(self._step, self._device)
             chosen = [place for place, rows in enumerate(parts) if len(rows) == size]
-            table.fill([parts[place] for place in chosen], [drawn[place] for place in chosen])
+            self._tables[size].fill([parts[place] for place in chosen], [drawn[place] for place in chosen])
         for rows, values in zip(parts, drawn, strict=True):
             self._run(len(rows), tuple(None if isinstance(value, Tensor) else value for value in values))
         results = [self._tables[size].results() for size in sizes]
@@ -149,11 +148,14 @@ class Captured:
                 run()
             return self._give_up(found[0]) if found else None
         try:
-            self._replays[kind] = replay = self._recorder.record(run)
+            replay = self._recorder.record(run)
         except RuntimeError as error:
-            self._give_up(str(error.__context__ or error).partition("\n")[0])
-            return run()
-        return replay()
+            reason = str(error.__context__ or error).partition("\n")[0]
+        else:
+            self._replays[kind] = replay
+            return replay()
+        self._give_up(reason)  # not while the error holds what the step had made
+        return run()
 
     def _give_up(self, reason: str) -> None:
         """Runs all steps one by one: what was captured may not share its generator with the others now."""
