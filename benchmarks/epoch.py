@@ -34,7 +34,9 @@ from alframe.registry.registry import installed
 @click.option("--dataset", default="digits", show_default=True)
 @click.option("--data-dir", default="data", show_default=True)
 @click.option("--model", "name", default="mlp", show_default=True)
-@click.option("--samples", default=10_000, show_default=True, help="Labelled samples of an epoch.")
+@click.option(
+    "--samples", default=10_000, show_default=True, help="Labelled samples of an epoch, at most all."
+)
 @click.option("--augment", default="", help="As train.augment: crop,flip.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--device", "device_name", default="auto", show_default=True)
@@ -45,6 +47,7 @@ def main(
     device = resolve_device(device_name)
     data = load_dataset(dataset, data_dir=data_dir).near(device)
     model = on_device(build_model(installed(), name, data, {}, seed=0), device)
+    samples = min(samples, len(data.targets))
     names = tuple(part for part in augment.split(",") if part)
     recipe = Recipe(epochs=2, stop_accuracy=None, augment=names)  # type: ignore[arg-type]
     contenders = {

@@ -51,22 +51,24 @@ CONFIDENCE = 0.6  # median probability of the predicted class
 PEER_MEMORY = 12 << 30  # bytes; a peer that wants more is stopped by a MemoryError
 
 
-def make_problem(scale: Scale) -> dict[str, Any]:
-    """Features, labelled set and head, as tensors."""
+def make_problem(scale: Scale, device: str = "cpu") -> dict[str, Any]:
+    """Features, labelled set and head, as tensors on a device, drawn there."""
     import torch
 
-    g = torch.Generator().manual_seed(0)
-    centres = torch.randn(scale.C, scale.D, generator=g)
+    g = torch.Generator(device).manual_seed(0)
+    centres = torch.randn(scale.C, scale.D, generator=g, device=device)
 
     def draw(y: torch.Tensor) -> torch.Tensor:
-        features = torch.randn(len(y), scale.D, generator=g)
-        for rows in torch.arange(len(y)).split(1 << 16):  # without a second array of the whole size
+        features = torch.randn(len(y), scale.D, generator=g, device=device)
+        for rows in torch.arange(len(y), device=device).split(
+            1 << 16
+        ):  # without a second array of the whole size
             features[rows] += centres[y[rows]]
         return features.relu_()
 
-    targets = torch.arange(scale.L) % scale.C
-    features = draw(torch.randint(scale.C, (scale.N,), generator=g))
-    weights = centres + 2.5 * torch.randn(scale.C, scale.D, generator=g)
+    targets = torch.arange(scale.L, device=device) % scale.C
+    features = draw(torch.randint(scale.C, (scale.N,), generator=g, device=device))
+    weights = centres + 2.5 * torch.randn(scale.C, scale.D, generator=g, device=device)
     logits = features[:5_000] @ weights.T
     low, high = 0.0, 1.0
     for _ in range(20):  # the factor at which half of the predictions are surer than 0.6
@@ -77,7 +79,7 @@ def make_problem(scale: Scale) -> dict[str, Any]:
         "features": features,
         "labelled_features": draw(targets),
         "labelled_targets": targets,
-        "head": (factor * weights, torch.zeros(scale.C)),
+        "head": (factor * weights, torch.zeros(scale.C, device=device)),
     }
 
 
@@ -90,10 +92,8 @@ def measure_ours(
     import alframe
     from alframe.experiments.cost import measured
 
-    problem = make_problem(scale)
     on = torch.device(device)
-    for key in ("features", "labelled_features", "labelled_targets"):
-        problem[key] = problem[key].to(on)
+    problem = make_problem(scale, device)
     small = problem | {"features": problem["features"][:500]}
     alframe.query(strategy, n=5, options=options, device=device, **small)
     seconds, memory = [], []

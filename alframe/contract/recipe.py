@@ -51,13 +51,19 @@ class Recipe(CheckedOptions):
         heading="Augmentation",
     )
     crop_padding: int = option(4, "pixels of black around an image that crop cuts from", least=1)
-    precision: Literal["float32", "bfloat16"] = option(
+    precision: Literal["float32", "tf32", "bfloat16"] = option(
         "float32",
-        "bfloat16 trains in mixed precision; queries and tests are in float32 always",
+        "tf32 rounds a GPU's products of matrices, bfloat16 trains in mixed precision; queries and tests are "
+        "in float32 always",
         heading="Precision and start",
     )
     warm_start: bool = option(
         False, "go on from the last round's weights, not from the trial's initial weights"
+    )
+    capture: Literal["auto", "off"] = option(
+        "auto",
+        "auto has a GPU repeat the steps of a training by itself, as CUDA graphs, where it can",
+        added=True,
     )
 
     def __post_init__(self) -> None:

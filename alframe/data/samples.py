@@ -47,6 +47,12 @@ class Samples:
             stored = augment(stored)
         return stored if self.transform is None else self.transform(stored)
 
+    def near(self) -> Samples:
+        """The samples on the device, where they are small enough to be kept there; otherwise no change."""
+        if self.stored.device == self.device or self.stored.nbytes > KEPT_BYTES:
+            return self
+        return dataclasses.replace(self, stored=self.stored.to(self.device))
+
     def made(self) -> Samples:
         """The network inputs themselves, where they are small enough to be kept; otherwise no change."""
         if self.transform is None or self.stored.numel() * torch.float32.itemsize > KEPT_BYTES:

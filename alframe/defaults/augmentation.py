@@ -12,11 +12,66 @@ from alframe.errors import UsageError
 
 if TYPE_CHECKING:
     from alframe.contract.recipe import Recipe
-    from alframe.data.samples import Transform
 
 
-def augmentation(recipe: Recipe, shape: torch.Size, generator: torch.Generator) -> Transform | None:
-    """What the recipe asks for, as a function of a batch of stored images; None where it asks for nothing.
+class Augmentation:
+    """What a recipe asks for: crops, mirrored images, or both.
+
+    What is drawn and what is done stand apart, so that an epoch's numbers can be drawn before it begins.
+    Called with images alone, it does both.
+
+    Args:
+        padding: width of the border that crops reach into; 0 leaves every image where it is.
+        flip: whether images are mirrored left to right, each with probability 1/2.
+        generator: a CPU generator that every draw comes from.
+    """
+
+    def __init__(self, padding: int, flip: bool, generator: torch.Generator) -> None:
+        self._padding = padding
+        self._flip = flip
+        self._generator = generator
+
+    def draws(self, size: int) -> Tensor:
+        """Random numbers of a batch: of each image how far down and right it is cut, and if it is mirrored.
+
+        Args:
+            size: ``n`` images.
+
+        Returns:
+            ``3 x n x 1`` whole numbers, on the CPU.
+        """
+        shifts = torch.randint(0, 2 * self._padding + 1, (2, size, 1), generator=self._generator)
+        if not self._flip:
+            return torch.cat([shifts, torch.zeros_like(shifts[:1])])
+        mirrored = torch.rand(size, 1, generator=self._generator) < 0.5
+        return torch.cat([shifts, mirrored[None].long()])
+
+    def __call__(self, images: Tensor, drawn: Tensor | None = None) -> Tensor:
+        """Cuts each image out of itself with a black border, and mirrors those that are to be.
+
+        Args:
+            images: ``n x channels x h x w``.
+            drawn: what `draws` gave, on the device; drawn now where it is missing.
+
+        Returns:
+            ``n x channels x h x w`` of the same type.
+        """
+        n, channels, height, width = images.shape
+        device = images.device
+        if drawn is None:
+            drawn = self.draws(n).to(device)
+        rows = drawn[0] + torch.arange(height, device=device)
+        columns = drawn[1] + torch.arange(width, device=device)
+        if self._flip:
+            columns = torch.where(drawn[2] > 0, columns.flip(1), columns)
+        samples = torch.arange(n, device=device)[:, None, None, None]
+        colours = torch.arange(channels, device=device)[None, :, None, None]
+        padded = functional.pad(images, (self._padding,) * 4)
+        return padded[samples, colours, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def augmentation(recipe: Recipe, shape: torch.Size, generator: torch.Generator) -> Augmentation | None:
+    """What the recipe asks for; None where it asks for nothing.
 
     Args:
         recipe: names the changes.
@@ -34,30 +89,4 @@ def augmentation(recipe: Recipe, shape: torch.Size, generator: torch.Generator) 
             f"and these samples have shape {tuple(shape)}; leave it out"
         )
     padding = recipe.crop_padding if "crop" in recipe.augment else 0
-    return lambda images: crop_and_flip(images, padding, "flip" in recipe.augment, generator)
-
-
-def crop_and_flip(images: Tensor, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Cuts each image out of itself with a black border, and mirrors half of them.
-
-    Args:
-        images: ``n x channels x h x w``.
-        padding: width of the border, of zeros; 0 leaves every image where it is.
-        flip: whether images are mirrored left to right, each with probability 1/2.
-        generator: a CPU generator.
-
-    Returns:
-        ``n x channels x h x w`` of the same type.
-    """
-    n, channels, height, width = images.shape
-    device = images.device
-    shifts = torch.randint(0, 2 * padding + 1, (2, n, 1), generator=generator).to(device)
-    rows = shifts[0] + torch.arange(height, device=device)
-    columns = shifts[1] + torch.arange(width, device=device)
-    if flip:
-        mirrored = (torch.rand(n, 1, generator=generator) < 0.5).to(device)
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    samples = torch.arange(n, device=device)[:, None, None, None]
-    colours = torch.arange(channels, device=device)[None, :, None, None]
-    padded = functional.pad(images, (padding,) * 4)
-    return padded[samples, colours, rows[:, None, :, None], columns[:, None, None, :]]
+    return Augmentation(padding, "flip" in recipe.augment, generator)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,27 +13,35 @@ from torch.nn import functional
 
 from alframe.contract.recipe import TrainResult
 from alframe.defaults.augmentation import augmentation
+from alframe.defaults.capture import WORTH, Captured, NotCapturedWarning
+from alframe.defaults.steps import OneByOne, Step
 from alframe.defaults.threads import threads_for_training
+from alframe.defaults.updates import Update
 from alframe.errors import TrialError
-from alframe.ops.blocks import BATCH_SIZE
+from alframe.ops.blocks import rows_per_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from alframe.contract.context import Context
     from alframe.contract.recipe import Recipe
     from alframe.contract.views import LabelledView
+    from alframe.defaults.steps import Objective
     from alframe.networks.classifier import Classifier
-
-    Objective = Callable[[Classifier, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
 def cross_entropy(
-    model: Classifier, x: Tensor, y: Tensor, generator: torch.Generator
+    model: Classifier, x: Tensor, y: Tensor, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
     """The mean cross-entropy of a batch, and how many of it are predicted right."""
     logits = model(x)
-    return functional.cross_entropy(logits, y), (logits.argmax(dim=1) == y).sum()
+    return functional.cross_entropy(logits, y), (logits.detach().argmax(dim=1) == y).sum()
+
+
+def _nothing(size: int, generator: torch.Generator) -> tuple[()]:
+    """What a loss draws that needs no random numbers."""
+    return ()
+
+
+cross_entropy.draws = _nothing  # type: ignore[attr-defined]
 
 
 def train_supervised(
@@ -46,6 +57,8 @@ def train_supervised(
     Stops at the first epoch whose running training accuracy reaches ``recipe.stop_accuracy``, or after
     ``recipe.patience`` epochs without a better validation accuracy (equal accuracies: a lower loss).
 
+    On a GPU the steps are captured in CUDA graphs where they can be, see `alframe.defaults.capture`.
+
     Args:
         model: the network; left in evaluation mode.
         labelled: the samples to train on, and their labels.
@@ -53,40 +66,35 @@ def train_supervised(
         recipe: the section ``[train]``.
         ctx: its generator shuffles and augments.
         objective: makes of the network, ``b`` network inputs, their labels and a CPU generator the loss to
-            minimise, and how many of the batch count as predicted right; both are scalars.
+            minimise, and how many of the batch count as predicted right; both are scalars. One that has a
+            function ``draws(b, generator)`` is given, in place of the generator, what that returns: all of a
+            batch's random tensors, each batch's of the same shapes, and words that say what is done, such as
+            the name of a layer. It can be captured then, and may read nothing else that changes.
 
     Raises:
         TrialError: the loss is not a number.
         UsageError: augmentation of samples that are no images.
     """
-    samples = labelled.samples()
+    samples = labelled.samples().near()
     augment = augmentation(recipe, samples.stored.shape[1:], ctx.generator)
     if augment is None:
         samples = samples.made()
     judge = None if validation is None else EarlyStopping(model, validation, recipe)
-    optimizer = make_optimizer(model, recipe)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate_factor)
-    mixed = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
-
-    def step(rows: Tensor) -> tuple[Tensor, Tensor]:
-        """One gradient step: the loss of a batch, and how many of it are predicted right."""
-        x, y = samples.batch(rows, augment), labelled.targets.index_select(0, rows)
-        with mixed:
-            loss, right = objective(model, x, y, ctx.generator)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return loss.detach(), right
-
+    update = Update(model, recipe)
+    bfloat16 = recipe.precision == "bfloat16"
+    step = Step(
+        model, samples, labelled.targets, augment, objective, update, ctx.generator, bfloat16=bfloat16
+    )
     accuracy = loss = float("nan")
     epoch = 0
     one = samples.batch(torch.zeros(1, dtype=torch.int64, device=ctx.device))
-    with threads_for_training(model, one, recipe.batch_size):
+    with threads_for_training(model, one, recipe.batch_size), _runner(step, len(samples), recipe, ctx) as run:
         for epoch in range(1, recipe.epochs + 1):
             model.train()
-            order = torch.randperm(len(samples), generator=ctx.generator).to(ctx.device)
-            accuracy, loss = _epoch(step, batches(order, recipe.batch_size))
-            schedule.step()
+            update.set_rate(recipe.rate_factor(epoch - 1))
+            order = torch.randperm(len(samples), generator=ctx.generator)
+            with products(recipe.precision):
+                accuracy, loss = _epoch(run, batches(order, recipe.batch_size))
             if loss != loss:
                 raise no_number(epoch, recipe)
             ctx.progress(epoch, recipe.epochs)
@@ -94,6 +102,7 @@ def train_supervised(
                 break
             if recipe.stop_accuracy is not None and accuracy >= recipe.stop_accuracy:
                 break
+    update.forget_gradients()
     model.eval()
     if judge is None:
         return TrainResult(epoch, accuracy, loss)
@@ -108,12 +117,54 @@ def no_number(epoch: int, recipe: Recipe) -> TrialError:
     )
 
 
-def _epoch(step: Callable[[Tensor], tuple[Tensor, Tensor]], parts: list[Tensor]) -> tuple[float, float]:
+class Runner(Protocol):
+    """What runs the steps of an epoch."""
+
+    def epoch(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Losses of the batches, and how many of each were predicted right; on the device."""
+        ...
+
+
+@contextlib.contextmanager
+def _runner(step: Step, size: int, recipe: Recipe, ctx: Context) -> Iterator[Runner]:
+    """What runs a training's steps: captured, where that is wanted, possible, and worth it."""
+    steps = recipe.epochs * -(-size // recipe.batch_size)
+    if ctx.device.type != "cuda" or recipe.capture == "off" or steps < WORTH:
+        yield OneByOne(step, ctx.device)
+    elif not step.is_tensors_only:
+        warnings.warn(NotCapturedWarning("the objective has no `draws`"), stacklevel=2)
+        yield OneByOne(step, ctx.device)
+    else:
+        with contextlib.closing(Captured(step, ctx.device)) as captured:
+            yield captured
+
+
+def _epoch(run: Runner, parts: list[Tensor]) -> tuple[float, float]:
     """Training accuracy and mean loss of an epoch; what is on the device is read once, at its end."""
-    losses, rights = zip(*map(step, parts), strict=True)
+    losses, rights = run.epoch(parts)
     counts = torch.tensor([len(rows) for rows in parts], dtype=torch.float64)
-    loss = (torch.stack(losses).cpu().double() @ (counts / counts.sum())).item()
-    return torch.stack(rights).sum().item() / int(counts.sum()), loss
+    read = torch.cat([losses.double(), rights.sum().double()[None]]).cpu()
+    return read[-1].item() / int(counts.sum()), (read[:-1] @ (counts / counts.sum())).item()
+
+
+@contextlib.contextmanager
+def products(precision: str) -> Iterator[None]:
+    """For ``tf32``, products of matrices in a block of code are rounded to TF32 on GPUs that have it.
+
+    Convolutions are by torch's own settings, on GPUs.
+
+    Args:
+        precision: of the recipe.
+    """
+    if precision != "tf32":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 class Best:
@@ -160,17 +211,20 @@ class EarlyStopping(Best):
 
     def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
         super().__init__(model, recipe)
-        self._samples = validation.samples().made()
+        self._samples = validation.samples().near().made()
         self._targets = validation.targets
+        rows = torch.arange(len(self._targets), device=self._targets.device)
+        width = self._samples.stored[:1].numel()
+        self._parts = rows.split(rows_per_pass(width, self._targets.device))
 
     @torch.no_grad()
     def is_over(self, epoch: int) -> bool:
         """Judges the network as it is after an epoch; whether there was none better for too long."""
         self._model.eval()
-        rows = torch.arange(len(self._targets), device=self._targets.device)
-        logits = torch.cat([self._model(self._samples.batch(part)) for part in rows.split(BATCH_SIZE)])
-        right = (logits.argmax(dim=1) == self._targets).float().mean().item()
-        return self.hears(epoch, right, functional.cross_entropy(logits, self._targets).item())
+        logits = torch.cat([self._model(self._samples.batch(part)) for part in self._parts])
+        right = (logits.argmax(dim=1) == self._targets).float().mean()
+        loss = functional.cross_entropy(logits, self._targets)
+        return self.hears(epoch, *torch.stack([right.double(), loss.double()]).tolist())  # one wait
 
 
 def batches(order: Tensor, batch_size: int) -> list[Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from alframe.data.samples import Samples
 from alframe.errors import AlframeWarning
 from alframe.networks.classifier import Classifier
-from alframe.ops.blocks import BATCH_SIZE
+from alframe.ops.blocks import rows_per_pass
 from alframe.ops.digest import digest_of
 from alframe.records.reading import Unusable, read_bytes
 from alframe.records.writing import replace
@@ -45,7 +45,8 @@ def frozen_features(
         if (kept := _read(path, len(samples), probed)) is not None:
             return kept.to(samples.device)
     parts = []
-    for rows in torch.arange(len(samples)).split(BATCH_SIZE):
+    most = rows_per_pass(samples.stored[:1].numel(), samples.device)
+    for rows in torch.arange(len(samples)).split(most):
         parts.append(_features(model, samples, rows))
         progress(int(rows[-1]) + 1, len(samples))
     features = torch.cat(parts)

@@ -11,7 +11,7 @@ from alframe.contract.needs import DROPOUT_WANTED
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
 from alframe.networks.classifier import Classifier
-from alframe.ops.blocks import BATCH_SIZE, by_blocks
+from alframe.ops.blocks import by_blocks, rows_per_pass
 from alframe.ops.dropout import dropout_mask
 from alframe.seeds import derive, global_stream
 
@@ -59,6 +59,9 @@ class NetworkRows:
         """The samples themselves, as they are stored."""
         return self._samples.subset(self._positions)
 
+    def _rows_per_pass(self) -> int:
+        return rows_per_pass(self._samples.stored[:1].numel(), self._samples.device)
+
     @torch.no_grad()
     def features(self) -> Tensor:
         """Features of all rows, ``n x D``; computed once, whichever of a query's views ask."""
@@ -66,7 +69,9 @@ class NetworkRows:
             if self._known is not None:
                 self._features = self._known[self._positions]
             else:
-                self._features = torch.cat([self._model.features(x) for x in self.inputs(BATCH_SIZE)])
+                self._features = torch.cat(
+                    [self._model.features(x) for x in self.inputs(self._rows_per_pass())]
+                )
         return self._features
 
     def points(self) -> Tensor:
@@ -94,7 +99,9 @@ class NetworkRows:
                     head = self._model.head
                     rate = self._model.dropout.p if self._model.dropout.training else 0.0
                     return by_blocks(lambda block: head(_dropped(block, rate)).softmax(dim=1), features())
-                return torch.cat([self._model(batch).softmax(dim=1) for batch in self.inputs(BATCH_SIZE)])
+                return torch.cat(
+                    [self._model(batch).softmax(dim=1) for batch in self.inputs(self._rows_per_pass())]
+                )
         finally:
             for layer in layers:
                 layer.eval()

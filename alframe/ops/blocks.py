@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 
 BATCH_SIZE = 1024  # samples that pass through the network at once
+MOST_PASSED = 1 << 14  # the same on a GPU, where samples are small
+PASSED_ELEMENTS = (
+    1 << 22
+)  # numbers of the samples that pass a GPU at once: what layers hold is several times that
 BLOCK_ELEMENTS = 1 << 20  # numbers a block; 4 MB of float32 stays in the cache of a CPU
 CUDA_BLOCK_ELEMENTS = 1 << 27  # a GPU wants large products: 512 MB
 
@@ -22,6 +26,20 @@ def rows_per_block(width: int, device: torch.device, elements: int | None = None
     """
     limit = CUDA_BLOCK_ELEMENTS if device.type == "cuda" else elements or BLOCK_ELEMENTS
     return max(1, limit // max(1, width))
+
+
+def rows_per_pass(width: int, device: torch.device) -> int:
+    """How many samples pass through a network at once.
+
+    A GPU takes as long to start the kernels of a batch as to compute them for thousands of small samples.
+
+    Args:
+        width: numbers of a sample.
+        device: where the network is.
+    """
+    if device.type != "cuda":
+        return BATCH_SIZE
+    return min(MOST_PASSED, max(BATCH_SIZE, PASSED_ELEMENTS // max(1, width)))
 
 
 def row_blocks(rows: int, width: int, device: torch.device, elements: int | None = None) -> Iterator[slice]:

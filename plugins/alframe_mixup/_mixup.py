@@ -32,29 +32,43 @@ class Mixup:
         seed = torch.randint(2**62, (1,), generator=generator).item()
         self._rng = np.random.default_rng(int(seed))
 
+    def draws(self, size: int, generator: torch.Generator) -> tuple[int, Tensor, Tensor]:
+        """Draws what a batch needs: where it is mixed, its share, and each sample's partner.
+
+        Args:
+            size: samples of the batch, ``b``.
+            generator: a CPU generator that partners are drawn from.
+
+        Returns:
+            The number of the place, the share as a float64 scalar, and ``b`` positions in the batch.
+        """
+        share = torch.tensor(self._rng.beta(self._alpha, self._alpha), dtype=torch.float64)
+        place = int(self._rng.integers(len(self._places)))
+        return place, share, torch.randperm(size, generator=generator)
+
     def __call__(
-        self, model: Classifier, x: Tensor, y: Tensor, generator: torch.Generator
+        self, model: Classifier, x: Tensor, y: Tensor, place: int, share: Tensor, partner: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The loss, and how many are predicted right, each counted by its share of the label."""
-        share = self._rng.beta(self._alpha, self._alpha)
-        place = self._places[self._rng.integers(len(self._places))]
-        partner = torch.randperm(len(y), generator=generator).to(y.device)
+        where, others = self._places[place], y.index_select(0, partner)
 
         def mixed(values: Tensor) -> Tensor:
-            return share * values + (1 - share) * values[partner]
+            exact = values.to(torch.promote_types(values.dtype, torch.float32))  # shares are no bfloat16
+            return (share * exact + (1 - share) * exact.index_select(0, partner)).to(values.dtype)
 
-        if place is None:
+        if where is None:
             logits = model(mixed(x))
         else:
-            hook = place.register_forward_hook(lambda module, given, output: mixed(output))
+            hook = where.register_forward_hook(lambda module, given, output: mixed(output))
             try:
                 logits = model(x)
             finally:
                 hook.remove()
-        loss = functional.cross_entropy
-        predicted = logits.argmax(dim=1)
-        right = share * (predicted == y).sum() + (1 - share) * (predicted == y[partner]).sum()
-        return share * loss(logits, y) + (1 - share) * loss(logits, y[partner]), right
+        one, other = (functional.cross_entropy(logits, labels) for labels in (y, others))
+        predicted = logits.detach().argmax(dim=1)
+        hits, others_hit = ((predicted == labels).sum() for labels in (y, others))
+        part, rest = share.to(one.dtype), (1 - share).to(one.dtype)
+        return part * one + rest * other, part * hits + rest * others_hit
 
 
 def stages(body: nn.Module) -> Iterator[nn.Module]:

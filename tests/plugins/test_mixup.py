@@ -15,6 +15,10 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def called(mixup, model, x, y, random):
+    return mixup(model, x, y, *mixup.draws(len(y), random))
+
+
 def network():
     torch.manual_seed(0)
     return Classifier(nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4)), nn.Linear(4, 3))
@@ -36,7 +40,7 @@ class TestFormula:
             share = rng.beta(0.7, 0.7)
             rng.integers(1)
             partner = torch.randperm(10, generator=generator(seed))
-            loss, right = mixup(model, x, y, generator(seed))
+            loss, right = called(mixup, model, x, y, generator(seed))
             logits = model(torch.stack([share * x[i] + (1 - share) * x[partner[i]] for i in range(10)]))
             soft = share * functional.one_hot(y, 3) + (1 - share) * functional.one_hot(y[partner], 3)
             wanted = -(soft * logits.log_softmax(1)).sum(1).mean()
@@ -61,7 +65,7 @@ class TestFormula:
             def mix(values, share=share, partner=partner):
                 return share * values + (1 - share) * values[partner]
 
-            loss, _ = mixup(model, x, y, generator(seed))
+            loss, _ = called(mixup, model, x, y, generator(seed))
             if place == 0:
                 logits = model(mix(x))
             elif place == 1:
@@ -86,7 +90,7 @@ def test_shares_follow_the_beta_distribution(monkeypatch):
         mixup = Mixup(model, alpha, manifold=False, generator=generator())
         random = generator()
         for _ in range(1000):
-            mixup(model, x, y, random)
+            called(mixup, model, x, y, random)
         shares = [value for value in seen if value < 1]  # 1: the sample is its own partner
         assert np.mean((np.array(shares) - 0.5) ** 2) == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.2)
         assert abs(np.mean(shares) - 0.5) < deviation / 5
@@ -97,7 +101,7 @@ def test_a_hook_is_taken_away_even_after_an_error():
     mixup = Mixup(model, 1.0, manifold=True, generator=generator())
     for _ in range(20):
         with pytest.raises(RuntimeError):
-            mixup(model, torch.ones(4, 7), torch.zeros(4, dtype=torch.int64), generator())
+            called(mixup, model, torch.ones(4, 7), torch.zeros(4, dtype=torch.int64), generator())
     assert not any(module._forward_hooks for module in model.modules())
 
 

@@ -15,7 +15,7 @@ from alframe import Recipe
         ({"batch_size": True}, "batch_size must be at least 1, got True"),
         ({"learning_rate": None}, "learning_rate must be above 0, got None"),
         ({"batch_size": 5.0}, "batch_size must be a whole number, got 5.0"),
-        ({"precision": [3]}, "precision must be one of float32, bfloat16, got"),
+        ({"precision": [3]}, "precision must be one of float32, tf32, bfloat16, got"),
         ({"schedule": "sine"}, "schedule must be one of constant, cosine, step, got sine"),
         ({"augment": -1}, "augment must be a tuple of names, got -1"),
         ({"momentum": 1.0}, "momentum"),

@@ -40,3 +40,14 @@ def test_network_inputs_are_made_once_where_they_are_small(monkeypatch):
     assert made.made() is made
     monkeypatch.setattr("alframe.data.samples.KEPT_BYTES", 24 * 4 - 1)
     assert samples.made() is samples
+
+
+def test_samples_come_near_where_they_are_small(monkeypatch):
+    stored = torch.zeros(3, 2)
+    far = Samples(stored, torch.device("meta"), lambda batch: batch + 1)
+    near = far.near()
+    assert near.stored.device.type == "meta"
+    assert near.transform is far.transform
+    assert near.near() is near
+    monkeypatch.setattr("alframe.data.samples.KEPT_BYTES", stored.nbytes - 1)
+    assert far.near() is far

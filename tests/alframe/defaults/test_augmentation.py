@@ -2,7 +2,11 @@ import pytest
 import torch
 
 from alframe import Recipe, UsageError
-from alframe.defaults.augmentation import augmentation, crop_and_flip
+from alframe.defaults.augmentation import Augmentation, augmentation
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
 
 
 def shifted(image, down, right, mirrored, padding):
@@ -27,7 +31,7 @@ def test_each_image_is_one_of_the_crops_and_all_occur(padding, flip):
         for mirrored in ((False, True) if flip else (False,))
     }
     batch = image.expand(2000, -1, -1, -1)
-    made = crop_and_flip(batch, padding, flip, torch.Generator().manual_seed(0))
+    made = Augmentation(padding, flip, seeded())(batch)
     assert made.dtype == torch.uint8
     assert {tuple(one.flatten().tolist()) for one in made} == wanted
 
@@ -37,16 +41,16 @@ def test_the_images_themselves_stay_as_they_are():
         0, 256, (8, 3, 6, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
     before = images.clone()
-    crop_and_flip(images, 4, True, torch.Generator().manual_seed(0))
+    Augmentation(4, True, seeded())(images)
     assert torch.equal(images, before)
 
 
 def test_half_of_the_images_are_mirrored_and_shifts_are_uniform():
     images = torch.arange(9.0).reshape(1, 1, 3, 3).repeat(4000, 1, 1, 1) + 1
-    made = crop_and_flip(images, 1, False, torch.Generator().manual_seed(0))
+    made = Augmentation(1, False, seeded())(images)
     centre = made[:, 0, 1, 1].long().bincount(minlength=10)[1:]
     assert (centre - 4000 / 9).abs().max() < 5 * (4000 / 9) ** 0.5
-    mirrored = crop_and_flip(images, 0, True, torch.Generator().manual_seed(0))[:, 0, 0, 0] == 3
+    mirrored = Augmentation(0, True, seeded())(images)[:, 0, 0, 0] == 3
     assert abs(mirrored.sum() - 2000) < 5 * 1000**0.5
 
 
@@ -62,9 +66,23 @@ def test_what_is_no_image(shape):
 
 def test_the_recipe_says_which_changes_and_how_wide():
     images = torch.ones(50, 1, 8, 8)
-    crop = augmentation(Recipe(augment=("crop",), crop_padding=2), images.shape[1:], torch.Generator())
+    crop = augmentation(Recipe(augment=("crop",), crop_padding=2), images.shape[1:], seeded())
     sums = crop(images).sum(dim=(1, 2, 3))
     assert sums.min() >= 36
     assert len(sums.unique()) > 3
-    flip = augmentation(Recipe(augment=("flip",)), images.shape[1:], torch.Generator())
+    flip = augmentation(Recipe(augment=("flip",)), images.shape[1:], seeded())
     assert (flip(images) == 1).all()
+
+
+def test_the_numbers_are_the_same_as_ever():
+    """They are drawn in one order: shifts down, shifts right, mirrored or not."""
+    drawn = Augmentation(4, True, seeded()).draws(5)
+    generator = seeded()
+    assert torch.equal(drawn[:2], torch.randint(0, 9, (2, 5, 1), generator=generator))
+    assert torch.equal(drawn[2], (torch.rand(5, 1, generator=generator) < 0.5).long())
+
+
+def test_what_was_drawn_before_is_what_is_drawn_meanwhile():
+    images = torch.arange(2 * 3 * 5 * 5).reshape(2, 3, 5, 5)
+    one, other = (Augmentation(2, True, seeded()) for _ in range(2))
+    assert torch.equal(one(images), other(images, other.draws(2)))

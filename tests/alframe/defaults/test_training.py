@@ -7,7 +7,7 @@ from torchvision import models
 
 from alframe import Classifier, Context, LabelledView, Normalize, Recipe, TrialError, UsageError
 from alframe.data.samples import Samples
-from alframe.defaults.training import batches, make_optimizer, train_supervised
+from alframe.defaults.training import batches, cross_entropy, make_optimizer, train_supervised
 from alframe.learning.rows import NetworkRows
 from alframe.networks.classifier import initial_state
 
@@ -267,3 +267,65 @@ def test_mixed_precision_learns_in_bfloat16(toy):
     assert kinds == {torch.bfloat16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert model(toy.inputs).dtype == torch.float32
+
+
+class TestPrecisionOfProducts:
+    @pytest.fixture
+    def seen(self, toy):
+        """The precision of products in the network's training and in its evaluation."""
+
+        def seen(precision):
+            model, kinds = net(), set()
+            model.register_forward_hook(
+                lambda module, given, result: kinds.add(
+                    (module.training, torch.get_float32_matmul_precision())
+                )
+            )
+            recipe = Recipe(epochs=2, stop_accuracy=None, validation=0.1, precision=precision)
+            train(model, toy.inputs, toy.targets, recipe, validation=(toy.test_inputs, toy.test_targets))
+            return kinds
+
+        return seen
+
+    def test_tf32_is_for_training_only(self, seen):
+        assert seen("tf32") == {(True, "high"), (False, "highest")}
+        assert torch.get_float32_matmul_precision() == "highest"
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_others_leave_it(self, seen, precision):
+        assert {kind for _, kind in seen(precision)} == {"highest"}
+
+    def test_it_is_put_back_after_an_error(self, toy):
+        with pytest.raises(RuntimeError):
+            train(net(), torch.zeros(4, 7), toy.targets[:4], Recipe(precision="tf32"))
+        assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_gradients_take_no_memory_after_training(toy):
+    model = net()
+    train(model, toy.inputs, toy.targets, Recipe(epochs=1))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_an_objective_is_given_what_its_draws_return(toy):
+    class Noisy:
+        def __init__(self):
+            self.given = []
+
+        def draws(self, size, generator):
+            return "a word", torch.rand(size, generator=generator)
+
+        def __call__(self, model, x, y, word, noise):
+            self.given.append((len(x), word, noise))
+            return cross_entropy(model, x, y)
+
+    model, objective = net(), Noisy()
+    ctx = Context(0, 3, CPU, torch.Generator().manual_seed(0), model)
+    labelled = view(model, toy.inputs, toy.targets)
+    train_supervised(model, labelled, None, Recipe(epochs=1, batch_size=50), ctx, objective=objective)
+    assert [size for size, _, _ in objective.given] == [50, 50, 20]
+    stream = torch.Generator().manual_seed(0)
+    torch.randperm(120, generator=stream)
+    for size, word, noise in objective.given:
+        assert word == "a word"
+        assert torch.equal(noise, torch.rand(size, generator=stream))

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe.ops import blocks
-from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block, rows_per_pass
 
 CPU = torch.device("cpu")
 
@@ -30,3 +30,18 @@ def test_a_row_wider_than_a_block_is_a_block(monkeypatch):
 
 def test_no_rows_are_one_empty_block():
     assert list(row_blocks(0, 3, CPU)) == [slice(0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("device", "width", "rows"),
+    [
+        ("cpu", 1, 1024),
+        ("cpu", 3 * 224 * 224, 1024),
+        ("cuda", 3 * 224 * 224, 1024),
+        ("cuda", 784, 5349),
+        ("cuda", 1, 16384),
+        ("cuda", 0, 16384),
+    ],
+)
+def test_a_gpu_passes_more_small_samples_at_once(device, width, rows):
+    assert rows_per_pass(width, torch.device(device)) == rows

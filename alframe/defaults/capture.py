@@ -1,0 +1,272 @@
+"""Gradient steps as CUDA graphs: the card need not wait for Python.
+
+See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import random
+import warnings
+from collections.abc import Callable, Hashable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alframe.defaults.steps import Drawn, Step
+from alframe.errors import AlframeWarning
+
+WARM_UP = 3  # steps that run one by one before one is captured, as torch's documentation asks for
+WORTH = 50  # steps of a training from which on it is captured
+KEPT_BYTES = 1 << 30  # memory that torch's cache may hold before and after a capture
+
+
+class NotCapturedWarning(AlframeWarning):
+    """A training that could be faster.
+
+    Args:
+        reason: why its steps aren't captured.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"training is not captured in a CUDA graph: {reason.rstrip('.')}. It goes on step by step, with "
+            "the same numbers; train.capture=off silences this"
+        )
+
+
+class Table:
+    """An epoch's batches of one size, on the device, and where in them the epoch is.
+
+    Args:
+        step: the step.
+        device: where the table lies.
+    """
+
+    def __init__(self, step: Step, device: torch.device) -> None:
+        self._step = step
+        self._device = device
+        self._numbers: list[Tensor] = []
+        self._position = torch.zeros(1, dtype=torch.int64, device=device)
+        self._results: tuple[Tensor, Tensor] | None = None
+        self._rows = 0
+
+    def fill(self, parts: list[Tensor], drawn: list[Drawn]) -> None:
+        """Begins an epoch.
+
+        Args:
+            parts: positions of each batch, on the CPU; as many batches in each epoch.
+            drawn: what was drawn for each.
+        """
+        tensors = [[value for value in values if isinstance(value, Tensor)] for values in drawn]
+        columns = [tuple(parts), *zip(*tensors, strict=True)]
+        numbers = [torch.stack(column) for column in columns]
+        if not self._numbers:
+            self._numbers = [column.to(self._device) for column in numbers]
+        for table, column in zip(self._numbers, numbers, strict=True):
+            table.copy_(column)  # in place: a graph knows where it lies
+        self._rows = len(parts)
+        self._position.zero_()
+
+    def run(self, words: Drawn) -> None:
+        """The next batch's step: what a graph captures.
+
+        Args:
+            words: what was drawn, with None in place of each tensor.
+        """
+        numbers = [table.index_select(0, self._position).squeeze(0) for table in self._numbers]
+        rows, tensors = numbers[0], iter(numbers[1:])
+        results = self._step(rows, tuple(next(tensors) if word is None else word for word in words))
+        if self._results is None:
+            loss, right = (value.new_zeros(self._rows) for value in results)
+            self._results = (loss, right)
+        for kept, value in zip(self._results, results, strict=True):
+            kept.index_copy_(0, self._position, value.reshape(1))
+        self._position += 1
+
+    def results(self) -> tuple[Tensor, Tensor]:
+        """The losses of the epoch's batches, and how many of each were predicted right."""
+        assert self._results is not None
+        return self._results
+
+
+class Captured:
+    """Epochs of steps of which those of one kind are captured in a CUDA graph, and replayed.
+
+    Steps of a kind have a batch size and, in ``drawn``, words that are no tensors in common. The first
+    `WARM_UP` of them run one by one, and count as all others: capturing computes nothing, so that weights,
+    statistics and random streams are where they would be without it.
+
+    Args:
+        step: the step.
+        device: a GPU.
+    """
+
+    def __init__(self, step: Step, device: torch.device) -> None:
+        self._step = step
+        self._device = device
+        self._recorder: Recorder | None = Recorder(device)
+        self._tables: dict[int, Table] = {}
+        self._seen: collections.Counter[Hashable] = collections.Counter()
+        self._replays: dict[Hashable, Callable[[], None]] = {}
+
+    def epoch(self, parts: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Losses of an epoch's steps, and how many of each batch were predicted right; on the device.
+
+        Args:
+            parts: the batches' positions, on the CPU; those of one size follow each other.
+        """
+        drawn = [self._step.draws(len(rows)) for rows in parts]
+        sizes = list(dict.fromkeys(len(rows) for rows in parts))
+        for size in sizes:
+            if size not in self._tables:
+                self._tables[size] = Table(self._step, self._device)
+            chosen = [place for place, rows in enumerate(parts) if len(rows) == size]
+            self._tables[size].fill([parts[place] for place in chosen], [drawn[place] for place in chosen])
+        for rows, values in zip(parts, drawn, strict=True):
+            self._run(len(rows), tuple(None if isinstance(value, Tensor) else value for value in values))
+        results = [self._tables[size].results() for size in sizes]
+        losses, rights = (torch.cat(column) for column in zip(*results, strict=True))
+        return losses, rights
+
+    def _run(self, size: int, words: Drawn) -> None:
+        kind = (size, words)
+        if kind in self._replays:
+            return self._replays[kind]()
+        run = functools.partial(self._tables[size].run, words)
+        if self._recorder is None:
+            return run()
+        self._seen[kind] += 1
+        if self._seen[kind] < WARM_UP:
+            with self._recorder.apart():
+                return run()
+        if self._seen[kind] == WARM_UP:
+            with self._recorder.apart(), hindrances() as found:
+                run()
+            return self._give_up(found[0]) if found else None
+        try:
+            replay = self._recorder.record(run)
+        except RuntimeError as error:
+            reason = str(error.__context__ or error).partition("\n")[0]
+        else:
+            self._replays[kind] = replay
+            return replay()
+        self._give_up(reason)  # not while the error holds what the step had made
+        return run()
+
+    def _give_up(self, reason: str) -> None:
+        """Runs all steps one by one: what was captured may not share its generator with the others now."""
+        self._recorder = None
+        self._replays.clear()
+        warnings.warn(NotCapturedWarning(reason), stacklevel=2)
+
+    def close(self) -> None:
+        """Leaves what the graphs hold to others."""
+        self._replays.clear()
+        give_memory_back(self._device)
+
+
+class Recorder:
+    """Captures work on a GPU. All graphs of one recorder share their memory: only one runs at a time.
+
+    Args:
+        device: the GPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = _stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Work in this block runs on the stream that is captured from, after and before all other work."""
+        current = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            yield
+        current.wait_stream(self._stream)
+
+    def record(self, run: Callable[[], None]) -> Callable[[], None]:
+        """Captures a function; returns what repeats its work.
+
+        Not `torch.cuda.graph`: that empties torch's cache each time, and in some versions collects garbage.
+
+        Args:
+            run: has run on `apart`'s stream before.
+
+        Raises:
+            RuntimeError: it does what can't be captured; nothing was computed.
+        """
+        give_memory_back(self._device)
+        graph = torch.cuda.CUDAGraph()
+        before = torch.cuda.get_rng_state(self._device)
+        try:
+            with self.apart():
+                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+                try:
+                    run()
+                finally:
+                    graph.capture_end()
+        except BaseException:
+            # dropout's generator may believe for ever that it is being captured
+            fresh = torch.Generator(self._device)
+            fresh.set_state(before)
+            torch.cuda.default_generators[self._stream.device_index].graphsafe_set_state(fresh)
+            raise
+        return graph.replay
+
+
+@functools.cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all trainings of a process: cuBLAS keeps tens of megabytes for each stream, for ever."""
+    return torch.cuda.Stream(device)
+
+
+def give_memory_back(device: torch.device) -> None:
+    """Empties torch's cache on a GPU where it is large: a graph's memory is another than that of other work.
+
+    Args:
+        device: any device.
+    """
+    if device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        if held > KEPT_BYTES:
+            torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def hindrances() -> Iterator[list[str]]:
+    """What a block of code does that a graph could not repeat, known at its end.
+
+    That is: it waits for the device, or draws random numbers on the processor.
+    """
+    found: list[str] = []
+    cuda = torch.cuda.is_available()
+    before, mode = _host_random_states(), torch.cuda.get_sync_debug_mode() if cuda else 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if cuda:
+            torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield found
+        finally:
+            if cuda:
+                torch.cuda.set_sync_debug_mode(mode)
+    waits = [warning for warning in caught if "synchroniz" in str(warning.message).lower()]
+    if any("prototype" not in str(warning.message) for warning in waits):
+        found.append("a step waits for the GPU, as .item() does")
+    if _host_random_states() != before:
+        found.append("a step draws random numbers on the processor")
+    for warning in caught:
+        if warning not in waits:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def _host_random_states() -> tuple[Hashable, ...]:
+    numpy = np.random.get_state()  # noqa: NPY002 (others may draw from it)
+    keys: tuple[Hashable, ...] = (numpy[1].tobytes(), numpy[2])  # type: ignore[index]
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), *keys

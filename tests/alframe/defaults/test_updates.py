@@ -1,0 +1,96 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from alframe import Recipe
+from alframe.defaults.training import make_optimizer
+from alframe.defaults.updates import Update
+
+RECIPES = {
+    "adam": Recipe(),
+    "adam with decay": Recipe(weight_decay=0.1, learning_rate=0.01),
+    "adamw": Recipe(optimizer="adamw", weight_decay=0.1),
+    "sgd": Recipe(optimizer="sgd", learning_rate=0.1, weight_decay=0.01),
+    "plain sgd": Recipe(optimizer="sgd", momentum=0.0),
+}
+
+
+def network(dtype=torch.float32):
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)
+    ).to(dtype, memory_format=torch.channels_last)
+
+
+def backward(model, step):
+    x = torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+    model(x.to(next(model.parameters()).dtype)).logsumexp(dim=1).mean().backward()
+
+
+def compare(recipe, mine, theirs, forget=lambda model, step: None):
+    update, optimizer = Update(mine, recipe), make_optimizer(theirs, recipe)
+    for step in range(6):
+        factor = recipe.rate_factor(step)
+        update.set_rate(factor)
+        optimizer.param_groups[0]["lr"] = recipe.learning_rate * factor
+        for model in (mine, theirs):
+            model.zero_grad(set_to_none=True)
+            backward(model, step)
+            forget(model, step)
+        update()
+        optimizer.step()
+    for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_steps_are_those_of_torchs_optimiser(name, dtype):
+    mine = network(dtype)
+    compare(RECIPES[name], mine, copy.deepcopy(mine))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_rate_changes(name):
+    recipe = Recipe(**(vars(RECIPES[name]) | {"schedule": "cosine", "epochs": 6, "warmup": 2}))
+    mine = network()
+    compare(recipe, mine, copy.deepcopy(mine))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_parameters_without_a_gradient_are_left_alone(name):
+    """As of a layer that is dropped in some steps."""
+
+    def forget(model, step):
+        if step % 2:
+            model[4].bias.grad = None
+        if step == 5:
+            model.zero_grad(set_to_none=True)
+
+    mine = network()
+    mine[0].weight.requires_grad_(False)
+    compare(RECIPES[name], mine, copy.deepcopy(mine), forget)
+
+
+def test_two_dtypes_in_one_network():
+    mine = network()
+    mine[4].register_parameter("scale", nn.Parameter(torch.ones(3, dtype=torch.float64)))
+
+    def gradient(model, step):
+        model[4].scale.grad = torch.full((3,), 1.0 + step, dtype=torch.float64)
+
+    compare(Recipe(), mine, copy.deepcopy(mine), gradient)
+
+
+def test_a_network_that_has_nothing_to_train():
+    model = network().requires_grad_(False)
+    Update(model, Recipe())()
+
+
+def test_gradients_are_forgotten():
+    model = network()
+    backward(model, 0)
+    Update(model, Recipe()).forget_gradients()
+    assert all(parameter.grad is None for parameter in model.parameters())
