@@ -21,6 +21,7 @@ from alframe.errors import AlframeWarning
 
 WARM_UP = 3  # steps that run one by one before one is captured, as torch's documentation asks for
 WORTH = 50  # steps of a training from which on it is captured
+TOLERANCE, ROUNDING = 0.1, 1e-5  # of a step's length, and of a number, that a graph's may differ by
 KEPT_BYTES = 1 << 30  # memory that torch's cache may hold before and after a capture
 
 
@@ -87,6 +88,10 @@ class Table:
             kept.index_copy_(0, self._position, value.reshape(1))
         self._position += 1
 
+    def state(self) -> list[Tensor]:
+        """All that a batch's step moves."""
+        return [self._position, *self.results(), *self._step.state()]
+
     def results(self) -> tuple[Tensor, Tensor]:
         """The losses of the epoch's batches, and how many of each were predicted right."""
         assert self._results is not None
@@ -98,7 +103,8 @@ class Captured:
 
     Steps of a kind have a batch size and, in ``drawn``, words that are no tensors in common. The first
     `WARM_UP` of them run one by one, and count as all others: capturing computes nothing, so that weights,
-    statistics and random streams are where they would be without it.
+    statistics and random streams are where they would be without it. The next is done twice, from one state:
+    a graph that does not give what the step gives is not used.
 
     Args:
         step: the step.
@@ -152,10 +158,32 @@ class Captured:
         except RuntimeError as error:
             reason = str(error.__context__ or error).partition("\n")[0]
         else:
-            self._replays[kind] = replay
-            return replay()
+            if self._is_true(run, replay, self._tables[size].state()):
+                self._replays[kind] = replay
+            else:
+                self._give_up("the graph of a step gives other numbers than the step")
+            return None
         self._give_up(reason)  # not while the error holds what the step had made
         return run()
+
+    @torch.no_grad()
+    def _is_true(self, run: Callable[[], None], replay: Callable[[], None], state: list[Tensor]) -> bool:
+        """Whether a graph does what the step does, which is done once for it: nobody else would notice."""
+        assert self._recorder is not None
+        before = [value.clone() for value in state]
+        rewind = self._recorder.random_state()
+        replay()
+        replayed = [value.clone() for value in state]
+        for value, old in zip(state, before, strict=True):
+            value.copy_(old)
+        rewind()
+        with self._recorder.apart(), torch.enable_grad():
+            run()
+        moves = [_distance(value, old) for value, old in zip(state, before, strict=True)]
+        apart = [_distance(value, other) for value, other in zip(state, replayed, strict=True)]
+        sizes = [_distance(value, torch.zeros_like(value)) for value in state]
+        far, move, size = (torch.stack(column) for column in (apart, moves, sizes))
+        return bool((far <= TOLERANCE * move + ROUNDING * size).all())
 
     def _give_up(self, reason: str) -> None:
         """Runs all steps one by one: what was captured may not share its generator with the others now."""
@@ -167,6 +195,10 @@ class Captured:
         """Leaves what the graphs hold to others."""
         self._replays.clear()
         give_memory_back(self._device)
+
+
+def _distance(one: Tensor, other: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(one.double() - other.double())
 
 
 class Recorder:
@@ -189,6 +221,11 @@ class Recorder:
         with torch.cuda.stream(self._stream):
             yield
         current.wait_stream(self._stream)
+
+    def random_state(self) -> Callable[[], None]:
+        """What puts the device's random numbers back where they are now."""
+        before = torch.cuda.get_rng_state(self._device)
+        return lambda: torch.cuda.set_rng_state(before, self._device)
 
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
         """Captures a function; returns what repeats its work.

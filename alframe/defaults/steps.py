@@ -66,6 +66,10 @@ class Step:
         """Whether all that the objective draws is known beforehand, so that a graph may hold the step."""
         return self._draws is not None
 
+    def state(self) -> list[Tensor]:
+        """All that a step moves."""
+        return [*self._update.state(), *self._model.buffers()]
+
     def draws(self, size: int) -> Drawn:
         """What a batch's augmentation and loss need of random numbers, tensors on the CPU.
 

@@ -49,6 +49,10 @@ class Update:
             steps = [torch.zeros((), dtype=torch.float32, device=one.device) for one in group]
             self._groups.append(_Moments(group, first, second, steps))
 
+    def state(self) -> list[Tensor]:
+        """The parameters, and what is kept of each."""
+        return [value for group in self._groups for values in group for value in values]
+
     def set_rate(self, factor: float) -> None:
         """Sets the learning rate to the recipe's times a factor."""
         rate = self._recipe.learning_rate * factor

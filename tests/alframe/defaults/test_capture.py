@@ -73,6 +73,10 @@ class RecorderOnCPU:
     def apart(self):
         return contextlib.nullcontext()
 
+    def random_state(self):
+        before = torch.get_rng_state()
+        return lambda: torch.set_rng_state(before)
+
     def record(self, run):
         graph = GraphOfOperations(run)
 
@@ -86,6 +90,16 @@ class RecorderOnCPU:
 class FailingRecorder(RecorderOnCPU):
     def record(self, run):
         raise RuntimeError("operation not permitted\nand more lines")
+
+
+class WrongRecorder(RecorderOnCPU):
+    """Its graphs leave something out."""
+
+    def record(self, run):
+        graph = GraphOfOperations(run)
+        moved = [one for one in graph.operations if "fused" in str(one[0])]
+        graph.operations.remove(moved[0])
+        return graph.replay
 
 
 @pytest.fixture
@@ -226,6 +240,18 @@ def test_what_can_not_be_captured_goes_on_and_says_so_once(on_cpu, monkeypatch):
     ]
     assert result == wanted
     assert all(torch.equal(one, other) for one, other in zip(weights, others, strict=True))
+
+
+def test_a_graph_that_gives_other_numbers_is_not_used(on_cpu, monkeypatch):
+    recipe = Recipe(**LONG)
+    _, wanted, _ = train(mlp(0.3), recipe, captured=False)
+    monkeypatch.setattr("alframe.defaults.capture.Recorder", WrongRecorder)
+    with pytest.warns(
+        NotCapturedWarning, match="the graph of a step gives other numbers than the step"
+    ) as told:
+        _, found, _ = train(mlp(0.3), recipe, captured=True)
+    assert len(told) == 1
+    assert all(map(torch.equal, found, wanted))
 
 
 def test_a_failure_after_some_captures_goes_on_with_all_steps(on_cpu, monkeypatch):
