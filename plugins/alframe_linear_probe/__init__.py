@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
 if TYPE_CHECKING:
-    from alframe import Classifier, Context, LabelledView, TrainResult
+    from collections.abc import Sequence
+
+    from alframe import Classifier, Context, LabelledView, Training, TrainResult, TrialError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Options(CheckedOptions):
     """Options of the linear probe."""
 
     c: float = option(1.0, "inverse of the penalty's weight, as scikit-learn's C", above=0)
-    iterations: int = option(200, "most iterations of L-BFGS", least=1)
+    iterations: int = option(200, "most iterations of Newton's method", least=1)
 
 
 @hookimpl
@@ -42,7 +44,17 @@ def alframe_train(
     options: Options,
     ctx: Context,
 ) -> TrainResult:
-    """Fits the head by L-BFGS; of the recipe only ``validation`` counts."""
+    """Fits the head by Newton's method; of the recipe only ``validation`` counts."""
     from alframe_linear_probe._probe import probe
 
     return probe(model, labelled, validation, options.c, options.iterations, ctx)
+
+
+@hookimpl
+def alframe_train_together(
+    trainings: Sequence[Training], options: Options
+) -> Sequence[TrainResult | TrialError] | None:
+    """Fits several heads of one size."""
+    from alframe_linear_probe._probe import probe_together
+
+    return probe_together(trainings, options.c, options.iterations)

@@ -14,14 +14,18 @@ from alframe import (
     LabelledView,
     PluginError,
     Recipe,
+    Training,
     TrainResult,
+    TrialError,
     UsageError,
 )
 from alframe.data.samples import Samples
 from alframe.learning.rows import NetworkRows
 from alframe.registry.registry import Registry
 from alframe_linear_probe import Options
-from alframe_linear_probe._probe import probe
+from alframe_linear_probe._newton import GRADIENT_TOLERANCE
+from alframe_linear_probe._probe import fit as fit_heads
+from alframe_linear_probe._probe import probe, probe_together
 
 CPU = torch.device("cpu")
 
@@ -74,6 +78,141 @@ def test_a_head_of_several_layers_is_refused(toy):
     model = Classifier(nn.Identity(), nn.Sequential(nn.Linear(6, 3)))
     with pytest.raises(UsageError, match="needs a head of one linear layer, got Sequential"):
         fit(model, toy.inputs, toy.targets)
+
+
+def gradient(model, x, y, c):
+    x, w, b = x.double(), model.head.weight.detach().double(), model.head.bias.detach().double()
+    w.requires_grad_(), b.requires_grad_()
+    loss = nn.functional.cross_entropy(x @ w.T + b, y) + w.square().sum() / (2 * c * len(y))
+    return max(grad.abs().max().item() for grad in torch.autograd.grad(loss, (w, b)))
+
+
+@pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_the_gradient_is_nothing_at_the_end(toy, c, scale):
+    model = Classifier(nn.Identity(), nn.Linear(6, 3))
+    x = toy.inputs * scale
+    result = fit(model, x, toy.targets, c)
+    assert 0 < result.epochs < 50
+    assert gradient(model, x, toy.targets, c) < 2 * GRADIENT_TOLERANCE
+
+
+def test_it_is_what_lbfgs_comes_to(toy):
+    model, x = Classifier(nn.Identity(), nn.Linear(6, 3)), toy.inputs.double()
+    weight, bias = torch.zeros(3, 6, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    optimizer = torch.optim.LBFGS(
+        [weight.requires_grad_(), bias.requires_grad_()],
+        max_iter=1000,
+        tolerance_grad=1e-12,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
+
+    def loss():
+        optimizer.zero_grad()
+        value = nn.functional.cross_entropy(x @ weight.T + bias, toy.targets) + weight.square().sum() / 240
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    fit(model, toy.inputs, toy.targets)
+    torch.testing.assert_close(
+        model(toy.inputs).double().softmax(1), (x @ weight.T + bias).softmax(1), atol=1e-4, rtol=0
+    )
+
+
+def test_a_far_start_comes_back(toy):
+    """A full step of Newton's method would lead away from there: it is halved."""
+    model = Classifier(nn.Identity(), nn.Linear(6, 3))
+    with torch.no_grad():
+        model.head.weight.mul_(100)
+    fit(model, toy.inputs, toy.targets, c=100.0)
+    assert gradient(model, toy.inputs, toy.targets, 100.0) < 2 * GRADIENT_TOLERANCE
+
+
+def test_most_steps(toy):
+    assert fit(Classifier(nn.Identity(), nn.Linear(6, 3)), toy.inputs, toy.targets, iterations=2).epochs == 2
+
+
+def test_without_a_bias_and_with_a_frozen_one(toy):
+    model = Classifier(nn.Identity(), nn.Linear(6, 3, bias=False))
+    fit(model, toy.inputs / 3, toy.targets)
+    theirs = LogisticRegression(tol=1e-8, fit_intercept=False).fit(toy.inputs / 3, toy.targets)
+    np.testing.assert_allclose(model.head.weight.detach(), theirs.coef_, atol=2e-3)
+    frozen = Classifier(nn.Identity(), nn.Linear(6, 3))
+    with torch.no_grad():
+        frozen.head.bias.zero_()
+    frozen.freeze(frozen.head.bias)
+    fit(frozen, toy.inputs / 3, toy.targets)
+    assert not frozen.head.bias.any()
+    torch.testing.assert_close(frozen.head.weight, model.head.weight, atol=1e-4, rtol=1e-4)
+
+
+def test_features_that_are_no_numbers_end_the_trial(toy):
+    model = Classifier(nn.Identity(), nn.Linear(6, 3))
+    with pytest.raises(TrialError, match="loss of the linear probe became NaN"):
+        fit(model, toy.inputs * torch.nan, toy.targets)
+
+
+class TestTogether:
+    def training(self, toy, seed, size=80, held_out=0, heard=None, scale=1.0):
+        torch.manual_seed(seed)
+        model = Classifier(nn.Identity(), nn.Linear(6, 3))
+        order = torch.randperm(120, generator=torch.Generator().manual_seed(seed))
+
+        def view(rows):
+            x = toy.inputs[rows] * scale
+            return LabelledView(
+                NetworkRows(model, Samples(x, CPU), torch.arange(len(x)), 0), toy.targets[rows]
+            )
+
+        said = {} if heard is None else {"progress": lambda done, total: heard.append((seed, done, total))}
+        ctx = Context(0, 3, CPU, torch.Generator(), model, **said)
+        return Training(model, view(order[:size]), view(order[-held_out:]) if held_out else None, ctx, seed)
+
+    @pytest.mark.parametrize("sizes", [[80] * 5, [80, 7, 100, 2, 33]])
+    @pytest.mark.parametrize("held_out", [0, 10])
+    def test_each_comes_to_what_it_comes_to_alone(self, toy, sizes, held_out):
+        heard = []
+        together, apart = (
+            [self.training(toy, seed, size, held_out, heard) for seed, size in enumerate(sizes)]
+            for _ in range(2)
+        )
+        results = fit_heads(together, 10.0, 200)
+        assert heard == [(seed, result.epochs, result.epochs) for seed, result in enumerate(results)]
+        for one, other, result in zip(together, apart, results, strict=True):
+            alone = probe(other.model, other.labelled, other.validation, 10.0, 200, other.ctx)
+            # of a class without labels there is no best bias: it goes down until nothing is left of the class
+            found, wanted = one.model(toy.test_inputs), other.model(toy.test_inputs)
+            torch.testing.assert_close(found.softmax(1), wanted.softmax(1), atol=1e-4, rtol=0)
+            if len(one.labelled) > 30:
+                torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+            for name, value in dataclasses.asdict(alone).items():
+                assert getattr(result, name) == pytest.approx(value, abs=1e-5), name
+        assert len({result.epochs for result in results}) > 1
+
+    def test_one_that_fails_harms_nobody(self, toy):
+        trainings = [self.training(toy, seed, scale=torch.nan if seed == 1 else 1.0) for seed in range(3)]
+        good, error, other = fit_heads(trainings, 1.0, 200)
+        assert isinstance(error, TrialError)
+        for result, seed in ((good, 0), (other, 2)):
+            assert result == fit_heads([self.training(toy, seed)], 1.0, 200)[0]
+
+    def test_on_a_cpu_one_after_the_other(self, toy, registry):
+        trainings = [self.training(toy, seed) for seed in range(3)]
+        answer = registry.call_alone(
+            "train_together",
+            registry.plugin("linear-probe"),
+            trainings=trainings,
+            recipe=None,
+            options=Options(),
+        )
+        assert answer == [fit_heads([self.training(toy, seed)], 1.0, 200)[0] for seed in range(3)]
+
+    def test_heads_of_other_sizes(self, toy):
+        other = self.training(toy, 1)
+        other.model.head = nn.Linear(6, 3, bias=False)
+        assert probe_together([self.training(toy, 0), other], 1.0, 200) is None
 
 
 @pytest.mark.parametrize("options", [{"c": 0}, {"c": float("inf")}, {"iterations": 0}])
