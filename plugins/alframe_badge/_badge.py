@@ -19,7 +19,7 @@ LARGEST_RATIO = 40.0  # of logarithms: exp(40) squared is still a float32
 
 def log_residuals(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
     """``log(1 - p_y)`` of each row; the largest is the scale of the gradient embeddings."""
-    return _log_residuals(logits, _others(logits, logits.argmax(dim=1, keepdim=True)))
+    return _log_residuals(logits, _others(logits, logits.max(dim=1, keepdim=True).indices))
 
 
 def residuals(logits: Float[Tensor, "n c"], log_scale: float) -> Float[Tensor, "n c"]:
@@ -32,7 +32,7 @@ def residuals(logits: Float[Tensor, "n c"], log_scale: float) -> Float[Tensor, "
         logits: ``n x c`` tensor.
         log_scale: logarithm of a common factor, which k-means++ does not see.
     """
-    label = logits.argmax(dim=1, keepdim=True)
+    label = logits.max(dim=1, keepdim=True).indices
     others = _others(logits, label)
     factor = (_log_residuals(logits, others) - log_scale).clamp_(max=LARGEST_RATIO).exp_()
     return others.softmax(dim=1).scatter_(1, label, -1.0).mul_(factor[:, None])
