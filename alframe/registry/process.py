@@ -6,7 +6,6 @@ of a library are looked at where that is imported, so that nothing here imports 
 
 from __future__ import annotations
 
-import _signal  # what signal.getsignal asks, before it makes names of numbers
 import contextlib
 import dataclasses
 import gc
@@ -85,7 +84,7 @@ def _put_errors(before: tuple[Any, ...]) -> None:
 
 
 def _handlers() -> tuple[Any, ...]:
-    return tuple(_signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+    return tuple(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
 
 
 def _put_handlers(before: tuple[Any, ...]) -> None:
