@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ def by_blocks(
     return joined((function(block) for block in rows.split(size)), len(rows))
 
 
-def joined(parts: Iterable[Tensor], rows: int) -> Tensor:
+def joined(parts: Iterator[Tensor], rows: int) -> Tensor:
     """The parts one below the other, as `torch.cat` gives them, of which one at a time is held.
 
     Args:

@@ -45,4 +45,4 @@ def test_parts_are_joined_as_they_come():
     parts = torch.rand(7, 2).split(3)
     assert torch.equal(joined(iter(parts), 7), torch.cat(parts))
     assert joined(iter(parts[:1]), 3) is parts[0]
-    assert len(joined([torch.empty(0, 2)], 0)) == 0
+    assert len(joined(iter([torch.empty(0, 2)]), 0)) == 0
