@@ -3,6 +3,7 @@
     python benchmarks/query.py
     python benchmarks/query.py --scale cifar100 --strategies badge,coreset -o badge.bias=true
     python benchmarks/query.py --scale cifar100 --strategies alfamix -o alfamix.variant=learned --device cuda
+    python benchmarks/query.py --scale imagenet -s N=160000 -s D=384 --strategies entropy,badge
 
 The features are ReLU features around one direction a class, the head is linear and neither sure of itself
 nor blind. Each strategy runs in a process of its own: a small query first, which pays for what torch imports,
@@ -153,8 +154,22 @@ def _answer(there: Connection, function: Callable[..., dict[str, Any]], args: tu
         there.send({"problem": f"{type(error).__name__}: {error}"})
 
 
+class Size(click.ParamType):
+    """``NAME=VALUE``, a size of a problem."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Name and number."""
+        name, _, number = str(value).partition("=")
+        if name not in Scale._fields or not number.isdecimal():
+            self.fail(f"expected one of {', '.join(Scale._fields)} and a number, as N=160000, got {value!r}")
+        return name, int(number)
+
+
 @click.command()
 @click.option("--scale", type=click.Choice(list(SCALES)), default="small", show_default=True)
+@click.option("-s", "changed", type=Size(), multiple=True, help="A size unlike the scale's, as N=160000.")
 @click.option("--strategies", type=NameList(), help="By default all that are installed.")
 @click.option("-o", "overrides", type=Override(), multiple=True, help="An option, as bald.passes=5.")
 @click.option("--device", default="cpu", show_default=True)
@@ -164,6 +179,7 @@ def _answer(there: Connection, function: Callable[..., dict[str, Any]], args: tu
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to a file.")
 def main(
     scale: str,
+    changed: tuple[tuple[str, int], ...],
     strategies: list[str] | None,
     overrides: tuple[tuple[str, str, str], ...],
     device: str,
@@ -178,7 +194,7 @@ def main(
     options: dict[str, Any] = {}
     for section, key, text in overrides:
         options.setdefault(section, {})[key] = text
-    sizes = SCALES[scale]
+    sizes = SCALES[scale]._replace(**dict(changed))
     described = ", ".join(f"{name} = {value:,}" for name, value in sizes._asdict().items())
     table = Table(title=f"{scale}: {described}; {device}; median of {repeats}")
     for heading in ("strategy", "seconds", "peak MB", "scikit-activeml, s", "ratio"):

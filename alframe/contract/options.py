@@ -7,6 +7,7 @@ values written with every run.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -130,7 +131,7 @@ def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
     Raises:
         UsageError: an unknown key, a value of another type, outside its range, or one the dataclass refuses.
     """
-    hints = typing.get_type_hints(options_type)
+    hints = _hints(options_type)
     typed = {}
     for key, value in values.items():
         if key not in hints:
@@ -142,6 +143,11 @@ def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
         return built
     except ValueError as error:
         raise UsageError(f"options of {section!r}: {error}") from error
+
+
+@functools.cache
+def _hints(options_type: type) -> dict[str, Any]:
+    return typing.get_type_hints(options_type)
 
 
 def identifying(options: Any) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def _choices(options_type: type) -> dict[str, tuple[Any, ...]]:
     }
 
 
+@functools.cache
 def _ranges(options_type: type) -> dict[str, Range]:
     """By name; who inherits an option and declares it anew without a range keeps the range."""
     return {

@@ -5,15 +5,16 @@ A view of the pool holds no labels: there is nothing to leak.
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
 from alframe.data.samples import Samples
 from alframe.errors import AlframeError
-from alframe.ops.blocks import BATCH_SIZE, by_blocks
+from alframe.ops.blocks import BATCH_SIZE, by_blocks, joined
 from alframe.ops.geometry import Geometry
 
 
@@ -46,8 +47,12 @@ class Rows(Protocol):
         """``n x C`` logits of a block of features."""
         ...
 
-    def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
-        """``n x C`` probabilities of one pass with dropout; ``features()`` gives the cached ones."""
+    def mc_probs(self, steps: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """For one block of rows after another their ``b x C`` probabilities in passes with dropout.
+
+        The numbers of a pass are the same whichever passes are asked for beside it, if all of each block's
+        are taken before the next block.
+        """
         ...
 
 
@@ -82,15 +87,47 @@ class View:
     @functools.cached_property
     def logits(self) -> Tensor:
         """``n x C`` tensor of logits."""
-        return by_blocks(self._rows.logits, self._rows.features())
+        return self._of_logits(lambda block: block)
 
     @functools.cached_property
     def probs(self) -> Tensor:
         """``n x C`` tensor of class probabilities."""
+        return self._of_logits(lambda block: block.softmax(dim=1))
+
+    def by_rows(
+        self,
+        function: Callable[[Tensor], Tensor],
+        of: Literal["features", "logits", "probs"] = "probs",
+    ) -> Tensor:
+        """What a function makes of each row, block by block: logits and probabilities are not kept for it.
+
+        For scores that look at each sample alone. Probabilities of a million samples and a thousand classes
+        take 4 GB; what has been read as a whole before is not computed again.
+
+        Args:
+            function: maps ``b x C`` probabilities to ``b x ...`` results, each row on its own; it must leave
+                its argument as it is.
+            of: which numbers it wants.
+
+        Returns:
+            ``n x ...`` tensor.
+
+        Example:
+            ``pool.by_rows(lambda probs: 1 - probs.square().sum(dim=1))``
+        """
+        if of == "features":
+            return by_blocks(function, self.features)
+        if of in self.__dict__:
+            return by_blocks(function, self.__dict__[of])
+        return self._of_logits(function if of == "logits" else lambda block: function(block.softmax(dim=1)))
+
+    def _of_logits(self, function: Callable[[Tensor], Tensor]) -> Tensor:
         if "logits" in self.__dict__:
-            return by_blocks(lambda block: block.softmax(dim=1), self.logits)
-        # the logits are not kept: they take as much memory again
-        return by_blocks(lambda block: self._rows.logits(block).softmax(dim=1), self._rows.features())
+            return by_blocks(function, self.logits)
+        features = self._rows.features()
+        one_block = len(features) <= BATCH_SIZE  # small whatever the number of classes
+        classes = 0 if one_block else self._rows.logits(features[:1]).shape[1]
+        return by_blocks(lambda block: function(self._rows.logits(block)), features, width=classes)
 
     def mc_probs(self, passes: int, dropout: float = 0.5) -> Iterator[Tensor]:
         """Class probabilities under Monte Carlo dropout, one ``n x C`` tensor a pass, never kept.
@@ -103,7 +140,36 @@ class View:
             UsageError: the network has no dropout.
         """
         for step in range(passes):
-            yield self._rows.mc_probs(self._rows.features, step, dropout)
+            blocks = self._rows.mc_probs(range(step, step + 1), dropout)
+            yield joined((next(block) for block in blocks), len(self))
+
+    def mc_by_rows(
+        self, function: Callable[[Iterator[Tensor]], Tensor], passes: int, dropout: float = 0.5
+    ) -> Tensor:
+        """What a function makes of each row's probabilities in all passes of `mc_probs`, block by block.
+
+        Args:
+            function: maps an iterator over ``passes`` tensors of ``b x C`` probabilities, each made when it
+                is asked for, to ``b x ...`` results, each row on its own.
+            passes: as in `mc_probs`.
+            dropout: as in `mc_probs`.
+
+        Returns:
+            ``n x ...`` tensor; no ``n x C`` tensor is held.
+
+        Raises:
+            UsageError: the network has no dropout.
+
+        Example:
+            ``pool.mc_by_rows(lambda passes: sum(passes).amax(dim=1), 10)``
+        """
+
+        def parts() -> Iterator[Tensor]:
+            for block in self._rows.mc_probs(range(passes), dropout):
+                yield function(block)
+                collections.deque(block, maxlen=0)  # what it left: the next block's masks come after
+
+        return joined(parts(), len(self))
 
     @functools.cached_property
     def embedding(self) -> Geometry:

@@ -40,8 +40,9 @@ class Given(nn.Linear):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         nn.Module.__init__(self)  # the layer's own would make weights first
         self.out_features, self.in_features = weight.shape
-        self.weight = nn.Parameter(weight)
-        self.register_parameter("bias", None if bias is None else nn.Parameter(bias))
+        # a module's assignment looks for what has the name already, which takes longer than all the rest
+        self._parameters["weight"] = nn.Parameter(weight)
+        self._parameters["bias"] = None if bias is None else nn.Parameter(bias)
 
 
 class OfOneLogit(nn.Module):
@@ -172,8 +173,10 @@ def _beyond_range(head: Given, features: Tensor, weights: float, biases: float, 
         if columns * weights * most + biases < LARGEST / 2:  # so no sum on the way can overflow
             return ""
     with torch.no_grad():
-        logits = by_blocks(head, features)
-    wrong = int((~torch.isfinite(logits).all(dim=1)).sum())
+        is_finite = by_blocks(
+            lambda block: head(block).isfinite().all(dim=1), features, width=head.out_features
+        )
+    wrong = int((~is_finite).sum())
     return _not_finite(wrong, len(features)) if wrong else ""
 
 

@@ -5,6 +5,7 @@ Arrays of any library count by position: the index of a pandas Series or DataFra
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections.abc import Mapping
@@ -80,7 +81,7 @@ def largest(values: Tensor, name: str) -> float:
     if not values.numel():
         return 0.0
     low, high = (float(end) for end in values.aminmax())
-    if np.isfinite(low) and np.isfinite(high):
+    if math.isfinite(low) and math.isfinite(high):
         return max(-low, high)
     wrong = (~torch.isfinite(values)).nonzero()
     where = f"{len(wrong)} of {values.numel()} numbers, the first at {wrong[0].tolist()}"
@@ -113,7 +114,7 @@ def class_numbers(values: Any, name: str) -> Tensor:
             f"{name} must be one class number a sample, got shape {list(given.shape)}: "
             "argmax(axis=1) makes them of one-hot rows and of probabilities"
         )
-    if missing := int(given.isnan().sum()):
+    if given.is_floating_point() and (missing := int(given.isnan().sum())):
         raise UsageError(
             f"{missing} of {given.numel()} {name} are missing (NaN or None): leave those samples out, here "
             "and where the samples are named"
@@ -171,15 +172,18 @@ def as_tensor(values: Any, name: str) -> Tensor:
     Raises:
         UsageError: they are no numbers.
     """
-    try:
-        if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
-            values = torch.stack([torch.as_tensor(value).detach() for value in values])
-        if hasattr(values, "__cuda_array_interface__") and not isinstance(values, Tensor):
-            values = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{name} must be numbers of one shape: {one_line(error)}") from error
     if isinstance(values, Tensor):
         return _of_tensor(values.detach(), name)
+    made: Tensor | None = None
+    try:
+        if isinstance(values, list | tuple) and values and isinstance(values[0], Tensor):
+            made = torch.stack([torch.as_tensor(value).detach() for value in values])
+        elif hasattr(values, "__cuda_array_interface__"):
+            made = torch.as_tensor(values).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{name} must be numbers of one shape: {one_line(error)}") from error
+    if made is not None:
+        return _of_tensor(made, name)
     return _of_array(_array(values, name))
 
 

@@ -155,6 +155,7 @@ def _check(pool: Tensor, labelled: Tensor, targets: Tensor, num_classes: int) ->
         raise UsageError(f"features have {pool.shape[1]} columns, labelled_features {labelled.shape[1]}")
     if len(labelled) != len(targets):
         raise UsageError(f"{len(labelled)} labelled_features but {len(targets)} labelled_targets")
-    if len(targets) and (targets.min() < 0 or targets.max() >= num_classes):
-        found = f"{int(targets.min())}..{int(targets.max())}"
-        raise UsageError(f"labelled_targets must lie in 0..{num_classes - 1}, got {found}")
+    if len(targets):
+        least, most = (int(end) for end in targets.aminmax())
+        if least < 0 or most >= num_classes:
+            raise UsageError(f"labelled_targets must lie in 0..{num_classes - 1}, got {least}..{most}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import torch
@@ -11,7 +12,7 @@ from alframe.contract.needs import DROPOUT_WANTED
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
 from alframe.networks.classifier import Classifier
-from alframe.ops.blocks import by_blocks, rows_per_pass
+from alframe.ops.blocks import BATCH_SIZE, rows_per_block, rows_per_pass
 from alframe.ops.dropout import dropout_mask
 from alframe.seeds import derive, global_stream
 
@@ -84,24 +85,32 @@ class NetworkRows:
         logits: Tensor = self._model.head(features)
         return logits
 
-    @torch.no_grad()
-    def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
-        """One Monte Carlo dropout pass; only Dropout layers change mode, batch statistics do not move."""
+    def mc_probs(self, steps: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """Monte Carlo dropout passes; only Dropout layers change mode, batch statistics do not move."""
         layers = self._model.dropout_layers()
         if not layers:
             raise UsageError(f"Monte Carlo dropout needs a network with dropout: {DROPOUT_WANTED}")
         same_features = set(self._model.body.modules()).isdisjoint(layers)
+        streams = [_Masks(self._seed, step, self._samples.device) for step in steps]
+        blocks = (
+            _blocks(self.features(), self.logits) if same_features else self.inputs(self._rows_per_pass())
+        )
+        for block in blocks:
+            yield (self._mc_pass(block, same_features, layers, stream) for stream in streams)
+
+    @torch.no_grad()
+    def _mc_pass(
+        self, block: Tensor, of_features: bool, layers: list[torch.nn.Module], stream: _Masks
+    ) -> Tensor:
+        """Probabilities of a block of features, or else of inputs."""
         for layer in layers:
             layer.train()
         try:
-            with global_stream(self._seed, "dropout", step, device=self._samples.device):
-                if same_features:
-                    head = self._model.head
-                    rate = self._model.dropout.p if self._model.dropout.training else 0.0
-                    return by_blocks(lambda block: head(_dropped(block, rate)).softmax(dim=1), features())
-                return torch.cat(
-                    [self._model(batch).softmax(dim=1) for batch in self.inputs(self._rows_per_pass())]
-                )
+            with stream.going_on():
+                if not of_features:
+                    return torch.softmax(self._model(block), dim=1)
+                rate = self._model.dropout.p if self._model.dropout.training else 0.0
+                return torch.softmax(self._model.head(_dropped(block, rate)), dim=1)
         finally:
             for layer in layers:
                 layer.eval()
@@ -158,13 +167,50 @@ class FeatureRows:
         logits: Tensor = self._head(features)
         return logits
 
-    @torch.no_grad()
-    def mc_probs(self, features: Callable[[], Tensor], step: int, dropout: float) -> Tensor:
-        """One pass of the head on features of which a share of ``dropout`` is dropped."""
-        masks = torch.Generator(self._features.device).manual_seed(derive(self._seed, "dropout", step))
-        return by_blocks(
-            lambda block: self.logits(_dropped(block, dropout, masks)).softmax(dim=1), features()
-        )
+    def mc_probs(self, steps: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """Passes of the head on features of which a share of ``dropout`` is dropped."""
+        device = self._features.device
+        masks = [torch.Generator(device).manual_seed(derive(self._seed, "dropout", step)) for step in steps]
+        for block in _blocks(self._features, self.logits):
+            yield (self.logits(_dropped(block, dropout, mask)).softmax(dim=1) for mask in masks)
+
+
+class _Masks:
+    """The stream of a pass's dropout masks in torch's global state, which is left and gone on with.
+
+    Args:
+        seed: seed of the passes.
+        step: number of the pass.
+        device: where the masks are drawn.
+    """
+
+    def __init__(self, seed: int, step: int, device: torch.device) -> None:
+        self._names = (seed, "dropout", step)
+        self._device = device
+        self._state: tuple[Tensor, Tensor | None] | None = None
+
+    @contextlib.contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Sets the global state to where the stream is, and back after the block of code."""
+        on_cuda = self._device.type == "cuda"
+        with global_stream(*self._names, device=self._device):
+            if self._state is not None:
+                torch.default_generator.set_state(self._state[0])
+                if self._state[1] is not None:
+                    torch.cuda.set_rng_state(self._state[1], self._device)
+            yield
+            of_device = torch.cuda.get_rng_state(self._device) if on_cuda else None
+            self._state = torch.default_generator.get_state(), of_device
+
+
+def _blocks(features: Tensor, logits: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+    """Blocks of a bounded size, also as logits; of four rows or more, for `dropout_mask` draws four at once.
+
+    So the numbers that are drawn do not depend on the size of blocks.
+    """
+    classes = logits(features[:1]).shape[1] if len(features) > BATCH_SIZE else 0
+    size = rows_per_block(max(features.shape[1], classes), features.device)
+    yield from features.split(max(4, size // 4 * 4))
 
 
 def without_distances(largest: float, columns: int) -> str:

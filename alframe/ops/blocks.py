@@ -49,25 +49,43 @@ def row_blocks(rows: int, width: int, device: torch.device, elements: int | None
         yield slice(start, min(start + size, rows))
 
 
-def by_blocks(function: Callable[[Tensor], Tensor], rows: Tensor, elements: int | None = None) -> Tensor:
+def by_blocks(
+    function: Callable[[Tensor], Tensor], rows: Tensor, elements: int | None = None, width: int = 0
+) -> Tensor:
     """``function(rows)``, computed block by block.
 
     Args:
         function: maps ``b x ...`` rows to ``b x ...`` results, each row on its own.
         rows: ``n x ...`` tensor.
         elements: numbers of a block on the CPU, where the usual number does not suit.
+        width: numbers that ``function`` holds for each row, where they are more than a row has.
 
     Example:
         >>> by_blocks(lambda block: block.sum(dim=1), torch.ones(4, 3)).tolist()
         [3.0, 3.0, 3.0, 3.0]
     """
+    size = rows_per_block(max(width, rows[:1].numel()), rows.device, elements)
+    if len(rows) <= size:
+        return function(rows)
+    return joined((function(block) for block in rows.split(size)), len(rows))
+
+
+def joined(parts: Iterator[Tensor], rows: int) -> Tensor:
+    """The parts one below the other, as `torch.cat` gives them, of which one at a time is held.
+
+    Args:
+        parts: ``b x ...`` tensors, at least one.
+        rows: how many rows they have together.
+    """
     whole: Tensor | None = None
-    for block in row_blocks(len(rows), rows[:1].numel(), rows.device, elements):
-        part = function(rows[block])
-        if len(part) == len(rows):
+    start = 0
+    for part in parts:
+        if len(part) == rows:
             return part
         if whole is None:  # filled in place: concatenating would hold the result twice
-            whole = part.new_empty((len(rows), *part.shape[1:]))
-        whole[block] = part
-    assert whole is not None  # there is at least one block
+            whole = part.new_empty((rows, *part.shape[1:]))
+        whole[start : start + len(part)] = part
+        start += len(part)
+    assert whole is not None
+    assert start == rows
     return whole

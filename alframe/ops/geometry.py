@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from alframe.ops.blocks import by_blocks, row_blocks
+from alframe.ops.blocks import by_blocks, joined, row_blocks
 from alframe.ops.offset import common_offset
 
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
@@ -212,6 +213,7 @@ class SymmetricKL:
 
     ``KL(p||q)/2 + KL(q||p)/2 = sum (p - q) (log p - log q) / 2``, in nats. The origin is the uniform
     distribution. Where distributions are much alike, ``p`` and ``log p`` are seen from one amid them.
+    Logarithms of more than `VECTOR_ELEMENTS` numbers are not kept beside ``p``, but made again by blocks.
 
     Args:
         p: ``n x c`` tensor of probabilities; the logarithm of those below 1e-12 is that of 1e-12.
@@ -219,6 +221,8 @@ class SymmetricKL:
 
     def __init__(self, p: Float[Tensor, "n c"]) -> None:
         self.p = p
+        self._log_p: Tensor | None = None
+        self._norms: Tensor | None = None
         self._look_from(common_offset(p))
 
     def __len__(self) -> int:
@@ -227,35 +231,54 @@ class SymmetricKL:
     def __getitem__(self, positions: Tensor | slice) -> SymmetricKL:
         """The points at ``positions``, in that order."""
         part = copy.copy(self)
-        part.p, part._log_p, part._own = self.p[positions], self._log_p[positions], self._own[positions]
+        part.p, part._own = self.p[positions], self._own[positions]
+        part._log_p = None if self._log_p is None else self._log_p[positions]
+        part._norms = None if self._norms is None else self._norms[positions]
         return part
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Divergence of each distribution from the uniform one: ``n`` numbers."""
+        if self._norms is None:
+            self._norms = self._divergences_from_uniform().div_(2).clamp_(min=0)
+        return self._norms
+
+    def _divergences_from_uniform(self) -> Tensor:
         if self._amid is None:
-            return (self._own - self._log_p.mean(dim=1)).div_(2).clamp_(min=0)
+            return self._own - self._of_logs(lambda p, log_p: log_p.mean(dim=1))
         uniform = torch.full_like(self._amid, 1 / self.p.shape[1])
-        return by_blocks(
-            lambda p: torch.linalg.vecdot(p - uniform, _log_ratio(p, uniform)).div_(2).clamp_(min=0), self.p
-        )
+        return by_blocks(lambda p: torch.linalg.vecdot(p - uniform, _log_ratio(p, uniform)), self.p)
 
     def squared_distances(self, other: SymmetricKL) -> Float[Tensor, "n m"]:
         """Divergence from each distribution of ``other``, an ``n x m`` tensor; never negative."""
         if other._amid is not self._amid:
             other = copy.copy(other)
             other._look_from(self._amid)
-        theirs = other._moved(other.p).T
-        crossed = by_blocks(lambda p: self._moved(p) @ other._log_p.T, self.p).addmm_(self._log_p, theirs)
+        if other._log_p is None:  # for all blocks of points that are compared with the same centres
+            other._log_p = other._logs()
+        theirs, their_logs = other._moved(other.p).T, other._log_p.T
+        crossed = self._of_logs(lambda p, log_p: (self._moved(p) @ their_logs).addmm_(log_p, theirs))
         sums = crossed.neg_().add_(self._own[:, None]).add_(other._own)
         return _without_rounding(sums.div_(2), self._own.abs())
 
     def _look_from(self, amid: Tensor | None) -> None:
         """Sees ``p`` and ``log p`` from those of a distribution, or as they are."""
         self._amid = None if amid is None else amid.clamp(min=SMALLEST_PROBABILITY)
-        self._log_p = by_blocks(lambda block: _log_ratio(block, self._amid), self.p)
-        self._own = self._log_p.new_empty(len(self))
-        for block in row_blocks(len(self), self.p.shape[1], self.p.device):
-            self._own[block] = torch.linalg.vecdot(self._moved(self.p[block]), self._log_p[block])
+        self._log_p = self._logs() if self.p.numel() <= VECTOR_ELEMENTS else None
+        self._norms = None
+        self._own = self._of_logs(lambda p, log_p: torch.linalg.vecdot(self._moved(p), log_p))
+
+    def _logs(self) -> Tensor:
+        return by_blocks(lambda block: _log_ratio(block, self._amid), self.p)
+
+    def _of_logs(self, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """``function(p, log p)``, block by block."""
+
+        def parts() -> Iterator[Tensor]:
+            for block in row_blocks(len(self), self.p.shape[1], self.p.device):
+                p = self.p[block]
+                yield function(p, _log_ratio(p, self._amid) if self._log_p is None else self._log_p[block])
+
+        return joined(parts(), len(self))
 
     def _moved(self, p: Tensor) -> Tensor:
         return p if self._amid is None else p - self._amid
@@ -274,8 +297,7 @@ class SymmetricKL:
 
 
 def _squared_lengths(rows: Tensor) -> Tensor:
-    rows = _at_least_32_bits(rows)
-    return torch.linalg.vecdot(rows, rows)
+    return torch.linalg.vector_norm(_at_least_32_bits(rows), dim=1).square_()  # vecdot copies the rows
 
 
 def _at_least_32_bits(rows: Tensor) -> Tensor:

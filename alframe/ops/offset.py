@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -33,6 +34,15 @@ def common_offset(rows: Float[Tensor, "n d"]) -> Float[Tensor, " d"] | None:
         return rows.new_zeros(rows.shape[1], dtype=torch.float32) if narrow else None
     sample = rows[:: -(-len(rows) // SAMPLED)]
     sample = sample.float() if narrow else sample
-    middle = sample.sort(dim=0).values[len(sample) // 2]
+    middle = _medians(sample)
     near, far = (differences.square().sum(dim=1).median() for differences in (sample - middle, sample))
     return middle if narrow or near < far / FAR else None
+
+
+def _medians(rows: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
+    """The median of each column, the upper one where there are two."""
+    place = len(rows) // 2
+    if rows.device.type != "cpu":
+        return rows.sort(dim=0).values[place]
+    columns = rows.detach().T.contiguous().numpy()  # numpy's partition takes a twentieth of torch's sort
+    return torch.from_numpy(np.partition(columns, place, axis=1)[:, place].copy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -54,7 +55,7 @@ class Plugin:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """``distribution/name``, which names one plugin even where two share a name."""
         return f"{self.distribution}/{self.name}"
@@ -78,7 +79,7 @@ class Plugin:
         """The same plugin, which somebody has switched off."""
         return dataclasses.replace(self, state=State.DISABLED, problem=problem)
 
-    @property
+    @functools.cached_property
     def stages(self) -> tuple[str, ...]:
         """The stages this plugin has code for."""
         return tuple(stage for stage in STAGES if f"alframe_{stage}" in self.hooks)

@@ -104,7 +104,7 @@ def _put_logging(before: tuple[Any, ...]) -> None:
 
 
 def _device() -> str:
-    return str(torch.get_default_device())
+    return str(torch.empty(0).device)  # torch.get_default_device takes several times as long
 
 
 def _put_device(name: str) -> None:

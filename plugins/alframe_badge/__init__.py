@@ -33,6 +33,7 @@ def alframe_info() -> PluginInfo:
         reference="Ash et al., ICLR 2020, arXiv 1906.03671",
         options=Options,
         aliases=("BadgeSampling",),
+        api=2,
     )
 
 
@@ -42,12 +43,12 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
     from torch.nn.functional import pad
 
     from alframe import Embeddings, OuterProduct
-    from alframe_badge._badge import largest_log_residual, residuals
+    from alframe_badge._badge import log_residuals, residuals
 
-    scale = largest_log_residual(pool.logits)
+    scale = float(pool.by_rows(log_residuals, of="logits").max()) if len(pool) else 0.0
     parts = [
         OuterProduct(
-            residuals(view.logits, scale),
+            view.by_rows(lambda logits: residuals(logits, scale), of="logits"),
             pad(view.features, (0, 1), value=1.0) if options.bias else view.features,
         )
         for view in (pool, labelled)

@@ -11,15 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alframe import Geometry
-from alframe.ops import by_blocks, lower_to_nearest
+from alframe.ops import lower_to_nearest
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 16, 1024  # candidates drawn together
 LARGEST_RATIO = 40.0  # of logarithms: exp(40) squared is still a float32
 
 
-def largest_log_residual(logits: Float[Tensor, "n c"]) -> float:
-    """Largest ``log(1 - p_y)`` of all rows: the scale of their gradient embeddings."""
-    return float(by_blocks(_log_residual, logits).max()) if len(logits) else 0.0
+def log_residuals(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
+    """``log(1 - p_y)`` of each row; the largest is the scale of the gradient embeddings."""
+    return _log_residuals(logits, _others(logits, logits.max(dim=1, keepdim=True).indices))
 
 
 def residuals(logits: Float[Tensor, "n c"], log_scale: float) -> Float[Tensor, "n c"]:
@@ -32,18 +32,17 @@ def residuals(logits: Float[Tensor, "n c"], log_scale: float) -> Float[Tensor, "
         logits: ``n x c`` tensor.
         log_scale: logarithm of a common factor, which k-means++ does not see.
     """
-
-    def block(rows: Tensor) -> Tensor:
-        label = rows.argmax(dim=1, keepdim=True)
-        others = rows.scatter(1, label, -torch.inf).softmax(dim=1).scatter(1, label, -1.0)
-        factor = (_log_residual(rows) - log_scale).clamp(max=LARGEST_RATIO).exp()
-        return others * factor[:, None]
-
-    return by_blocks(block, logits)
+    label = logits.max(dim=1, keepdim=True).indices
+    others = _others(logits, label)
+    factor = (_log_residuals(logits, others) - log_scale).clamp_(max=LARGEST_RATIO).exp_()
+    return others.softmax(dim=1).scatter_(1, label, -1.0).mul_(factor[:, None])
 
 
-def _log_residual(logits: Tensor) -> Tensor:
-    others = logits.scatter(1, logits.argmax(dim=1, keepdim=True), -torch.inf)
+def _others(logits: Tensor, label: Tensor) -> Tensor:
+    return logits.scatter(1, label, -torch.inf)
+
+
+def _log_residuals(logits: Tensor, others: Tensor) -> Tensor:
     return others.logsumexp(dim=1) - logits.logsumexp(dim=1)
 
 

@@ -47,6 +47,7 @@ def alframe_info() -> PluginInfo:
         options=Options,
         aliases=("BALDDropout",),
         needs=("dropout",),
+        api=2,
         expected_failures={
             "follows_the_rows": "each sample has dropout masks of its own, drawn in the order of the rows",
             "cuda": "dropout masks are drawn on the device, and a GPU draws others",
@@ -59,4 +60,4 @@ def alframe_score(pool: PoolView, options: Options) -> Tensor:
     """Mutual information in nats: entropy of the mean prediction minus mean entropy of the predictions."""
     from alframe_bald._bald import mutual_information
 
-    return mutual_information(pool.mc_probs(options.passes, options.dropout))
+    return pool.mc_by_rows(mutual_information, options.passes, options.dropout)

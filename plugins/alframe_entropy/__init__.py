@@ -22,13 +22,13 @@ def alframe_info() -> PluginInfo:
         summary="largest entropy of the prediction first",
         reference="Settles, 2009",
         aliases=("EntropySampling",),
+        api=2,
     )
 
 
 @hookimpl
 def alframe_score(pool: PoolView) -> Tensor:
     """Entropy of each prediction, in nats."""
-    from alframe.ops import by_blocks
     from alframe_entropy._entropy import entropy
 
-    return by_blocks(entropy, pool.logits)
+    return pool.by_rows(entropy, of="logits")

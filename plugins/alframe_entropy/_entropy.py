@@ -14,5 +14,5 @@ def entropy(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
         logits: ``n x c`` tensor.
     """
     log_p = logits.log_softmax(dim=1)
-    log_p = log_p.clamp(min=torch.finfo(log_p.dtype).min)  # 0 times a finite number is 0, times -inf NaN
-    return -(log_p.exp() * log_p).sum(dim=1)
+    log_p.clamp_(min=torch.finfo(log_p.dtype).min)  # 0 times a finite number is 0, times -inf NaN
+    return log_p.exp().mul_(log_p).sum(dim=1).neg_()

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
-    return PluginInfo(summary="smallest probability of the predicted class first", reference="Settles, 2009")
+    return PluginInfo(
+        summary="smallest probability of the predicted class first", reference="Settles, 2009", api=2
+    )
 
 
 @hookimpl
 def alframe_score(pool: PoolView) -> Tensor:
     """``1 - p_1``: one minus the largest probability."""
-    from alframe.ops import by_blocks
     from alframe_least_confidence._doubt import doubt
 
-    return by_blocks(doubt, pool.probs)
+    return pool.by_rows(doubt)

@@ -14,4 +14,5 @@ def doubt(probs: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
     Args:
         probs: ``n x c`` tensor.
     """
-    return probs.scatter(1, probs.argmax(dim=1, keepdim=True), 0.0).sum(dim=1)
+    label = probs.max(dim=1, keepdim=True).indices  # on the CPU faster than argmax
+    return probs.scatter(1, label, 0.0).sum(dim=1)

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
     return PluginInfo(
-        summary="smallest margin between the two likeliest classes first", reference="Settles, 2009"
+        summary="smallest margin between the two likeliest classes first", reference="Settles, 2009", api=2
     )
 
 
 @hookimpl
 def alframe_score(pool: PoolView) -> Tensor:
     """``-(p_1 - p_2)``: minus the difference of the two largest probabilities."""
-    from alframe.ops import by_blocks
     from alframe_margin._margin import minus_margin
 
-    return by_blocks(minus_margin, pool.probs)
+    return pool.by_rows(minus_margin)

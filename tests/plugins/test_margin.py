@@ -44,3 +44,13 @@ def test_logits_of_size_100():
         "margin", features=np.diag([100.0, 100.0]), head=(np.eye(2), None), n=1, device="cpu"
     )
     assert result.scores.tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("lowest", [-torch.inf, -1e30])
+def test_certain_predictions_are_those_of_the_two_largest_bit_for_bit(lowest):
+    logits = torch.randn(400, 13, generator=torch.Generator().manual_seed(1)).round()
+    logits[logits < logits.amax(dim=1, keepdim=True)] = lowest  # of one class, or of several alike
+    probs = logits.softmax(dim=1)
+    first, second = probs.topk(2, dim=1).values.unbind(dim=1)
+    assert {0.5, 1.0} <= set(first.tolist())
+    assert torch.equal(minus_margin(probs), second - first)

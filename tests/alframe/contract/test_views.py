@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+import alframe
 from alframe.contract.views import LabelledView, UnknownLabelsError
 from alframe.data.samples import Samples
 from alframe.learning.rows import NetworkRows
@@ -56,3 +57,48 @@ def test_the_embedding_is_made_when_read(view_of, linear_model, inputs):
 def test_an_embedder_cannot_read_its_own_answer(view_of, linear_model, inputs):
     with pytest.raises(RuntimeError, match="embedder"):
         _ = view_of(linear_model, inputs).embedding
+
+
+class TestByRows:
+    @pytest.mark.parametrize("of", ["features", "logits", "probs"])
+    def test_is_the_function_of_the_whole(self, of, view_of, linear_model, inputs):
+        got = view_of(linear_model, inputs).by_rows(lambda block: block.square().sum(dim=1), of=of)
+        assert torch.equal(got, getattr(view_of(linear_model, inputs), of).square().sum(dim=1))
+
+    def test_is_of_probabilities_and_keeps_none(self, view_of, linear_model, inputs):
+        pool = view_of(linear_model, inputs)
+        assert torch.equal(pool.by_rows(lambda probs: probs), linear_model(inputs).softmax(dim=1))
+        assert not {"probs", "logits"} & vars(pool).keys()
+
+    @pytest.mark.parametrize("known", ["logits", "probs"])
+    def test_what_was_read_before_is_not_computed_again(
+        self, known, view_of, linear_model, inputs, count_calls
+    ):
+        pool = view_of(linear_model, inputs)
+        wanted = getattr(pool, known)
+        linear_model.head.forward = counted = count_calls(linear_model.head.forward)
+        assert torch.equal(pool.by_rows(lambda block: block, of=known), wanted)
+        assert torch.equal(pool.by_rows(lambda probs: probs), pool.probs)
+        assert counted.counter.calls == 0
+
+    def test_many_rows_come_in_blocks_of_the_width_of_classes(self, view_of, linear_model, monkeypatch):
+        monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 3000)
+        linear_model.head = torch.nn.Linear(3, 20)
+        sizes = []
+        pool = view_of(linear_model, torch.randn(2000, 3))
+        pool.by_rows(lambda probs: sizes.append(probs.numel()) or probs.amax(dim=1))
+        assert max(sizes) == 3000
+        assert sum(sizes) == 40_000
+
+    def test_passes_that_a_function_leaves_do_not_move_the_next_masks(
+        self, view_of, linear_model, monkeypatch
+    ):
+        monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 300)
+        linear_model.dropout.p = 0.5
+        pool = view_of(linear_model, torch.randn(2000, 3))
+        first = pool.mc_by_rows(lambda passes: next(passes), 3)
+        assert torch.equal(first, next(pool.mc_probs(1)))
+
+    def test_no_dropout_is_an_error(self, view_of, linear_model, inputs):
+        with pytest.raises(alframe.UsageError, match="needs a network with dropout"):
+            view_of(linear_model, inputs).mc_by_rows(lambda passes: next(passes), 3)

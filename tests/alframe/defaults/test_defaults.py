@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from alframe import Classifier, Recipe, defaults
@@ -20,3 +21,16 @@ def test_training_uses_the_contexts_generator(toy):
 
     assert torch.equal(train(0), train(0))
     assert not torch.equal(train(0), train(1))
+
+
+@pytest.mark.parametrize("n", [1, 7, 50])
+@pytest.mark.parametrize("values", [2, 5, 10_000])
+@pytest.mark.parametrize("never", [0, 20, 45, 50])
+def test_the_highest_scores_are_those_of_a_stable_sort_of_shuffled_rows(values, never, n):
+    scores = torch.randint(values, (50,), generator=torch.Generator().manual_seed(values)).float()
+    scores[:never] = -torch.inf
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(1))
+    wanted = order[scores[order].argsort(descending=True, stable=True)[:n]]
+    ctx = Context(1, 3, torch.device("cpu"), torch.Generator().manual_seed(1))
+    picks = defaults.alframe_select(range(50), scores, n, ctx)
+    assert torch.equal(picks, wanted[scores[wanted] > -torch.inf])

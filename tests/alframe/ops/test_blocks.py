@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe.ops import blocks
-from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block, rows_per_pass
+from alframe.ops.blocks import by_blocks, joined, row_blocks, rows_per_block, rows_per_pass
 
 CPU = torch.device("cpu")
 
@@ -45,3 +45,19 @@ def test_no_rows_are_one_empty_block():
 )
 def test_a_gpu_passes_more_small_samples_at_once(device, width, rows):
     assert rows_per_pass(width, torch.device(device)) == rows
+
+
+def test_rows_that_a_function_makes_wider_come_in_smaller_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 12)
+    sizes = []
+    x = torch.rand(10, 2)
+    wide = by_blocks(lambda block: sizes.append(len(block)) or block.repeat(1, 3), x, width=6)
+    assert torch.equal(wide, x.repeat(1, 3))
+    assert sizes == [2] * 5
+
+
+def test_parts_are_joined_as_they_come():
+    parts = torch.rand(7, 2).split(3)
+    assert torch.equal(joined(iter(parts), 7), torch.cat(parts))
+    assert joined(iter(parts[:1]), 3) is parts[0]
+    assert len(joined(iter([torch.empty(0, 2)]), 0)) == 0

@@ -252,3 +252,21 @@ def test_a_plain_tensor_means_euclidean():
 def test_shapes_are_enforced_while_tests_run():
     with pytest.raises(Exception, match="x"):
         Euclidean(torch.zeros(3))
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_logarithms_that_are_not_kept_are_those_that_are(alike, monkeypatch):
+    p = distributions(300, dtype=torch.float32)
+    p = (p + 99 * p[:1]) / 100 if alike else p
+    kept = SymmetricKL(p)
+    monkeypatch.setattr(geometry, "VECTOR_ELEMENTS", 0)
+    monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 35)
+    made_anew = SymmetricKL(p)
+    assert kept._log_p is not None
+    assert made_anew._log_p is None
+    assert (made_anew._amid is None) is not alike
+    few = torch.tensor([7, 0, 299])
+    torch.testing.assert_close(made_anew.squared_norms(), kept.squared_norms())
+    torch.testing.assert_close(made_anew.squared_distances(made_anew[few]), kept.squared_distances(kept[few]))
+    torch.testing.assert_close(made_anew[5:90].squared_norms(), kept[5:90].squared_norms())
+    assert made_anew._log_p is None

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from alframe.ops.offset import SAMPLED, common_offset
+from alframe.ops.offset import SAMPLED, _medians, common_offset
 
 
 def rows(n=200, d=5, offset=0.0, seed=0):
@@ -55,3 +55,11 @@ def test_rows_of_16_bits_always_have_one_which_makes_them_float32(dtype):
 def test_many_rows_are_looked_at_here_and_there():
     sorted_by_class = torch.arange(9.0).repeat_interleave(SAMPLED)[:, None] + 1000
     assert common_offset(sorted_by_class).tolist() == [1004.0]
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2, 3), (7, 4), (500, 9), (3, 0)])
+def test_the_point_is_the_upper_median_of_each_column(shape):
+    x = rows(*shape, offset=7.0)
+    x[: len(x) // 3] = x[-1]  # and among equal ones
+    assert torch.equal(_medians(x), x.sort(dim=0).values[len(x) // 2])
+    assert torch.equal(_medians(x.double()), x.double().sort(dim=0).values[len(x) // 2])

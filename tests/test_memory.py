@@ -1,0 +1,99 @@
+"""What a query of many samples and many classes holds at once."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import alframe
+from alframe import Classifier
+from alframe.ops import blocks, geometry
+
+N, D, C = 3000, 7, 60
+BY_ROWS = ["entropy", "margin", "least-confidence", "bald"]
+
+
+class Allocations(TorchDispatchMode):
+    """Keeps whatever torch makes of ``size`` numbers or more, once for each piece of memory."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size, self.large = size, {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        answer = func(*args, **(kwargs or {}))
+        for made in tree_leaves(answer):
+            if isinstance(made, torch.Tensor) and made.numel() >= self.size:
+                self.large[made.untyped_storage().data_ptr()] = made, func
+        return answer
+
+
+@pytest.fixture
+def problem():
+    g = torch.Generator().manual_seed(0)
+    return {
+        "features": torch.randn(N, D, generator=g),
+        "head": (torch.randn(C, D, generator=g), torch.zeros(C)),
+        "labelled_features": torch.randn(80, D, generator=g),
+        "labelled_targets": torch.arange(80) % C,
+        "n": 20,
+        "device": "cpu",
+    }
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 101 * C)
+    monkeypatch.setattr(geometry, "VECTOR_ELEMENTS", 0)
+
+
+@pytest.mark.parametrize("strategy", BY_ROWS)
+def test_scores_of_single_samples_hold_a_block_of_classes(strategy, problem, small_blocks):
+    with Allocations(N * C // 5) as seen:
+        alframe.query(strategy, **problem)
+    assert [str(func) for _, func in seen.large.values()] == []
+
+
+@pytest.mark.parametrize("strategy", ["badge", "cdal"])
+def test_distances_of_predictions_hold_one_tensor_of_all_classes(strategy, problem, small_blocks):
+    with Allocations(N * C // 2) as seen:
+        alframe.query(strategy, **problem)
+    assert len(seen.large) == 1
+
+
+@pytest.mark.parametrize("strategy", [*BY_ROWS, "badge", "cdal", "coreset"])
+def test_the_size_of_blocks_changes_no_pick(strategy, problem, request):
+    whole = alframe.query(strategy, **problem)
+    request.getfixturevalue("small_blocks")
+    parts = alframe.query(strategy, **problem)
+    assert torch.equal(whole.indices, parts.indices)
+    if whole.scores is not None:
+        torch.testing.assert_close(whole.scores, parts.scores)
+
+
+@pytest.mark.parametrize("dropout_in_body", [False, True])
+def test_networks_dropout_passes_hold_a_block_and_are_those_of_mc_probs(
+    dropout_in_body, view_of_network, small_blocks
+):
+    pool = view_of_network(dropout_in_body)
+    with Allocations(N * C // 2) as seen:
+        mean = pool.mc_by_rows(lambda passes: sum(passes) / 4, 4).clone()
+    whole = sum(pool.mc_probs(4)) / 4
+    torch.testing.assert_close(mean, whole)
+    assert {tuple(made.shape) for made, _ in seen.large.values()} == {(N, C)}
+    assert len(seen.large) == 2  # the answer and the test's copy of it
+
+
+@pytest.fixture
+def view_of_network():
+    from alframe.contract.views import PoolView
+    from alframe.data.samples import Samples
+    from alframe.learning.rows import NetworkRows
+
+    def view_of_network(dropout_in_body):
+        body = torch.nn.Dropout(0.5 if dropout_in_body else 0.0)
+        model = Classifier(body, torch.nn.Linear(D, C), dropout=0.5).eval()
+        samples = Samples(torch.randn(N, D), torch.device("cpu"))
+        return PoolView(NetworkRows(model, samples, torch.arange(N), seed=3))
+
+    return view_of_network
