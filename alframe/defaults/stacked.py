@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from alframe.contract.recipe import TrainResult
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from alframe.contract.views import LabelledView
     from alframe.data.samples import Transform
     from alframe.errors import TrialError
+
+SMALL = 500_000  # parameters: 2 MB of weights
 
 
 def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[TrainResult | TrialError] | None:
@@ -57,6 +59,25 @@ def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[Tra
         group = _InStep([trainings[place] for place in places], recipe)
         results |= zip(places, group.train(), strict=True)
     return [results[place] for place in range(len(trainings))]
+
+
+def pays_together(model: nn.Module, device: torch.device, count: int) -> bool:
+    """Whether networks are trained sooner in step than one after the other, as measured.
+
+    A GPU waits for Python whatever the network. A CPU does while a layer is small. It is no faster at several
+    convolutions than at one; nor where one network's weights stay in its cache from step to step, and those
+    of several do not. See ``benchmarks/together.py``.
+
+    Args:
+        model: one of the networks.
+        device: where they are.
+        count: how many there are.
+    """
+    if device.type != "cpu":
+        return count > 1
+    convolutions = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in model.modules())
+    small = sum(parameter.numel() for parameter in model.parameters()) <= SMALL
+    return count > 1 and small and not convolutions
 
 
 class _InStep:

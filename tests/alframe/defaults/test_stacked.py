@@ -7,7 +7,7 @@ from torch import nn
 
 from alframe import Classifier, Context, LabelledView, Recipe, Training, TrainResult, TrialError
 from alframe.data.samples import Samples
-from alframe.defaults.stacked import train_stacked
+from alframe.defaults.stacked import pays_together, train_stacked
 from alframe.defaults.training import train_supervised
 from alframe.learning.rows import NetworkRows
 from alframe_networks._networks import cnn, lenet, mlp
@@ -270,6 +270,21 @@ def test_what_cannot_be_stacked_is_left_as_it_is(make):
 def test_other_designs_are_not_stacked():
     for other in (lambda: mlp(6, 17, 3), lambda: small(0.1), lambda: small().double()):
         assert train_stacked([one(small, 0), one(other, 1)], FAST) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "device", "count", "pays"),
+    [
+        (lambda: mlp(784, 256, 10), "cpu", 2, True),
+        (lambda: mlp(784, 256, 10), "cpu", 1, False),
+        (lambda: mlp(3072, 256, 10), "cpu", 10, False),
+        (convolutions, "cpu", 10, False),
+        (convolutions, "cuda", 2, True),
+        (convolutions, "cuda", 1, False),
+    ],
+)
+def test_where_it_pays(make, device, count, pays):
+    assert pays_together(make(), torch.device(device), count) is pays
 
 
 def test_the_default_trainer_offers_it(registry):
