@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from alframe.errors import TrialError
 
 SMALL = 500_000  # parameters: 2 MB of weights
+SMALL_ON_GPU = 4_000_000  # of tens of networks at once, and what their layers hold
 
 
 def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[TrainResult | TrialError] | None:
@@ -61,23 +62,21 @@ def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[Tra
     return [results[place] for place in range(len(trainings))]
 
 
-def pays_together(model: nn.Module, device: torch.device, count: int) -> bool:
-    """Whether networks are trained sooner in step than one after the other, as measured.
+def pays_together(model: nn.Module, device: torch.device) -> bool:
+    """Whether several such networks are trained sooner in step than one after the other, as measured.
 
-    A GPU waits for Python whatever the network. A CPU does while a layer is small. It is no faster at several
-    convolutions than at one; nor where one network's weights stay in its cache from step to step, and those
-    of several do not. See ``benchmarks/together.py``.
+    A GPU waits for Python in the steps of any small network. A CPU does while a layer is small. It is no
+    faster at several convolutions than at one; nor where one network's weights stay in its cache from step to
+    step, and those of several do not. See ``benchmarks/together.py``.
 
     Args:
         model: one of the networks.
         device: where they are.
-        count: how many there are.
     """
+    size = sum(parameter.numel() for parameter in model.parameters())
     if device.type != "cpu":
-        return count > 1
-    convolutions = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in model.modules())
-    small = sum(parameter.numel() for parameter in model.parameters()) <= SMALL
-    return count > 1 and small and not convolutions
+        return size <= SMALL_ON_GPU
+    return size <= SMALL and not any(isinstance(layer, nn.modules.conv._ConvNd) for layer in model.modules())
 
 
 class _InStep:

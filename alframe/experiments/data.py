@@ -47,6 +47,7 @@ class LoadedData:
         notes: what the readers of all data sets that were loaded remarked, once each.
         details: what they made of each part of the sources, likewise.
         own_bytes: by `Settings.data_key`, what each trial holds of the data for itself.
+        pays_together: of which settings it pays to train several trials' networks at once.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class LoadedData:
         self.notes: list[str] = []
         self.details: list[str] = []
         self.own_bytes: dict[tuple[Any, ...], int] = {}
+        self.pays_together: dict[Settings, bool] = {}
 
     def of(self, settings: Settings) -> Dataset:
         """The setting's data set, loaded where it is not the one at hand.

@@ -12,8 +12,8 @@ from alframe.experiments.trials import Trial
 from alframe.networks.devices import resolve_device
 from alframe.records.folder import TrialFolder
 
-MOST_ON_CUDA = 64  # trials at once where nobody says how many: more gain nothing
-MOST_ON_CPU = 1
+MOST = {"cuda": 64}  # trials at once where nobody says how many: more gain nothing
+MOST_ELSEWHERE = 10
 MOST_BYTES = 1 << 31  # of the data that the trials of a group hold each for itself
 
 
@@ -28,13 +28,13 @@ def grouped(
 
     Args:
         planned: trials of one run.
-        data: knows how large the data sets are that it has loaded.
+        data: knows of data sets and networks that were looked at how large they are.
         jobs: how many groups there are to be at least.
         force: whether they start anew.
     """
     groups: dict[tuple[object, ...], list[Trial]] = {}
     for trial in planned:
-        groups.setdefault(_company(trial, force), []).append(trial)
+        groups.setdefault(_company(trial, data, force), []).append(trial)
     found: list[list[Trial]] = []
     for key, group in groups.items():
         begins = key[-1] == ()
@@ -42,10 +42,10 @@ def grouped(
     return found
 
 
-def _company(trial: Trial, force: bool) -> tuple[object, ...]:
+def _company(trial: Trial, data: LoadedData, force: bool) -> tuple[object, ...]:
     """Equal for trials that are run in step; the last part is () where they begin now."""
     setting = (id(trial.settings), trial.pipeline.providers["train"].key)
-    if _asked(trial) == 1 or not trial.pipeline.trains_together:
+    if _asked(trial, data) == 1 or not trial.pipeline.trains_together:
         return (*setting, trial.place)
     if force:
         return (*setting, ())
@@ -62,20 +62,22 @@ def _company(trial: Trial, force: bool) -> tuple[object, ...]:
     return (*setting, trial.place if saved.finished or not last else (len(saved.rounds), last))
 
 
-def _asked(trial: Trial) -> int:
+def _asked(trial: Trial, data: LoadedData) -> int:
     """Most trials of a group, as the user has it."""
     run = trial.settings.run
     if run.together == "off":
         return 1
-    if run.together == "auto":
-        return MOST_ON_CUDA if resolve_device(run.device).type == "cuda" else MOST_ON_CPU
-    return int(run.together)
+    if run.together != "auto":
+        return int(run.together)
+    if not data.pays_together.get(trial.settings):
+        return 1
+    return MOST.get(resolve_device(run.device).type, MOST_ELSEWHERE)
 
 
 def _most(trial: Trial, data: LoadedData) -> int:
     """The same, as far as memory goes."""
     own = data.own_bytes.get(trial.settings.data_key, 0)
-    return max(1, min(_asked(trial), MOST_BYTES // max(1, own)))
+    return max(1, min(_asked(trial, data), MOST_BYTES // max(1, own)))
 
 
 def _parts(group: list[Trial], jobs: int, most: int) -> list[list[Trial]]:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from alframe.contract.sections import MOST_TRIALS
 from alframe.data.dataset import Dataset
+from alframe.defaults.stacked import pays_together
 from alframe.errors import DamagedFileError, TrialError, UsageError, one_line
 from alframe.experiments.data import LoadedData, network_of
 from alframe.experiments.settings import Settings, label_of
 from alframe.experiments.trial_loop import has_work_left
 from alframe.experiments.trials import Trial
+from alframe.networks.classifier import Classifier
+from alframe.networks.devices import resolve_device
 from alframe.records.folder import TrialFolder
 
 NAMED_AT_MOST = 5  # settings in a message
@@ -23,12 +26,13 @@ def trials(settings: Settings) -> list[Trial]:
     return [Trial(settings, pipeline, seed) for pipeline in settings.pipelines for seed in settings.run.seeds]
 
 
-def suited(planned: list[Trial], dataset: Dataset) -> tuple[list[Trial], dict[str, str]]:
+def suited(planned: list[Trial], dataset: Dataset, model: Classifier) -> tuple[list[Trial], dict[str, str]]:
     """Which of the trials can run with this network on these data.
 
     Args:
         planned: trials of one run.
         dataset: its data set.
+        model: its network.
 
     Returns:
         The trials that can, and the reason of each strategy that is left out.
@@ -37,7 +41,6 @@ def suited(planned: list[Trial], dataset: Dataset) -> tuple[list[Trial], dict[st
         UsageError: a strategy that was asked for by name can't.
     """
     settings = planned[0].settings
-    model = network_of(settings, dataset, planned[0].seed)
     reasons = {}
     for pipeline in settings.pipelines:
         if reason := pipeline.why_unsuited(model, dataset.example()):
@@ -101,10 +104,12 @@ def suited_plan(
             damaged += isinstance(error, DamagedFileError)
             continue
         try:
-            able, reasons = suited(trials(one), dataset)
+            model = network_of(one, dataset, one.run.seeds[0])
+            able, reasons = suited(trials(one), dataset, model)
         except UsageError as error:
             failures.setdefault(str(error), []).insert(0, one)
             continue
+        data.pays_together[one] = _pays_together(one, model)
         planned.insert(0, able)
         for reason in reasons.items():
             left_out.setdefault(reason, []).insert(0, one)
@@ -114,6 +119,12 @@ def suited_plan(
         kind = DamagedFileError if damaged == sum(map(len, failures.values())) else UsageError
         raise kind(head + "\n  ".join(lines))
     return _unique(itertools.chain(*planned)), left_out
+
+
+def _pays_together(settings: Settings, model: Classifier) -> bool:
+    trainer = settings.pipelines[0].providers["train"]
+    trained = model.head if trainer.info.trains == "head" else model
+    return pays_together(trained, resolve_device(settings.run.device))
 
 
 def finished_alone(settings: Settings) -> list[Trial]:

@@ -4,7 +4,7 @@ from alframe import UsageError, hookimpl
 from alframe.experiments import groups
 from alframe.experiments.data import LoadedData
 from alframe.experiments.executors.in_turn import InTurn
-from alframe.experiments.plan import trials
+from alframe.experiments.plan import suited_plan, trials
 from alframe.experiments.settings import resolve
 from doubles import Watch, at_once_settings
 
@@ -29,7 +29,7 @@ SIX = {"strategy": ["margin", "random"], "seeds": [1, 2, 3]}
     ("together", "jobs", "sizes"),
     [
         ("off", 1, [1] * 6),
-        ("auto", 1, [1] * 6),  # on a CPU
+        ("auto", 1, [1] * 6),  # nobody has looked at the network
         ("8", 1, [6]),
         ("4", 1, [3, 3]),
         ("5", 1, [3, 3]),
@@ -45,6 +45,19 @@ def test_trials_that_begin_are_in_groups_of_like_sizes_that_are_as_many_as_jobs(
     parts = grouped(found, jobs)
     assert [len(part) for part in parts] == sizes
     assert [trial for part in parts for trial in part] == found
+
+
+@pytest.mark.parametrize(
+    ("model", "most", "sizes"),
+    [("mlp", 10, [6]), ("mlp", 4, [3, 3]), ("cnn", 10, [1] * 6)],
+)
+def test_automatically_where_it_pays(tmp_path, registry, model, most, sizes, monkeypatch):
+    monkeypatch.setattr(groups, "MOST_ELSEWHERE", most)
+    run = SIX | {"device": "cpu", "out": str(tmp_path)}
+    settings = resolve(registry, {"run": run, "model": {"name": model}})
+    loaded = LoadedData()
+    found, _ = suited_plan([settings], loaded)
+    assert [len(part) for part in grouped(found, data=loaded)] == sizes
 
 
 def test_a_group_holds_no_more_copies_of_large_data_than_fit(tmp_path, monkeypatch):
