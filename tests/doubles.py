@@ -1,5 +1,6 @@
 """Doubles that several test files use, and the one place that says which fields of a record are measured."""
 
+from alframe import ActiveLearner, Recipe
 from alframe.contract.trial import MEASURED, Round
 from alframe.experiments.sweep import resolve_sweep
 from alframe.experiments.trials import Listener
@@ -130,3 +131,21 @@ def odd_settings(tmp_path, faults, **run):
     faults = list(faults) if len(faults) > 1 else faults[0]
     sections = {"run": small, "train": {"epochs": 1}, "odd": {"fault": faults}}
     return resolve_sweep(registry, sections), registry
+
+
+FAST = Recipe(epochs=15, learning_rate=0.01)
+
+
+def fast_learner(dataset, strategy="margin", **kwargs):
+    return ActiveLearner(dataset, "mlp", strategy, recipe=FAST, device="cpu", **kwargs)
+
+
+def label_rounds(learner, oracle, rounds=3, n=10):
+    """Asks, tells and fits; what was asked for in each round."""
+    asked = []
+    for _ in range(rounds):
+        picks = learner.ask(n)
+        asked.append(picks.tolist())
+        learner.tell(picks, oracle[picks])
+        learner.fit()
+    return asked
