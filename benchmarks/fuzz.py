@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import math
 import multiprocessing
 import os
 import random
@@ -121,7 +122,7 @@ def _copied(source: str, target: str) -> str:
 def names(cases: int, families: list[str]) -> Iterator[str]:
     """Names of cases, as many of each family as its share says, all families from the beginning."""
     shares = {family: FAMILIES[family][1] or len(families) == 1 for family in families}
-    counts = {family: max(1, round(cases * share / sum(shares.values()))) for family, share in shares.items()}
+    counts = {family: math.ceil(cases * share / sum(shares.values())) for family, share in shares.items()}
     for number in range(max(counts.values())):
         yield from (f"{family}-{number}" for family in families if number < counts[family])
 

@@ -1,5 +1,6 @@
 """Doubles that several test files use, and the one place that says which fields of a record are measured."""
 
+from alframe import ActiveLearner, Recipe
 from alframe.contract.trial import MEASURED, Round
 from alframe.experiments.sweep import resolve_sweep
 from alframe.experiments.trials import Listener
@@ -185,3 +186,21 @@ def at_once_settings(tmp_path, *, fault="none", **run):
     sections = {"run": small, "train": {"epochs": 5}, "stages": {"train": "team"}}
     (settings,) = resolve_sweep(registry, sections | {"team": {"fault": fault}})
     return settings, registry
+
+
+FAST = Recipe(epochs=15, learning_rate=0.01)
+
+
+def fast_learner(dataset, strategy="margin", **kwargs):
+    return ActiveLearner(dataset, "mlp", strategy, recipe=FAST, device="cpu", **kwargs)
+
+
+def label_rounds(learner, oracle, rounds=3, n=10):
+    """Asks, tells and fits; what was asked for in each round."""
+    asked = []
+    for _ in range(rounds):
+        picks = learner.ask(n)
+        asked.append(picks.tolist())
+        learner.tell(picks, oracle[picks])
+        learner.fit()
+    return asked

@@ -15,27 +15,12 @@ from alframe import (
     UsageError,
 )
 from alframe.registry.registry import Registry
-
-FAST = Recipe(epochs=15, learning_rate=0.01)
-
-
-def make(dataset, strategy="margin", **kwargs):
-    return ActiveLearner(dataset, "mlp", strategy, recipe=FAST, device="cpu", **kwargs)
-
-
-def loop(learner, oracle, rounds=3, n=10):
-    asked = []
-    for _ in range(rounds):
-        picks = learner.ask(n)
-        asked.append(picks.tolist())
-        learner.tell(picks, oracle[picks])
-        learner.fit()
-    return asked
+from doubles import FAST, fast_learner, label_rounds
 
 
 def test_fit_ask_tell_evaluate(toy):
-    learner = make(toy.hide_labels())
-    asked = loop(learner, toy.targets)
+    learner = fast_learner(toy.hide_labels())
+    asked = label_rounds(learner, toy.targets)
     assert len(learner.labelled) == 30
     assert len({p for picks in asked for p in picks}) == 30
     assert torch.equal(learner.targets, toy.targets[learner.labelled])
@@ -44,8 +29,8 @@ def test_fit_ask_tell_evaluate(toy):
 
 
 def test_predictions_are_the_largest_logits_in_the_order_asked_for(toy):
-    learner = make(toy.hide_labels())
-    loop(learner, toy.targets)
+    learner = fast_learner(toy.hide_labels())
+    label_rounds(learner, toy.targets)
     positions = torch.tensor([7, 3, 119, 0])
     with torch.no_grad():
         wanted = learner.model(toy.inputs[positions]).argmax(dim=1)
@@ -53,7 +38,7 @@ def test_predictions_are_the_largest_logits_in_the_order_asked_for(toy):
 
 
 def test_features_of_all_samples(toy):
-    learner = make(toy.hide_labels(keep=torch.arange(20)))
+    learner = fast_learner(toy.hide_labels(keep=torch.arange(20)))
     learner.fit()
     features = learner.features()
     with torch.no_grad():
@@ -62,14 +47,14 @@ def test_features_of_all_samples(toy):
 
 
 def test_what_is_labelled_already_is_the_labelled_set(toy):
-    learner = make(toy.hide_labels(keep=torch.arange(10, 30)))
+    learner = fast_learner(toy.hide_labels(keep=torch.arange(10, 30)))
     assert learner.labelled.tolist() == list(range(10, 30))
     learner.fit()
     assert set(learner.ask(20).tolist()).isdisjoint(range(10, 30))
 
 
 def test_asking_twice_gives_the_same_answer(toy):
-    learner = make(toy.hide_labels(keep=torch.arange(20)), "random")
+    learner = fast_learner(toy.hide_labels(keep=torch.arange(20)), "random")
     learner.fit()
     first = learner.ask(5)
     assert torch.equal(learner.ask(5), first)
@@ -78,28 +63,30 @@ def test_asking_twice_gives_the_same_answer(toy):
 
 
 def test_strategies_share_initial_set_and_initial_weights_at_one_seed(toy):
-    learners = [make(toy.hide_labels(), strategy, seed=4) for strategy in ("random", "margin", "entropy")]
+    learners = [
+        fast_learner(toy.hide_labels(), strategy, seed=4) for strategy in ("random", "margin", "entropy")
+    ]
     assert len({tuple(learner.ask(10).tolist()) for learner in learners}) == 1
     weights = [learner.model.head.weight for learner in learners]
     assert all(torch.equal(weight, weights[0]) for weight in weights)
-    other = make(toy.hide_labels(), seed=5)
+    other = fast_learner(toy.hide_labels(), seed=5)
     assert not torch.equal(other.model.head.weight, weights[0])
 
 
 def test_the_same_seed_gives_the_same_run_and_the_global_state_is_left_alone(toy):
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    first = loop(make(toy.hide_labels(), seed=1), toy.targets)
+    first = label_rounds(fast_learner(toy.hide_labels(), seed=1), toy.targets)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(99)
-    assert loop(make(toy.hide_labels(), seed=1), toy.targets) == first
-    assert loop(make(toy.hide_labels(), seed=2), toy.targets) != first
+    assert label_rounds(fast_learner(toy.hide_labels(), seed=1), toy.targets) == first
+    assert label_rounds(fast_learner(toy.hide_labels(), seed=2), toy.targets) != first
 
 
 def test_dropout_in_training_is_seeded_too(toy):
     def weights(outside):
         torch.manual_seed(outside)
-        learner = make(toy.hide_labels(keep=torch.arange(40)), model_options={"dropout": 0.5})
+        learner = fast_learner(toy.hide_labels(keep=torch.arange(40)), model_options={"dropout": 0.5})
         learner.fit()
         return learner.model.head.weight.detach()
 
@@ -108,7 +95,7 @@ def test_dropout_in_training_is_seeded_too(toy):
 
 def test_training_starts_anew_or_goes_on(toy):
     known = toy.hide_labels(keep=torch.arange(30))
-    fresh = make(known)
+    fresh = fast_learner(known)
     fresh.fit()
     first = fresh.model.head.weight.detach().clone()
     fresh.fit()
@@ -128,7 +115,7 @@ def test_a_network_of_ones_own(toy):
 
 
 def test_asking_for_more_than_there_is_gives_what_there_is(toy):
-    learner = make(toy.hide_labels(keep=torch.arange(115)))
+    learner = fast_learner(toy.hide_labels(keep=torch.arange(115)))
     learner.fit()
     picks = learner.ask(50)
     assert sorted(picks.tolist()) == [115, 116, 117, 118, 119]
@@ -138,12 +125,12 @@ def test_asking_for_more_than_there_is_gives_what_there_is(toy):
 
 
 def test_state_dict_goes_on_as_if_never_interrupted(toy):
-    whole = make(toy.hide_labels(), seed=1)
-    loop(whole, toy.targets, rounds=2)
+    whole = fast_learner(toy.hide_labels(), seed=1)
+    label_rounds(whole, toy.targets, rounds=2)
     saved = whole.state_dict()
-    continued = make(toy.hide_labels(), seed=1)
+    continued = fast_learner(toy.hide_labels(), seed=1)
     continued.load_state_dict(saved)
-    assert loop(continued, toy.targets) == loop(whole, toy.targets)
+    assert label_rounds(continued, toy.targets) == label_rounds(whole, toy.targets)
     assert torch.equal(continued.model.head.weight, whole.model.head.weight)
 
 
@@ -164,14 +151,14 @@ def test_state_dict_goes_on_as_if_never_interrupted(toy):
 )
 def test_mistakes_are_named(toy, act, message):
     with pytest.raises(UsageError, match=message):
-        act(make(toy.hide_labels()))
+        act(fast_learner(toy.hide_labels()))
 
 
 def test_evaluating_without_a_test_part(toy):
     import dataclasses
 
     blind = dataclasses.replace(toy, test_inputs=None, test_targets=None)
-    learner = make(blind.hide_labels(torch.arange(10)))
+    learner = fast_learner(blind.hide_labels(torch.arange(10)))
     learner.fit()
     with pytest.raises(UsageError, match="no test part"):
         learner.evaluate()
@@ -210,7 +197,7 @@ def test_labels_of_the_pool_are_nowhere_a_hook_can_reach(toy, make_plugin):
         return torch.zeros(len(pool))
 
     registry.register(make_plugin(alframe_info=lambda: PluginInfo(summary="spy"), alframe_score=score), "spy")
-    learner = make(toy.hide_labels(torch.arange(30)), "spy", registry=registry)
+    learner = fast_learner(toy.hide_labels(torch.arange(30)), "spy", registry=registry)
     learner.fit()
     learner.ask(5)
     assert found[0] > 30  # it did look around, and what it found were no labels
@@ -227,18 +214,18 @@ def test_a_plugin_keeps_state_between_rounds(toy, make_plugin):
     registry.register(
         make_plugin(alframe_info=lambda: PluginInfo(summary="x"), alframe_score=score), "counting"
     )
-    learner = make(toy.hide_labels(torch.arange(30)), "counting", registry=registry)
+    learner = fast_learner(toy.hide_labels(torch.arange(30)), "counting", registry=registry)
     learner.fit()
     assert learner.query(2).scores[0] == 1
     assert learner.query(2).scores[0] == 2
-    other = make(toy.hide_labels(), "counting", registry=registry)
+    other = fast_learner(toy.hide_labels(), "counting", registry=registry)
     other.load_state_dict(learner.state_dict())
     assert other.query(2).scores[0] == 3
 
 
 @pytest.mark.parametrize("strategy", ["alfamix", "badge", "coreset", "cdal", "margin"])
 def test_a_query_passes_each_sample_once(toy, strategy, count_calls):
-    learner = make(toy.hide_labels(keep=torch.arange(20)), strategy)
+    learner = fast_learner(toy.hide_labels(keep=torch.arange(20)), strategy)
     learner.fit()
     learner.model.features = counted = count_calls(learner.model.features)
     learner.ask(5)
@@ -274,7 +261,7 @@ class TestValidation:
     def test_the_parts_are_the_labelled_set(self, seen, toy):
         make, rounds = seen
         learner = make(0.25)
-        loop(learner, toy.targets)
+        label_rounds(learner, toy.targets)
         assert [[len(part) for part in parts] for parts in rounds] == [[8, 2], [15, 5], [22, 8]]
         assert learner.validation_size == 8
         both = torch.cat(rounds[-1])
@@ -302,7 +289,7 @@ class TestValidation:
         assert [len(part) for part in rounds[0]] == sizes
 
     def test_strategies_see_all_labels(self, toy):
-        learner = make(toy.hide_labels())
+        learner = fast_learner(toy.hide_labels())
         learner.recipe = Recipe(epochs=2, validation=0.5)
         learner.tell(torch.arange(20), toy.targets[:20])
         learner.fit()

@@ -13,23 +13,7 @@ from torch import nn
 
 from alframe import ActiveLearner, Classifier, PluginError, Recipe, UsageError
 from alframe.registry.registry import Registry
-
-FAST = Recipe(epochs=15, learning_rate=0.01)
-
-
-def make(dataset, strategy="margin", **kwargs):
-    return ActiveLearner(dataset, "mlp", strategy, recipe=FAST, device="cpu", **kwargs)
-
-
-def loop(learner, oracle, rounds=3, n=10):
-    asked = []
-    for _ in range(rounds):
-        picks = learner.ask(n)
-        asked.append(picks.tolist())
-        learner.tell(picks, oracle[picks])
-        learner.fit()
-    return asked
-
+from doubles import fast_learner, label_rounds
 
 SAMPLES = torch.tensor([5, 3, 8])
 
@@ -49,14 +33,14 @@ class TestTell:
         ],
     )
     def test_by_order(self, toy, indices, labels):
-        learner = make(toy.hide_labels())
+        learner = fast_learner(toy.hide_labels())
         learner.tell(indices, labels)
         assert learner.labelled.tolist() == [5, 3, 8]
         assert learner.targets.tolist() == [2, 0, 1]
         assert {learner.labelled.dtype, learner.targets.dtype} == {torch.int64}
 
     def test_a_boolean_for_each_sample(self, toy):
-        learner = make(toy.hide_labels())
+        learner = fast_learner(toy.hide_labels())
         learner.tell(torch.arange(120) % 50 == 7, [2, 0, 1])
         assert learner.labelled.tolist() == [7, 57, 107]
 
@@ -84,7 +68,7 @@ class TestTell:
         ],
     )
     def test_what_cannot_be_used_is_one_line_and_changes_nothing(self, toy, indices, labels, message):
-        learner = make(toy.hide_labels())
+        learner = fast_learner(toy.hide_labels())
         with pytest.raises(UsageError, match=message):
             learner.tell(indices, labels)
         assert (len(learner.labelled), len(learner.targets), learner.round) == (0, 0, -1)
@@ -92,7 +76,7 @@ class TestTell:
 
 @pytest.mark.parametrize("n", [2.5, "3", None, True, float("inf")])
 def test_how_many_must_be_a_whole_number(toy, n):
-    learner = make(toy.hide_labels())
+    learner = fast_learner(toy.hide_labels())
     with pytest.raises(UsageError, match="must be a whole number"):
         learner.ask(n)
     assert len(learner.ask(5.0)) == 5
@@ -100,7 +84,7 @@ def test_how_many_must_be_a_whole_number(toy, n):
 
 
 def test_predictions_take_positions_as_tell_does(toy):
-    learner = make(toy.hide_labels(keep=torch.arange(30)))
+    learner = fast_learner(toy.hide_labels(keep=torch.arange(30)))
     learner.fit()
     wanted = learner.predict(torch.tensor([7, 3]))
     assert torch.equal(learner.predict([7, 3.0]), wanted)
@@ -155,30 +139,30 @@ def test_arguments_that_cannot_be_used(toy, arguments, message):
 
 
 def test_nothing_that_was_given_is_ignored(toy):
-    pipeline = make(toy.hide_labels()).pipeline
+    pipeline = fast_learner(toy.hide_labels()).pipeline
     model = Classifier(nn.Linear(6, 4), nn.Linear(4, 3))
     with pytest.raises(UsageError, match="stages and options are a Pipeline's own"):
-        make(toy.hide_labels(), pipeline, stages={"select": "coreset"})
+        fast_learner(toy.hide_labels(), pipeline, stages={"select": "coreset"})
     with pytest.raises(UsageError, match="model_options are for a network by name"):
         ActiveLearner(toy.hide_labels(), model, model_options={"dropout": 0.5})
 
 
 class TestSnapshots:
     def fitted(self, toy, **kwargs):
-        learner = make(toy.hide_labels(), **kwargs)
-        loop(learner, toy.targets, rounds=2)
+        learner = fast_learner(toy.hide_labels(), **kwargs)
+        label_rounds(learner, toy.targets, rounds=2)
         return learner
 
     def test_a_state_does_not_change_with_the_learner(self, toy):
         learner = self.fitted(toy)
         saved, accuracy, asked = learner.state_dict(), learner.evaluate(), learner.ask(10)
-        loop(learner, toy.targets)
-        other = make(toy.hide_labels())
+        label_rounds(learner, toy.targets)
+        other = fast_learner(toy.hide_labels())
         other.load_state_dict(saved)
         assert other.evaluate() == accuracy
         assert torch.equal(other.ask(10), asked)
-        loop(other, toy.targets)
-        third = make(toy.hide_labels())
+        label_rounds(other, toy.targets)
+        third = fast_learner(toy.hide_labels())
         third.load_state_dict(saved)
         assert third.evaluate() == accuracy
 
@@ -189,7 +173,7 @@ class TestSnapshots:
 
         registry = Registry()
         registry.register(make_plugin(alframe_score=score), "counting")
-        learner = make(toy.hide_labels(torch.arange(30)), "counting", registry=registry)
+        learner = fast_learner(toy.hide_labels(torch.arange(30)), "counting", registry=registry)
         learner.fit()
         learner.ask(2)
         saved = learner.state_dict()
@@ -203,7 +187,7 @@ class TestSnapshots:
         learner, asked = self.fitted(toy), None
         asked, accuracy = learner.ask(10), learner.evaluate()
         with pytest.raises(UsageError, match="state"):
-            learner.load_state_dict(make(toy.hide_labels()).state_dict() | change)
+            learner.load_state_dict(fast_learner(toy.hide_labels()).state_dict() | change)
         assert torch.equal(learner.ask(10), asked)
         assert learner.evaluate() == accuracy
 
@@ -230,7 +214,7 @@ class TestSnapshots:
         assert learner.validation_size == size
 
     def test_a_first_fit_that_is_interrupted(self, toy):
-        learner = make(toy.hide_labels(torch.arange(30)))
+        learner = fast_learner(toy.hide_labels(torch.arange(30)))
 
         def stop(stage, done, total):
             raise KeyboardInterrupt
@@ -240,7 +224,7 @@ class TestSnapshots:
             learner.fit()
         with pytest.raises(UsageError, match="not been trained yet"):
             learner.ask(1)
-        fresh = make(toy.hide_labels(torch.arange(30)))
+        fresh = fast_learner(toy.hide_labels(torch.arange(30)))
         learner.progress = fresh.progress
         assert learner.fit() == fresh.fit()
         assert torch.equal(learner.model.head.weight, fresh.model.head.weight)
@@ -251,9 +235,9 @@ class TestSnapshots:
         learner = self.fitted(toy, model_options={"dropout": 0.5}, **arguments)
         twin = again(learner)
         assert twin.evaluate() == learner.evaluate()
-        picks = loop(twin, toy.targets, rounds=2)
+        picks = label_rounds(twin, toy.targets, rounds=2)
         assert len(learner.labelled) == 20
-        assert loop(learner, toy.targets, rounds=2) == picks
+        assert label_rounds(learner, toy.targets, rounds=2) == picks
         assert torch.equal(twin.model.head.weight, learner.model.head.weight)
 
     def test_a_plugin_in_a_file_is_found_again(self, toy, tmp_path):
@@ -290,7 +274,7 @@ def test_two_learners_in_two_threads_do_not_disturb_each_other(toy):
         return learner.model.head.weight.detach().clone()
 
     def learner(seed):
-        return make(toy.hide_labels(torch.arange(40)), seed=seed, model_options={"dropout": 0.5})
+        return fast_learner(toy.hide_labels(torch.arange(40)), seed=seed, model_options={"dropout": 0.5})
 
     alone = [weights(learner(seed)) for seed in (1, 2)]
     state, threads = torch.get_rng_state(), torch.get_num_threads()
@@ -316,8 +300,8 @@ def test_two_learners_in_two_threads_do_not_disturb_each_other(toy):
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
 @pytest.mark.parametrize("stages", [{}, {"train": "linear-probe"}])
 def test_the_answers_are_the_same_in_every_mode_of_torch(toy, mode, stages):
-    asked = loop(make(toy.hide_labels(), "badge", stages=stages), toy.targets)
+    asked = label_rounds(fast_learner(toy.hide_labels(), "badge", stages=stages), toy.targets)
     with mode():
-        learner = make(toy.hide_labels(), "badge", stages=stages)
+        learner = fast_learner(toy.hide_labels(), "badge", stages=stages)
         learner.predict([0])
-        assert loop(learner, toy.targets) == asked
+        assert label_rounds(learner, toy.targets) == asked
