@@ -60,6 +60,7 @@ NAMES = [
     "read_weights",
     "run",
     "train_supervised",
+    "without_compiler",
 ]
 
 
