@@ -1,4 +1,4 @@
-"""Torch's optimisers without torch's compiler, which they import at their first step: 1.5 s of a processor."""
+"""Torch's optimisers without torch's compiler, which they import when they are made: 1.5 s of a processor."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Kind = TypeVar("Kind", bound=Optimizer)
 def without_compiler(kind: type[Kind]) -> type[Kind]:
     """An optimiser that takes the same steps, bit for bit, and never imports ``torch._dynamo``.
 
-    Torch wraps the methods of its optimisers so that its compiler sees where to pause. Here they are called as
-    they are, without hooks of steps and marks for profilers, which also takes less time a step. Whoever calls
+    Torch wraps the methods of its optimisers so that its compiler sees where to pause. Here they are called
+    bare, without hooks of steps and marks for profilers, which also takes less time a step. Whoever calls
     `torch.compile` on a training step wants torch's own.
 
     Args:

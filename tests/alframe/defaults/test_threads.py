@@ -7,7 +7,7 @@ from torch import nn
 
 import alframe
 from alframe import ActiveLearner, Recipe
-from alframe.defaults import threads
+from alframe.defaults import threads as module
 from alframe.defaults.threads import SHARE, step_operations, threads_for_training
 from alframe.learning.loading import build_model
 from alframe.registry.registry import installed
@@ -37,7 +37,7 @@ def test_a_chain_of_layers_counts_as_by_torch(name, monkeypatch):
     data = alframe.Dataset("toy", x, torch.tensor([0, 1]), num_classes=2)
     model, x = build_model(installed(), name, data, {}, seed=0), x[:1]
     counted = step_operations(model, x, batch_size=4)
-    monkeypatch.setattr(threads, "PRODUCTS", ())
+    monkeypatch.setattr(module, "PRODUCTS", ())
     assert counted == step_operations(model, x, batch_size=4) > 0
 
 
