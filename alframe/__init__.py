@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from alframe.learning.metrics import Evaluation
     from alframe.learning.querying import QueryResult, query
     from alframe.networks.classifier import Classifier
+    from alframe.networks.optimizers import without_compiler
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
     from alframe.records.rounds import read_rounds
@@ -88,6 +89,7 @@ _LAZY = {
     "read_weights": "alframe.networks.weights",
     "run": "alframe.experiments.run",
     "train_supervised": "alframe.defaults.training",
+    "without_compiler": "alframe.networks.optimizers",
 }
 
 __all__ = [
@@ -148,6 +150,7 @@ __all__ = [
     "read_weights",
     "run",
     "train_supervised",
+    "without_compiler",
 ]
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import logsigmoid, normalize
+from torch.nn.functional import normalize
 
-from alframe import AlframeWarning, TrialError
+from alframe import AlframeWarning, TrialError, without_compiler
 from alframe.ops import dropout_mask
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class Adjacency:
         """``A s`` for a matrix or a vector."""
         scaled = s / self.sums.reshape(-1, *[1] * (s.ndim - 1))
         return self.x @ (self.x.T @ scaled) + (s - scaled)
+
+    def transposed(self, s: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """``A^T s`` for a vector."""
+        return (self.x @ (self.x.T @ s) - s).div_(self.sums).add_(s)
 
 
 class GraphNetwork:
@@ -120,21 +124,23 @@ class GraphNetwork:
         adjacency = Adjacency(x)
         smoothed = adjacency @ adjacency.x  # A X does not change in training
         hidden = x.new_empty(len(x), options.hidden)
-        optimizer = torch.optim.Adam(
+        shares = _shares(is_labelled, options.unlabelled_weight, x.dtype)
+        optimizer = without_compiler(torch.optim.Adam)(
             self.weights, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
         )
         for step in range(options.steps):
             torch.addmm(b1, smoothed, W1, out=hidden).relu_()
             hidden.mul_(dropout_mask(hidden, options.dropout, self._masks))
-            sums = (hidden @ W2).div_(kept).requires_grad_()
-            with torch.enable_grad():
-                loss = _loss(adjacency @ sums + b2, is_labelled, options.unlabelled_weight)
-            slope, b2.grad = torch.autograd.grad(loss, (sums, b2))
-            # The rest of the chain rule by hand, in the memory of the hidden layer: autograd would take as
-            # much anew five times in each step.
-            W2.grad = slope.div_(kept) @ hidden
+            slope = _slope(adjacency @ (hidden @ W2).div_(kept) + b2, shares)
+            # The chain rule by hand, in the memory of the hidden layer: autograd would take as much anew five
+            # times in each step.
+            b2.grad = slope.sum()
+            slope = adjacency.transposed(slope).div_(kept)
+            W2.grad = slope @ hidden
             hidden.sign_().mul_(slope[:, None])
-            W1.grad, b1.grad = (smoothed.T @ hidden) * W2, hidden.sum(dim=0) * W2
+            # The fused step goes through the memory of both: they must be laid out alike.
+            W1.grad = ((hidden.T @ smoothed) * W2[:, None]).T.contiguous()
+            b1.grad = hidden.sum(dim=0) * W2
             optimizer.step()
             progress(step + 1, options.steps)
         if not all(weight.isfinite().all() for weight in self.weights):
@@ -177,9 +183,17 @@ def graph_nodes(pool: PoolView, labelled: LabelledView, options: GraphOptions, c
     return network.evaluate(x)
 
 
-def _loss(logits: Tensor, is_labelled: Tensor, unlabelled_weight: float) -> Tensor:
-    parts = []
-    for rows, sign, weight in ((is_labelled, 1, 1.0), (~is_labelled, -1, unlabelled_weight)):
-        if rows.any():  # a mean over no sample is NaN
-            parts.append(-weight * logsigmoid(sign * logits[rows]).mean())
-    return torch.stack(parts).sum()
+def _shares(
+    is_labelled: Bool[Tensor, " n"], unlabelled_weight: float, dtype: torch.dtype
+) -> Float[Tensor, " n"]:
+    """Weight of each sample's part of the loss, below 0 where it is unlabelled; computed on the device."""
+    labelled, unlabelled = is_labelled.sum(dtype=dtype), (~is_labelled).sum(dtype=dtype)
+    return torch.where(is_labelled, 1 / labelled, -unlabelled_weight / unlabelled)  # 1 / 0 is nobody's
+
+
+def _slope(logits: Float[Tensor, " n"], shares: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Gradient of the loss in the logits.
+
+    That of ``-c log s(l)`` is ``-c s(-l)``, and of ``-c log(1 - s(l)) = -c log s(-l)`` it is ``c s(l)``.
+    """
+    return -shares * torch.sigmoid(-shares.sign() * logits)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from alframe.ops import rows_per_block
 from alframe_deepfool._coordinates import in_fewer_coordinates
+from alframe_deepfool._perceptron import Perceptron, Step
 
 if TYPE_CHECKING:
     from alframe import Context, PoolView
@@ -43,11 +44,14 @@ def scores(pool: PoolView, options: Options, ctx: Context) -> Tensor:
     first = next(iter(pool.inputs(1)))
     assert ctx.model is not None  # who has inputs has a network
     project, network = in_fewer_coordinates(ctx.model)
+    quick = Perceptron.of(network)
     sample = project(first)
     size = rows_per_block(sample.numel() * min(options.classes, ctx.num_classes - 1), sample.device)
     parts = []
     for batch in pool.inputs(size):
-        parts.append(deepfool(network, project(batch), options.steps, options.classes, options.overshoot))
+        parts.append(
+            deepfool(quick or network, project(batch), options.steps, options.classes, options.overshoot)
+        )
         ctx.progress(sum(len(part.flipped) for part in parts), len(pool))
     ctx.log("not_flipped", sum(int((~part.flipped).sum()) for part in parts))
     return -torch.cat([part.squared_norms for part in parts])
@@ -73,6 +77,7 @@ def deepfool(
         classes: other classes looked at, those with the highest logits at ``x``.
         overshoot: see above.
     """
+    perceptron = model if isinstance(model, Perceptron) else Perceptron.of(model)
     total = torch.zeros_like(x)
     active = torch.arange(len(x), device=x.device)
     flipped = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -89,11 +94,13 @@ def deepfool(
         label, others = ranked[active, :1], ranked[active, 1:]
         if step == steps or len(active) == 0 or others.shape[1] == 0:
             break
-        logits = model(point.requires_grad_())
-        gaps = logits.gather(1, label) - logits.gather(1, others)
-        gradients = _gradients(gaps, point)
-        gaps = gaps.detach()
-        move, at_boundary, no_gradient = _nearest_boundary(gaps, gradients)
+        if perceptron:
+            move, at_boundary, no_gradient = perceptron.step(point, label, others)
+        else:
+            logits = model(point.requires_grad_())
+            gaps = logits.gather(1, label) - logits.gather(1, others)
+            gradients = _gradients(gaps, point)
+            move, at_boundary, no_gradient = _nearest_boundary(gaps.detach(), gradients)
         flipped[active[at_boundary]] = True
         stuck[active[no_gradient]] = True
         total[active] += move
@@ -112,10 +119,8 @@ def _gradients(gaps: Tensor, point: Tensor) -> Tensor:
     return gradients.transpose(0, 1)
 
 
-def _nearest_boundary(
-    gaps: Float[Tensor, "b k"], gradients: Float[Tensor, "b k ..."]
-) -> tuple[Float[Tensor, "b ..."], Bool[Tensor, " b"], Bool[Tensor, " b"]]:
-    """The step to the nearest boundary, who stands on it already, and who has no gradient to any."""
+def _nearest_boundary(gaps: Float[Tensor, "b k"], gradients: Float[Tensor, "b k ..."]) -> Step:
+    """The step to the nearest boundary."""
     norms = gradients.flatten(2).norm(dim=2)
     distance = torch.where(norms > 0, gaps / norms, torch.inf)  # the gaps are not negative
     nearest = distance.argmin(dim=1, keepdim=True)
@@ -126,4 +131,4 @@ def _nearest_boundary(
     no_gradient = distance.isinf().all(dim=1) & ~at_boundary
     length = length.masked_fill((at_boundary | no_gradient)[:, None], 0)
     # the gap is label minus other: it shrinks against its gradient
-    return -w * length.reshape(-1, *[1] * (w.ndim - 1)), at_boundary, no_gradient
+    return Step(-w * length.reshape(-1, *[1] * (w.ndim - 1)), at_boundary, no_gradient)

@@ -61,6 +61,7 @@ NAMES = [
     "read_weights",
     "run",
     "train_supervised",
+    "without_compiler",
 ]
 
 

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import alframe
 from alframe import UsageError
 from alframe_deepfool._coordinates import in_fewer_coordinates
 from alframe_deepfool._deepfool import deepfool
+from alframe_deepfool._perceptron import Perceptron
 
 
 def network(inputs=6, classes=4, seed=0, dtype=torch.float64):
@@ -143,6 +146,95 @@ class TestFewerCoordinates:
             project, same = in_fewer_coordinates(model)
             assert same is model
             assert type(project) is nn.Identity
+
+
+class TestPerceptron:
+    """The gradients of classes that are farther are not made, and nothing else changes."""
+
+    def perceptron(self, inputs=12, hidden=30, classes=8, seed=0, dtype=torch.float64):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            body = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU())
+            return alframe.Classifier(body, nn.Linear(hidden, classes)).to(dtype).eval()
+
+    def plain(self, model, x, *args):
+        """By autograd, all gradients."""
+        return deepfool(nn.Sequential(model), x, *args)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize(("classes", "looked_at"), [(2, 10), (8, 10), (8, 3), (40, 10)])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_is_the_algorithm_in_float64(self, seed, classes, looked_at, dtype):
+        model, x = self.perceptron(classes=classes, seed=seed, dtype=dtype), samples(60, 12, dtype=dtype)
+        assert Perceptron.of(model) is not None
+        found = deepfool(model, x, 50, looked_at, 0.02)
+        wanted = [published(copy.deepcopy(model), row, 50, looked_at, 0.02) for row in x]
+        rtol = 2e-3 if dtype == torch.float32 else 1e-9
+        np.testing.assert_allclose(found.squared_norms, wanted, rtol=rtol)
+        assert found.flipped.all()
+
+    @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+    def test_weights_of_any_size(self, scale):
+        model, x = self.perceptron(), samples(60, 12)
+        with torch.no_grad():
+            model.head.weight *= scale
+            model.head.bias *= scale
+        found, wanted = deepfool(model, x, 5, 10, 0.02), self.plain(model, x, 5, 10, 0.02)
+        torch.testing.assert_close(found, wanted)
+
+    def test_most_classes_are_left_out(self, monkeypatch):
+        made = []
+        original = Perceptron._gradients
+        monkeypatch.setattr(
+            Perceptron, "_gradients", lambda *args: made.append(len(args[1])) or original(*args)
+        )
+        x = samples(100, 12)
+        deepfool(self.perceptron(classes=40), x, 1, 39, 0.02)
+        assert 100 <= sum(made) < 0.7 * 39 * 100
+
+    def test_the_bound_holds(self):
+        """Also of classes whose rows are all but the same. Trap: lengths by products lose their digits."""
+        model, x = self.perceptron(dtype=torch.float32), samples(200, 12, dtype=torch.float32)
+        with torch.no_grad():
+            model.head.weight[1:4] = model.head.weight[0] * (1 + 1e-5 * torch.arange(1, 4))[:, None]
+        perceptron = Perceptron.of(model)
+        on = (model.body[0](x) > 0).float()
+        label = model(x).argmax(dim=1)
+        longest = perceptron._longest(on, label[:, None])
+        for other in range(8):
+            lengths = perceptron._gradients(on, label, torch.full_like(label, other)).norm(dim=1)
+            assert (lengths <= longest[:, other]).all()
+
+    def test_no_gradient_ties_and_classes_alike(self):
+        """A sample without an active unit, two classes with one row, and a sample on a boundary."""
+        model, x = self.perceptron(), samples(60, 12)
+        with torch.no_grad():
+            model.head.weight[1] = model.head.weight[0]
+            model.head.bias[1] = model.head.bias[0] - 1  # never nearer, in no direction
+            model.body[0].bias -= 2.0
+            model.body[0].weight[0] = 0
+        found, wanted = deepfool(model, x, 50, 10, 0.02), self.plain(model, x, 50, 10, 0.02)
+        torch.testing.assert_close(found, wanted)
+        with torch.no_grad():
+            model.body[0].bias.fill_(-1e3)  # no unit is active
+        assert deepfool(model, x, 50, 10, 0.02).squared_norms.isinf().all()
+        with torch.no_grad():
+            model.head.bias.zero_()  # all logits are 0
+        assert deepfool(model, x, 50, 10, 0.02).squared_norms.tolist() == [0.0] * 60
+
+    def test_what_is_another_network(self):
+        class Own(alframe.Classifier):
+            pass
+
+        one = self.perceptron()
+        others = [
+            nn.Sequential(*one.body, one.head),
+            Own(one.body, one.head),
+            alframe.Classifier(nn.Sequential(one.body[0], nn.Tanh()), one.head),
+            alframe.Classifier(nn.Sequential(nn.Flatten(), *one.body), one.head),
+            alframe.Classifier(one.body, nn.Sequential(one.head)),
+        ]
+        assert [Perceptron.of(model) for model in others] == [None] * 5
 
 
 class TestLearner:

@@ -1,9 +1,16 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
+import alframe
 from alframe import ActiveLearner, Recipe
+from alframe.defaults import threads as module
 from alframe.defaults.threads import SHARE, step_operations, threads_for_training
+from alframe.learning.loading import build_model
+from alframe.registry.registry import installed
 
 
 @pytest.fixture
@@ -22,6 +29,38 @@ def test_operations_of_a_step():
 def test_a_convolution_counts_every_position():
     network = nn.Conv2d(1, 2, 3, padding=1)
     assert step_operations(network, torch.zeros(1, 1, 8, 8), batch_size=1) == 3 * 2 * 2 * 9 * 64
+
+
+@pytest.mark.parametrize("name", ["mlp", "lenet", "cnn"])
+def test_a_chain_of_layers_counts_as_by_torch(name, monkeypatch):
+    x = torch.zeros(2, 1, 12, 12)
+    data = alframe.Dataset("toy", x, torch.tensor([0, 1]), num_classes=2)
+    model, x = build_model(installed(), name, data, {}, seed=0), x[:1]
+    counted = step_operations(model, x, batch_size=4)
+    monkeypatch.setattr(module, "PRODUCTS", ())
+    assert counted == step_operations(model, x, batch_size=4) > 0
+
+
+def test_what_is_no_chain_is_counted_by_torch():
+    class Twice(nn.Linear):
+        def forward(self, x):
+            return super().forward(super().forward(x))
+
+    class Skipping(alframe.Classifier):
+        def forward(self, x):
+            return self.head(x)
+
+    assert step_operations(nn.Sequential(Twice(3, 3)), torch.zeros(1, 3), 1) == 2 * 3 * 2 * 9
+    model = Skipping(nn.Linear(3, 3), nn.Linear(3, 2))
+    assert step_operations(model, torch.zeros(1, 3), 1) == 3 * 2 * 6
+
+
+def test_a_chain_is_counted_without_torchs_compiler():
+    code = (
+        "import sys, torch; from torch import nn; from alframe.defaults.threads import step_operations;"
+        "step_operations(nn.Linear(3, 5), torch.zeros(1, 3), 7); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_thread_for_each_share_of_a_step_and_at_most_all(three_threads):

@@ -39,6 +39,30 @@ def test_products_are_those_of_the_built_matrix(n, d, width, dtype):
     np.testing.assert_allclose(Adjacency(x) @ s, wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("n", "d"), [(60, 1), (60, 512), (2, 3)])
+def test_products_with_the_transposed_matrix(n, d, dtype):
+    """Trap: ``A`` is not symmetric, as its columns are scaled and its rows are not."""
+    x, s = relu_features(n, d, dtype=dtype), torch.randn(n, generator=generator(1), dtype=dtype)
+    wanted = adjacency(x.double().numpy()).T @ s.double().numpy()
+    np.testing.assert_allclose(Adjacency(x).transposed(s), wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("labelled", [0, 1, 7, 20])
+@pytest.mark.parametrize(("scale", "dtype"), [(1, torch.float64), (1, torch.float32), (200, torch.float32)])
+def test_the_slope_is_the_gradient_of_the_loss(labelled, scale, dtype):
+    """Also at logits of hundreds. Trap: ``s(l) - 1`` loses its digits where the network is sure and right."""
+    logits = scale * torch.randn(20, generator=generator(5), dtype=dtype)
+    is_labelled = torch.arange(20) < labelled
+    exact = logits.double().requires_grad_()
+    parts = [-torch.nn.functional.logsigmoid(exact[:labelled]).mean()] if labelled else []
+    parts += [-1.2 * torch.nn.functional.logsigmoid(-exact[labelled:]).mean()] if labelled < 20 else []
+    (wanted,) = torch.autograd.grad(sum(parts), exact)
+    found = graph._slope(logits, graph._shares(is_labelled, 1.2, dtype))
+    rtol = 1e-12 if dtype == torch.float64 else 1e-4
+    torch.testing.assert_close(found.double(), wanted, rtol=rtol, atol=1e-38)
+
+
 def test_column_sums_near_zero_keep_their_sign_and_are_said():
     """Trap: features that are no ReLU outputs."""
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
@@ -110,9 +134,9 @@ def test_dropout_scales_and_drops(monkeypatch):
     x, is_labelled = relu_features(), torch.arange(60) >= 50
     options = GraphOptions(hidden=400, dropout=0.3, steps=1, learning_rate=1e-12)
     seen = []
-    original = graph._loss
+    original = graph._slope
     monkeypatch.setattr(
-        graph, "_loss", lambda logits, *rest: seen.append(logits.detach()) or original(logits, *rest)
+        graph, "_slope", lambda logits, *rest: seen.append(logits.detach()) or original(logits, *rest)
     )
     network = GraphNetwork(8, options, generator(), CPU, x.dtype)
     for _ in range(200):
@@ -122,6 +146,23 @@ def test_dropout_scales_and_drops(monkeypatch):
     np.testing.assert_allclose(
         dropped.mean(dim=0), plain, atol=4 * float(dropped.std(dim=0).max()) / 200**0.5
     )
+
+
+def test_no_step_waits_for_the_device(monkeypatch):
+    """What asks a tensor for its value, or how many of it are true, waits for a GPU."""
+    asked = []
+    for name in ("item", "nonzero", "tolist", "__bool__", "__int__", "__float__"):
+        original = getattr(torch.Tensor, name)
+        monkeypatch.setattr(
+            torch.Tensor, name, lambda *a, _original=original, **k: asked.append(1) or _original(*a, **k)
+        )
+    counts = []
+    for steps in (1, 20):
+        del asked[:]
+        network = GraphNetwork(8, GraphOptions(hidden=4, steps=steps), generator(), CPU, torch.float64)
+        network.fit(relu_features(), torch.arange(60) >= 50, quiet)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 def test_logits_far_from_zero_give_no_nan():
