@@ -58,6 +58,8 @@ UNMIRRORED = {  # sources without a test file of their own, and where they are t
     "alframe/contract/info.py": "declarations; tested where they are used",
     "alframe/contract/resources.py": "declarations; tested where they are used",
     "alframe/contract/training.py": "declarations; test_fit",
+    "alframe/defaults/stacked_layers.py": "test_stacked: each kind of layer, alone and stacked",
+    "alframe/defaults/steps.py": "test_capture: steps one by one and captured",
     "alframe/experiments/open_trial.py": "test_trial_loop: whole trials and continued ones; test_in_step",
     "alframe/experiments/round_loop.py": "test_trial_loop: whole trials and continued ones",
     "alframe/experiments/randomness.py": "test_processes: trials are seeded; test_kit",

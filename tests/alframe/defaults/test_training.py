@@ -89,7 +89,7 @@ def test_weight_decay_is_used(toy):
 )
 def test_optimizer_takes_the_recipe(recipe, kind, setting):
     optimizer = make_optimizer(net(), recipe)
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
     assert setting.items() <= optimizer.param_groups[0].items()
 
 
