@@ -121,12 +121,12 @@ class _Head(NamedTuple):
         return Step(label, unit(residual @ self.relative), gap, self._distances(features))
 
     def _distances(self, features: Tensor) -> Float[Tensor, "b k"]:
-        """From samples to anchors, all moved to the origin: a product loses digits far from it. Never 0."""
+        """From samples to anchors, all moved to the origin: a product loses digits far from it."""
         centre = self.anchors.mean(dim=0)
         features, anchors = features - centre, self.anchors - centre
         squared = torch.addmm(anchors.square().sum(dim=1), features, anchors.T, alpha=-2)
         squared.add_(vector_norm(features, dim=1, keepdim=True).square_())
-        return squared.clamp_(min=torch.finfo(squared.dtype).tiny).sqrt_()
+        return squared.clamp_(min=0).sqrt_()
 
 
 def _rows_per_block(like: Tensor, *widths: int) -> int:
@@ -163,7 +163,7 @@ def _block_thresholds(features: Tensor, head: _Head, agreements: Agreements) -> 
     else:  # all anchors lead the same way: the farthest leads farthest
         farthest, first = step.distance.max(dim=1)
         rate = farthest * (step.slopes(step.direction, head.relative) / step.gap).amax(dim=1)
-    # The product's distance is wrong between near points, and only one distance a sample matters.
+    # The product's distance is not 0 from a point to itself, and only one distance a sample matters.
     exact = (head.anchors.index_select(0, first) - features).norm(dim=1)
     exact_rate = rate * exact / step.distance.gather(1, first[:, None])[:, 0]
     return torch.where(exact_rate > 0, math.sqrt(features.shape[1]) / exact_rate, math.inf)
