@@ -2,13 +2,15 @@
 
     python benchmarks/query.py
     python benchmarks/query.py --scale cifar100 --strategies badge,coreset -o badge.bias=true
+    python benchmarks/query.py --scale cifar100 --strategies alfamix --data low-rank
     python benchmarks/query.py --scale cifar100 --strategies alfamix -o alfamix.variant=learned --device cuda
 
-The features are ReLU features around one direction a class, the head is linear and neither sure of itself
-nor blind. Each strategy runs in a process of its own: a small query first, which pays for what torch imports,
-then the repeats. The memory is what the process (on CUDA: the device) held at the most during a query, less
-what it held before. Where scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same
-strategy, its query on the same arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
+The features are ReLU features around one direction a class, half of them dead; or of low rank, mixed from 8
+factors, hardly any of them dead. The head is linear and neither sure of itself nor blind. Each strategy runs
+in a process of its own: a small query first, which pays for what torch imports, then the repeats. The memory
+is what the process (on CUDA: the device) held at the most during a query, less what it held before. Where
+scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same strategy, its query on the same
+arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
 """
 
 from __future__ import annotations
@@ -47,18 +49,30 @@ SCALES = {
     "cifar100": Scale(50_000, 512, 100, 1_000, 1_000),
     "imagenet": Scale(1_281_167, 512, 1_000, 10_000, 1_000),
 }
+DATA = ("dead", "low-rank")
+FACTORS, LEVEL = 8, 4.0  # of low-rank data: how many, and the mean feature, in standard deviations
 CONFIDENCE = 0.6  # median probability of the predicted class
 PEER_MEMORY = 12 << 30  # bytes; a peer that wants more is stopped by a MemoryError
 
 
-def make_problem(scale: Scale) -> dict[str, Any]:
-    """Features, labelled set and head, as tensors."""
+def make_problem(scale: Scale, data: str = "dead") -> dict[str, Any]:
+    """Features, labelled set and head, as tensors.
+
+    Args:
+        scale: sizes.
+        data: one of `DATA`.
+    """
     import torch
 
     g = torch.Generator().manual_seed(0)
-    centres = torch.randn(scale.C, scale.D, generator=g)
+    low_rank = data == "low-rank"
+    centres = torch.randn(scale.C, FACTORS if low_rank else scale.D, generator=g)
+    mixing = torch.randn(FACTORS, scale.D, generator=g) / FACTORS**0.5 if low_rank else None
 
     def draw(y: torch.Tensor) -> torch.Tensor:
+        if mixing is not None:
+            factors = torch.randn(len(y), FACTORS, generator=g).add_(centres[y])
+            return torch.addmm(torch.full((scale.D,), LEVEL), factors, mixing).relu_()
         features = torch.randn(len(y), scale.D, generator=g)
         for rows in torch.arange(len(y)).split(1 << 16):  # without a second array of the whole size
             features[rows] += centres[y[rows]]
@@ -66,8 +80,11 @@ def make_problem(scale: Scale) -> dict[str, Any]:
 
     targets = torch.arange(scale.L) % scale.C
     features = draw(torch.randint(scale.C, (scale.N,), generator=g))
-    weights = centres + 2.5 * torch.randn(scale.C, scale.D, generator=g)
+    means = centres if mixing is None else centres @ mixing
+    weights = means + 2.5 * torch.randn(scale.C, scale.D, generator=g)
     logits = features[:5_000] @ weights.T
+    offset = logits.mean(dim=0) if low_rank else torch.zeros(scale.C)  # so that no class is far ahead
+    logits -= offset
     low, high = 0.0, 1.0
     for _ in range(20):  # the factor at which half of the predictions are surer than 0.6
         factor = (low + high) / 2
@@ -77,12 +94,12 @@ def make_problem(scale: Scale) -> dict[str, Any]:
         "features": features,
         "labelled_features": draw(targets),
         "labelled_targets": targets,
-        "head": (factor * weights, torch.zeros(scale.C)),
+        "head": (factor * weights, -factor * offset),
     }
 
 
 def measure_ours(
-    strategy: str, options: dict[str, Any], scale: Scale, device: str, repeats: int
+    strategy: str, options: dict[str, Any], scale: Scale, data: str, device: str, repeats: int
 ) -> dict[str, Any]:
     """Seconds of each repeat, and the largest memory above the input in bytes."""
     import torch
@@ -90,7 +107,7 @@ def measure_ours(
     import alframe
     from alframe.experiments.cost import measured
 
-    problem = make_problem(scale)
+    problem = make_problem(scale, data)
     on = torch.device(device)
     for key in ("features", "labelled_features", "labelled_targets"):
         problem[key] = problem[key].to(on)
@@ -115,11 +132,11 @@ def measure_ours(
     }
 
 
-def measure_peer(strategy: str, scale: Scale) -> dict[str, Any]:
+def measure_peer(strategy: str, scale: Scale, data: str) -> dict[str, Any]:
     """Seconds of one query of scikit-activeml."""
     problem = {
         key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
-        for key, value in make_problem(scale).items()
+        for key, value in make_problem(scale, data).items()
     }
     resource.setrlimit(resource.RLIMIT_DATA, (PEER_MEMORY, PEER_MEMORY))
     return {"seconds": [peers.seconds(strategy, problem, scale.n)]}
@@ -155,6 +172,7 @@ def _answer(there: Connection, function: Callable[..., dict[str, Any]], args: tu
 
 @click.command()
 @click.option("--scale", type=click.Choice(list(SCALES)), default="small", show_default=True)
+@click.option("--data", type=click.Choice(DATA), default="dead", show_default=True, help="Kind of features.")
 @click.option("--strategies", type=NameList(), help="By default all that are installed.")
 @click.option("-o", "overrides", type=Override(), multiple=True, help="An option, as bald.passes=5.")
 @click.option("--device", default="cpu", show_default=True)
@@ -164,6 +182,7 @@ def _answer(there: Connection, function: Callable[..., dict[str, Any]], args: tu
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures to a file.")
 def main(
     scale: str,
+    data: str,
     strategies: list[str] | None,
     overrides: tuple[tuple[str, str, str], ...],
     device: str,
@@ -180,7 +199,7 @@ def main(
         options.setdefault(section, {})[key] = text
     sizes = SCALES[scale]
     described = ", ".join(f"{name} = {value:,}" for name, value in sizes._asdict().items())
-    table = Table(title=f"{scale}: {described}; {device}; median of {repeats}")
+    table = Table(title=f"{scale}, {data}: {described}; {device}; median of {repeats}")
     for heading in ("strategy", "seconds", "peak MB", "scikit-activeml, s", "ratio"):
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     records = []
@@ -189,8 +208,9 @@ def main(
         click.echo('note: scikit-activeml is not installed: pip install -e ".[bench]"', err=True)
     for strategy in strategies or installed().strategy_names:
         click.echo(f"{strategy} ...", err=True)
-        ours = in_process(None, measure_ours, strategy, options, sizes, device, repeats)
-        record = {"strategy": strategy, "scale": scale, **sizes._asdict(), "device": device, "ours": ours}
+        ours = in_process(None, measure_ours, strategy, options, sizes, data, device, repeats)
+        record = {"strategy": strategy, "scale": scale, "data": data, **sizes._asdict()}
+        record |= {"device": device, "ours": ours}
         records.append(record)
         if "problem" in ours:
             click.echo(f"note: {strategy} is left out: {ours['problem']}", err=True)
@@ -198,7 +218,7 @@ def main(
         median = statistics.median(ours["seconds"])
         row = [strategy, f"{median:.3f}", f"{ours['peak_memory'] / 2**20:,.0f}", "", ""]
         if strategy in have_peers:
-            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes)
+            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes, data)
             row[3] = peer.get("problem") or f"{peer['seconds'][0]:.2f}"
             if "seconds" in peer:
                 row[4] = f"{peer['seconds'][0] / median:.0f}"
