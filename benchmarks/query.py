@@ -2,14 +2,16 @@
 
     python benchmarks/query.py
     python benchmarks/query.py --scale cifar100 --strategies badge,coreset -o badge.bias=true
+    python benchmarks/query.py --scale cifar100 --strategies alfamix --data low-rank
     python benchmarks/query.py --scale cifar100 --strategies alfamix -o alfamix.variant=learned --device cuda
     python benchmarks/query.py --scale imagenet -s N=160000 -s D=384 --strategies entropy,badge
 
-The features are ReLU features around one direction a class, the head is linear and neither sure of itself
-nor blind. Each strategy runs in a process of its own: a small query first, which pays for what torch imports,
-then the repeats. The memory is what the process (on CUDA: the device) held at the most during a query, less
-what it held before. Where scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same
-strategy, its query on the same arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
+The features are ReLU features around one direction a class, half of them dead; or of low rank, mixed from 8
+factors, hardly any of them dead. The head is linear and neither sure of itself nor blind. Each strategy runs
+in a process of its own: a small query first, which pays for what torch imports, then the repeats. The memory
+is what the process (on CUDA: the device) held at the most during a query, less what it held before. Where
+scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same strategy, its query on the same
+arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
 """
 
 from __future__ import annotations
@@ -48,29 +50,47 @@ SCALES = {
     "cifar100": Scale(50_000, 512, 100, 1_000, 1_000),
     "imagenet": Scale(1_281_167, 512, 1_000, 10_000, 1_000),
 }
+DATA = ("dead", "low-rank")
+FACTORS, LEVEL = 8, 4.0  # of low-rank data: how many, and the mean feature, in standard deviations
 CONFIDENCE = 0.6  # median probability of the predicted class
 PEER_MEMORY = 12 << 30  # bytes; a peer that wants more is stopped by a MemoryError
 
 
-def make_problem(scale: Scale, device: str = "cpu") -> dict[str, Any]:
-    """Features, labelled set and head, as tensors on a device, drawn there."""
+def make_problem(scale: Scale, data: str = "dead", device: str = "cpu") -> dict[str, Any]:
+    """Features, labelled set and head, as tensors on a device, drawn there.
+
+    Args:
+        scale: sizes.
+        data: one of `DATA`.
+        device: where.
+    """
     import torch
 
     g = torch.Generator(device).manual_seed(0)
-    centres = torch.randn(scale.C, scale.D, generator=g, device=device)
+    low_rank = data == "low-rank"
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=g, device=device)
+
+    centres = normal(scale.C, FACTORS if low_rank else scale.D)
+    mixing = normal(FACTORS, scale.D) / FACTORS**0.5 if low_rank else None
 
     def draw(y: torch.Tensor) -> torch.Tensor:
-        features = torch.randn(len(y), scale.D, generator=g, device=device)
-        for rows in torch.arange(len(y), device=device).split(
-            1 << 16
-        ):  # without a second array of the whole size
+        if mixing is not None:
+            level = torch.full((scale.D,), LEVEL, device=device)
+            return torch.addmm(level, normal(len(y), FACTORS).add_(centres[y]), mixing).relu_()
+        features = normal(len(y), scale.D)
+        for rows in torch.arange(len(y), device=device).split(1 << 16):  # without a second array of all
             features[rows] += centres[y[rows]]
         return features.relu_()
 
     targets = torch.arange(scale.L, device=device) % scale.C
     features = draw(torch.randint(scale.C, (scale.N,), generator=g, device=device))
-    weights = centres + 2.5 * torch.randn(scale.C, scale.D, generator=g, device=device)
+    means = centres if mixing is None else centres @ mixing
+    weights = means + 2.5 * normal(scale.C, scale.D)
     logits = features[:5_000] @ weights.T
+    offset = logits.mean(dim=0) if low_rank else torch.zeros_like(logits[0])  # so that no class is far ahead
+    logits -= offset
     low, high = 0.0, 1.0
     for _ in range(20):  # the factor at which half of the predictions are surer than 0.6
         factor = (low + high) / 2
@@ -80,12 +100,12 @@ def make_problem(scale: Scale, device: str = "cpu") -> dict[str, Any]:
         "features": features,
         "labelled_features": draw(targets),
         "labelled_targets": targets,
-        "head": (factor * weights, torch.zeros(scale.C, device=device)),
+        "head": (factor * weights, -factor * offset),
     }
 
 
 def measure_ours(
-    strategy: str, options: dict[str, Any], scale: Scale, device: str, repeats: int
+    strategy: str, options: dict[str, Any], scale: Scale, data: str, device: str, repeats: int
 ) -> dict[str, Any]:
     """Seconds of each repeat, and the largest memory above the input in bytes."""
     import torch
@@ -94,7 +114,7 @@ def measure_ours(
     from alframe.experiments.cost import measured
 
     on = torch.device(device)
-    problem = make_problem(scale, device)
+    problem = make_problem(scale, data, device)
     small = problem | {"features": problem["features"][:500]}
     alframe.query(strategy, n=5, options=options, device=device, **small)
     seconds, memory = [], []
@@ -116,11 +136,11 @@ def measure_ours(
     }
 
 
-def measure_peer(strategy: str, scale: Scale) -> dict[str, Any]:
+def measure_peer(strategy: str, scale: Scale, data: str) -> dict[str, Any]:
     """Seconds of one query of scikit-activeml."""
     problem = {
         key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
-        for key, value in make_problem(scale).items()
+        for key, value in make_problem(scale, data).items()
     }
     resource.setrlimit(resource.RLIMIT_DATA, (PEER_MEMORY, PEER_MEMORY))
     return {"seconds": [peers.seconds(strategy, problem, scale.n)]}
@@ -170,6 +190,7 @@ class Size(click.ParamType):
 @click.command()
 @click.option("--scale", type=click.Choice(list(SCALES)), default="small", show_default=True)
 @click.option("-s", "changed", type=Size(), multiple=True, help="A size unlike the scale's, as N=160000.")
+@click.option("--data", type=click.Choice(DATA), default="dead", show_default=True, help="Kind of features.")
 @click.option("--strategies", type=NameList(), help="By default all that are installed.")
 @click.option("-o", "overrides", type=Override(), multiple=True, help="An option, as bald.passes=5.")
 @click.option("--device", default="cpu", show_default=True)
@@ -180,6 +201,7 @@ class Size(click.ParamType):
 def main(
     scale: str,
     changed: tuple[tuple[str, int], ...],
+    data: str,
     strategies: list[str] | None,
     overrides: tuple[tuple[str, str, str], ...],
     device: str,
@@ -196,7 +218,7 @@ def main(
         options.setdefault(section, {})[key] = text
     sizes = SCALES[scale]._replace(**dict(changed))
     described = ", ".join(f"{name} = {value:,}" for name, value in sizes._asdict().items())
-    table = Table(title=f"{scale}: {described}; {device}; median of {repeats}")
+    table = Table(title=f"{scale}, {data}: {described}; {device}; median of {repeats}")
     for heading in ("strategy", "seconds", "peak MB", "scikit-activeml, s", "ratio"):
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     records = []
@@ -205,8 +227,9 @@ def main(
         click.echo('note: scikit-activeml is not installed: pip install -e ".[bench]"', err=True)
     for strategy in strategies or installed().strategy_names:
         click.echo(f"{strategy} ...", err=True)
-        ours = in_process(None, measure_ours, strategy, options, sizes, device, repeats)
-        record = {"strategy": strategy, "scale": scale, **sizes._asdict(), "device": device, "ours": ours}
+        ours = in_process(None, measure_ours, strategy, options, sizes, data, device, repeats)
+        record = {"strategy": strategy, "scale": scale, "data": data, **sizes._asdict()}
+        record |= {"device": device, "ours": ours}
         records.append(record)
         if "problem" in ours:
             click.echo(f"note: {strategy} is left out: {ours['problem']}", err=True)
@@ -214,7 +237,7 @@ def main(
         median = statistics.median(ours["seconds"])
         row = [strategy, f"{median:.3f}", f"{ours['peak_memory'] / 2**20:,.0f}", "", ""]
         if strategy in have_peers:
-            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes)
+            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes, data)
             row[3] = peer.get("problem") or f"{peer['seconds'][0]:.2f}"
             if "seconds" in peer:
                 row[4] = f"{peer['seconds'][0] / median:.0f}"

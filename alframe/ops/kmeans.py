@@ -17,6 +17,7 @@ from torch import Tensor
 from alframe.ops.offset import common_offset
 
 BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
+MOST_ASTRAY = 0.8  # share of rows whose own centre moved; above, all are compared with all
 SEEDING_ELEMENTS = 1 << 24  # the same while seeding, where wide products matter more: 64 MB
 
 
@@ -94,15 +95,16 @@ def kmeans(
         moved = x if offset is None else x - offset
         rows = _Rows.of(moved)
         centres = _greedy_seeds(rows, k, generator)
-        labels, inertia = _assign(rows, centres, generator)
+        nearest = _refilled(rows, centres, _nearest_of_all(rows, centres), generator)
         iterations = 0
         while iterations < max_iterations:
             iterations += 1
-            previous = inertia
-            centres = _means(moved, labels, k)
-            labels, inertia = _assign(rows, centres, generator)
-            if previous - inertia <= tolerance * previous:
+            previous = nearest
+            centres = _means(moved, previous.labels, k)
+            nearest = _refilled(rows, centres, _nearest_again(rows, centres, previous), generator)
+            if previous.inertia - nearest.inertia <= tolerance * previous.inertia:
                 break
+        labels = nearest.labels
         inertia = float(_own_distances(moved, centres, labels).sum(dtype=torch.float64))
         if offset is not None:
             centres += offset
@@ -169,36 +171,70 @@ def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tens
     return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
 
 
-def _assign(
-    rows: _Rows, centres: Float[Tensor, "k d"], generator: torch.Generator
-) -> tuple[Int64[Tensor, " n"], float]:
-    """Nearest centre of each row, and the inertia; empty clusters are refilled, which moves their centres."""
+@dataclass(frozen=True, eq=False)
+class _Nearest:
+    """The nearest centre of each row, its squared distance, and the centres that were compared."""
+
+    labels: Int64[Tensor, " n"]
+    distances: Float[Tensor, " n"]
+    centres: Float[Tensor, "k d"]
+    inertia: float = math.nan
+
+
+def _nearest_of_all(
+    rows: _Rows, centres: Float[Tensor, "k d"], positions: Int64[Tensor, " m"] | None = None
+) -> _Nearest:
+    """For all rows, or for those at ``positions``."""
     terms = centres.square().sum(1)
+    norms = rows.squared_norms if positions is None else rows.squared_norms[positions]
+    blocks = _blocks(rows.x if positions is None else positions, len(centres))
     # |x|^2 is the same for all centres: left out of the matrix, added to the minima
     nearest = [
-        torch.addmm(terms, block, centres.T, alpha=-2).min(1) for block in _blocks(rows.x, len(centres))
+        torch.addmm(terms, block if positions is None else rows.x[block], centres.T, alpha=-2).min(1)
+        for block in blocks
     ]
     labels = torch.cat([block.indices for block in nearest])
-    distances = torch.cat([block.values for block in nearest]).add_(rows.squared_norms).clamp_(min=0)
-    _refill(rows.x, centres, labels, distances, generator)
-    return labels, float(distances.sum(dtype=torch.float64))
+    distances = torch.cat([block.values for block in nearest]).add_(norms).clamp_(min=0)
+    return _Nearest(labels, distances, centres)
 
 
-def _refill(
-    x: Tensor, centres: Tensor, labels: Tensor, distances: Tensor, generator: torch.Generator
-) -> None:
-    """Move each empty cluster, in place, to one of the rows farthest from their centres.
+def _nearest_again(rows: _Rows, centres: Float[Tensor, "k d"], before: _Nearest) -> _Nearest:
+    """The same, where many centres are where they were: most are, after a few moves.
+
+    A row whose own centre stays is compared with those that moved, others with all.
+    """
+    moved = (centres != before.centres).any(1).nonzero()[:, 0]
+    astray = torch.zeros(len(centres), dtype=torch.bool, device=centres.device).index_fill_(0, moved, True)
+    left = astray[before.labels].nonzero()[:, 0]
+    if len(left) > MOST_ASTRAY * len(rows.x):
+        return _nearest_of_all(rows, centres)
+    if len(moved) == 0:
+        return _Nearest(before.labels, before.distances, centres)
+    nearest = _nearest_of_all(rows, centres[moved])
+    nearer = nearest.distances < before.distances
+    labels = torch.where(nearer, moved[nearest.labels], before.labels)
+    distances = torch.where(nearer, nearest.distances, before.distances)
+    nearest = _nearest_of_all(rows, centres, left)
+    labels[left], distances[left] = nearest.labels, nearest.distances
+    return _Nearest(labels, distances, centres)
+
+
+def _refilled(rows: _Rows, centres: Tensor, nearest: _Nearest, generator: torch.Generator) -> _Nearest:
+    """Moves each empty cluster's centre, in place, to one of the rows farthest from their centres.
 
     Every cluster keeps its nearest row. The others number at least the empty clusters, because ``n >= k``.
     """
+    labels, distances, compared = nearest.labels, nearest.distances, nearest.centres
     empty = (labels.bincount(minlength=len(centres)) == 0).nonzero()[:, 0]
-    if len(empty) == 0:
-        return
-    order = torch.randperm(len(x), generator=generator).to(x.device)
-    movable = distances.clone()
-    movable[_nearest_members(labels, distances, len(centres), order)] = -1
-    taken = order[movable[order].argsort(descending=True, stable=True)[: len(empty)]]
-    labels[taken], distances[taken], centres[empty] = empty, 0, x[taken]
+    if len(empty):
+        order = torch.randperm(len(labels), generator=generator).to(labels.device)
+        movable = distances.clone()
+        movable[_nearest_members(labels, distances, len(centres), order)] = -1
+        taken = order[movable[order].argsort(descending=True, stable=True)[: len(empty)]]
+        # other rows have not been compared with where these centres are now
+        labels, distances, compared = labels.clone(), distances.clone(), centres.clone()
+        labels[taken], distances[taken], centres[empty] = empty, 0, rows.x[taken]
+    return _Nearest(labels, distances, compared, float(distances.sum(dtype=torch.float64)))
 
 
 def _means(x: Tensor, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:

@@ -70,11 +70,10 @@ def alframe_info() -> PluginInfo:
 @hookimpl
 def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
     """Unit-length features."""
-    from torch.nn.functional import normalize
-
     from alframe import Embeddings
+    from alframe_alfamix._unit import UnitLength
 
-    return Embeddings(normalize(pool.features), normalize(labelled.features))
+    return Embeddings(UnitLength(pool.features), UnitLength(labelled.features))
 
 
 @hookimpl

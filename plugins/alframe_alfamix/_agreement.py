@@ -57,11 +57,13 @@ class Agreements:
         maybe = many.index_select(0, self._slots(features, self._middles, first).view(-1))
         rows, columns = maybe.view(features.shape).nonzero().unbind(dim=1)
         values = features[rows, columns]
-        maybe = few.index_select(0, self._slots(values, self._middles[columns], second)) & (values != 0)
-        columns, values = columns[maybe], values[maybe]
-        distinct, number = values.unique(return_inverse=True)
-        pairs = (columns * len(distinct) + number).unique()
-        columns, values = pairs // max(1, len(distinct)), distinct[pairs % max(1, len(distinct))]
-        agree = self._anchors[:, columns] == values
-        some = agree.any(dim=0)
-        return columns[some], values[some], agree[:, some]
+        slots = self._slots(values, self._middles.index_select(0, columns), second)
+        left = (few.index_select(0, slots) & (values != 0)).nonzero()[:, 0]
+        if len(left) == 0:  # known without waiting for the device once more
+            return left, values[left], self._anchors.new_empty((len(self._anchors), 0), dtype=torch.bool)
+        distinct, number = values.index_select(0, left).unique(return_inverse=True)
+        pairs = (columns.index_select(0, left) * len(distinct) + number).unique()
+        columns, values = pairs // len(distinct), distinct[pairs % len(distinct)]
+        agree = self._anchors.index_select(1, columns) == values
+        some = agree.any(dim=0).nonzero()[:, 0]
+        return columns[some], values[some], agree.index_select(1, some)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.linalg import vector_norm
 from torch.nn.functional import linear
 
-from alframe.ops import by_blocks
+from alframe.ops import row_blocks, rows_per_block
 
 BLOCK_ELEMENTS = 1 << 18  # numbers in one temporary tensor: 1 MB in float32 stays in the cache of a core
 LEARNING_RATES = (0.1, 0.1, 0.1, 0.1, 0.01)
@@ -44,44 +45,67 @@ def smallest_flipping_norms(
         anchors: ``k x d`` tensor of anchors; there may be none.
         cap: largest ratio of any feature.
         learned: whether to take the steps, or the starting draw alone.
-        generator: CPU generator.
+        generator: CPU generator. Drawing on the CPU would take most of a GPU's time: there it only seeds the
+            device's, so draws differ between kinds of devices.
 
     Returns:
         ``n`` Euclidean norms; ``inf`` where nothing that was tried changes the class.
     """
+    smallest = features.new_full((len(features),), math.inf)
+    if len(features) == 0 or len(anchors) == 0:
+        return smallest
     rates = LEARNING_RATES if learned else ()
+    draws = _on(features.device, generator)
+    width = features.shape[1]
+    widest = max(width, head(features[:1]).shape[1])
+    if draws is not generator:
+        width = widest  # on the CPU larger blocks of rows would be other draws
+    for rows in row_blocks(len(features), width, features.device, BLOCK_ELEMENTS):
+        z = features[rows]
+        label = head(z).argmax(dim=1)
+        at_once = rows_per_block(len(z) * widest, z.device, BLOCK_ELEMENTS)
+        for some in anchors.split(at_once):
+            norms = _smallest_norms(head, z, label, some, cap, rates, draws)
+            smallest[rows] = torch.minimum(smallest[rows], norms)
+    return smallest
 
-    def block(z: Tensor) -> Tensor:
-        return _block(head, z, anchors, cap, rates, generator)
 
-    return by_blocks(block, features, elements=BLOCK_ELEMENTS)
+def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """The generator itself, or one of the device that it seeds."""
+    if device.type == "cpu":
+        return generator
+    seed = int(torch.randint(1 << 62, (), generator=generator))
+    return torch.Generator(device).manual_seed(seed)
 
 
-def _block(
+def _smallest_norms(
     head: nn.Module,
-    z: Tensor,
-    anchors: Tensor,
+    z: Float[Tensor, "b d"],
+    label: Int64[Tensor, " b"],
+    anchors: Float[Tensor, "k d"],
     cap: float,
     rates: tuple[float, ...],
     generator: torch.Generator,
-) -> Tensor:
-    label = head(z).argmax(dim=1, keepdim=True)
-    smallest = z.new_full((len(z),), math.inf)
-    for anchor in anchors:
-        difference = anchor - z
-        ratio = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
-        ratio.mul_(cap / 2).add_(cap / 2).clamp_(SMALLEST_RATIO, cap)
-        for rate in (*rates, None):
-            mixed = torch.addcmul(z, ratio, difference)
-            logits, gradient = _logits_and_gradient(head, mixed, label, rate is not None)
-            norm = ratio.norm(dim=1)
-            flipped = logits.argmax(dim=1) != label[:, 0]
-            smallest = torch.where(flipped, torch.minimum(norm, smallest), smallest)
-            if rate is None or gradient is None:
-                break
-            ascent = gradient.mul_(difference).addcmul_(ratio, (-NORM_WEIGHT / norm)[:, None])
-            ratio.add_(ascent.sign_(), alpha=rate).clamp_(SMALLEST_RATIO, cap)
-    return smallest
+) -> Float[Tensor, " b"]:
+    """The same for samples and anchors whose ``k b d`` ratios are held at once."""
+    labels = label.repeat(len(anchors))[:, None]
+    difference = (anchors[:, None] - z).view(-1, z.shape[1])
+    ratio = torch.empty_like(difference)
+    for part in ratio.split(len(z)):  # an anchor's on its own, so that they don't depend on how many are held
+        part.normal_(generator=generator)
+    ratio.mul_(cap / 2).add_(cap / 2).clamp_(SMALLEST_RATIO, cap)
+    smallest = z.new_full((len(ratio),), math.inf)
+    for rate in (*rates, None):
+        mixed = torch.addcmul(z, ratio.view(-1, *z.shape), difference.view(-1, *z.shape)).view(ratio.shape)
+        logits, gradient = _logits_and_gradient(head, mixed, labels, rate is not None)
+        norm = vector_norm(ratio, dim=1)
+        flipped = logits.argmax(dim=1) != labels[:, 0]
+        smallest = torch.minimum(smallest, norm.masked_fill(~flipped, math.inf))
+        if rate is None or gradient is None:
+            break
+        ascent = gradient.mul_(difference).addcmul_(ratio, (-NORM_WEIGHT / norm)[:, None])
+        ratio.add_(ascent.sign_(), alpha=rate).clamp_(SMALLEST_RATIO, cap)
+    return smallest.view(-1, len(z)).amin(dim=0)
 
 
 def _logits_and_gradient(

@@ -95,6 +95,43 @@ def test_a_cluster_that_loses_its_rows_is_refilled(monkeypatch):
     assert result.inertia < 1.3 * KMeans(4, n_init=5, random_state=0).fit(x.numpy()).inertia_
 
 
+@pytest.mark.parametrize("make", [blobs, noise, unit_features])
+def test_centres_that_stay_are_not_compared_again_and_change_no_answer(make, monkeypatch):
+    compared = []
+    original = module._nearest_of_all
+
+    def counting(rows, centres, positions=None):
+        compared.append(len(rows.x if positions is None else positions) * len(centres))
+        return original(rows, centres, positions)
+
+    monkeypatch.setattr(module, "_nearest_of_all", counting)
+    x, answers, work = make(), [], []
+    for share in (-1.0, 0.8, 2.0):  # all are compared with all; what is worth it; always the moved ones alone
+        monkeypatch.setattr(module, "MOST_ASTRAY", share)
+        compared.clear()
+        answers.append(kmeans(x, 150, generator(), tolerance=0.0))
+        work.append(sum(compared))
+    for answer in answers[1:]:
+        assert torch.equal(answer.labels, answers[0].labels)
+        torch.testing.assert_close(answer.centres, answers[0].centres)
+        assert answer.iterations == answers[0].iterations
+    assert work[1] < 0.7 * work[0]
+
+
+def test_a_refilled_cluster_draws_rows_of_one_that_stays():
+    """Its centre stays at its one row, but others have not been compared with it there."""
+    x = torch.tensor([[4.25], [9.0], [10.0], [14.0]])
+    rows, centres = module._Rows.of(x), torch.tensor([[6.5], [12.0], [500.0]])
+    first = module._refilled(rows, centres, module._nearest_of_all(rows, centres), generator())
+    assert first.labels.tolist() == [0, 2, 1, 1]
+    assert centres.tolist() == [[6.5], [12.0], [9.0]]
+    means = module._means(x, first.labels, 3)
+    assert means.tolist() == [[4.25], [12.0], [9.0]]
+    again = module._nearest_again(rows, means, first)
+    assert again.labels.tolist() == [0, 2, 2, 1]
+    assert again.distances.tolist() == [0.0, 0.0, 1.0, 4.0]
+
+
 def test_as_many_clusters_as_rows():
     x = noise(7, 3)
     result = kmeans(x, 7, generator())

@@ -34,7 +34,8 @@ def disagreements(thresholds, made, cap, **kwargs):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("n", "d", "classes"), [(200, 32, 20), (200, 128, 2), (100, 1, 3), (60, 64, 100), (3, 512, 5)]
+    ("n", "d", "classes"),
+    [(200, 32, 20), (200, 128, 2), (100, 1, 3), (60, 64, 100), (3, 512, 5), (30, 32, 300)],
 )
 def test_candidates_are_those_of_the_equations(n, d, classes, seed, dtype):
     made = problem(n, d, classes=classes, seed=seed, dtype=dtype)
@@ -151,11 +152,33 @@ def test_a_head_without_bias_is_a_bias_of_zero():
     assert torch.equal(flip_thresholds(z, W, None, anchors), flip_thresholds(z, W, zero, anchors))
 
 
-def test_blocks_do_not_change_the_answer(monkeypatch):
+@pytest.mark.parametrize("elements", [1, 300, 8 * 32 * 7, 8 * 32 * 64])
+def test_blocks_do_not_change_the_answer(monkeypatch, elements):
     made = problem(100, 32, seed=0)
     whole = flip_thresholds(*made)
-    monkeypatch.setattr(_alfamix, "BLOCK_ELEMENTS", 300)
-    torch.testing.assert_close(flip_thresholds(*made), whole, rtol=1e-4, atol=1e-5)
+    monkeypatch.setattr(_alfamix, "BLOCK_ELEMENTS", elements)
+    cut = flip_thresholds(*made)
+    torch.testing.assert_close(cut, whole, rtol=1e-4, atol=1e-5)
+    for cap in CAPS:
+        assert disagreements(cut, made, cap) == set()
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["none dead", "few dead"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_features_of_few_factors_hardly_any_of_them_dead(dtype, dead):
+    g = torch.Generator().manual_seed(0)
+    mixing = torch.randn(4, 48, generator=g, dtype=dtype)
+    draw = lambda n: (torch.randn(n, 4, generator=g, dtype=dtype) @ mixing + 4).relu()  # noqa: E731
+    z, zl = draw(200), draw(15)
+    if not dead:
+        z, zl = z + 0.1, zl + 0.1
+    W = torch.randn(15, 48, generator=g, dtype=dtype) / 3
+    made = (z, W, -(z @ W.T).mean(dim=0), class_anchors(zl, torch.arange(15), 15, "mean"))
+    assert (((z == 0) & (made[3] == 0).any(dim=0)).any()) == dead
+    thresholds = flip_thresholds(*made)
+    assert thresholds.isfinite().all()
+    for cap in CAPS:
+        assert disagreements(thresholds, made, cap) == set()
 
 
 def test_identical_samples_have_one_threshold():

@@ -142,16 +142,63 @@ def test_identical_points_and_an_anchor_on_them():
     assert smallest_flipping_norms(head, same, same[:0], 1.0, True, generator(7)).isinf().all()
 
 
-def test_blocks_are_bounded(monkeypatch):
+@pytest.fixture
+def held(monkeypatch):
+    """How many samples and anchors are held at once, call by call."""
+    sizes = []
+    original = _ratios._smallest_norms
+
+    def noting(head, z, label, anchors, *rest):
+        sizes.append((len(z), len(anchors)))
+        return original(head, z, label, anchors, *rest)
+
+    monkeypatch.setattr(_ratios, "_smallest_norms", noting)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("elements", "calls"),
+    [
+        (10 * 8, [(10, 1)] * 4 * 5),
+        (50 * 8, [(50, 1)] * 4),
+        (50 * 8 * 3, [(50, 3), (50, 1)]),
+        (1 << 18, [(50, 4)]),
+    ],
+)
+def test_blocks_are_bounded_and_small_pools_meet_all_anchors_at_once(held, monkeypatch, elements, calls):
     head, z, anchors = problem(n=50)
-    rows = []
-    original = _ratios._block
-    monkeypatch.setattr(_ratios, "BLOCK_ELEMENTS", 10 * 8)
-    monkeypatch.setattr(
-        _ratios, "_block", lambda h, block, *rest: rows.append(len(block)) or original(h, block, *rest)
-    )
+    monkeypatch.setattr(_ratios, "BLOCK_ELEMENTS", elements)
+    found = smallest_flipping_norms(head, z, anchors, 0.2, True, generator(7))
+    assert held == calls
+    if elements >= 50 * 8:  # smaller blocks draw in another order
+        torch.testing.assert_close(found, transcription(head, z, anchors, 0.2, True, 7))
+
+
+def test_logits_of_many_classes_are_bounded_too(held, monkeypatch):
+    head, z, anchors = problem(n=50, classes=100)
+    monkeypatch.setattr(_ratios, "BLOCK_ELEMENTS", 50 * 100 * 2)
     smallest_flipping_norms(head, z, anchors, 0.2, True, generator(7))
-    assert rows == [10] * 5
+    assert held == [(50, 2)] * 2
+
+
+def test_no_samples():
+    head, z, anchors = problem()
+    assert smallest_flipping_norms(head, z[:0], anchors, 0.2, True, generator(7)).shape == (0,)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_draws_of_the_device_are_repeatable_and_of_the_same_law():
+    head, z, anchors = problem(n=2000, dtype=torch.float32)
+    on_cpu = smallest_flipping_norms(head, z, anchors, 0.2, True, generator(7))
+    on_cuda, again = (
+        smallest_flipping_norms(head.cuda(), z.cuda(), anchors.cuda(), 0.2, True, generator(7)).cpu()
+        for _ in range(2)
+    )
+    assert torch.equal(on_cuda, again)
+    both = on_cpu.isfinite() & on_cuda.isfinite()
+    assert abs(int(on_cpu.isfinite().sum()) - int(on_cuda.isfinite().sum())) < 100
+    torch.testing.assert_close(on_cpu[both].mean(), on_cuda[both].mean(), rtol=0.05, atol=0)
 
 
 class TestQuery:
