@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.defaults.steps import Drawn, Step
+from alframe.defaults.steps import Drawn, Stepping
 from alframe.errors import AlframeWarning
 
 WARM_UP = 3  # steps that run one by one before one is captured, as torch's documentation asks for
@@ -47,7 +47,7 @@ class Table:
         device: where the table lies.
     """
 
-    def __init__(self, step: Step, device: torch.device) -> None:
+    def __init__(self, step: Stepping, device: torch.device) -> None:
         self._step = step
         self._device = device
         self._numbers: list[Tensor] = []
@@ -82,10 +82,10 @@ class Table:
         rows, tensors = numbers[0], iter(numbers[1:])
         results = self._step(rows, tuple(next(tensors) if word is None else word for word in words))
         if self._results is None:
-            loss, right = (value.new_zeros(self._rows) for value in results)
+            loss, right = (value.new_zeros((self._rows, *value.shape)) for value in results)
             self._results = (loss, right)
         for kept, value in zip(self._results, results, strict=True):
-            kept.index_copy_(0, self._position, value.reshape(1))
+            kept.index_copy_(0, self._position, value[None])
         self._position += 1
 
     def state(self) -> list[Tensor]:
@@ -111,7 +111,7 @@ class Captured:
         device: a GPU.
     """
 
-    def __init__(self, step: Step, device: torch.device) -> None:
+    def __init__(self, step: Stepping, device: torch.device) -> None:
         self._step = step
         self._device = device
         self._recorder: Recorder | None = Recorder(device)

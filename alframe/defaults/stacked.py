@@ -7,7 +7,10 @@ stop and end.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,20 +18,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alframe.contract.recipe import TrainResult
-from alframe.data.samples import KEPT_BYTES
 from alframe.defaults.augmentation import augmentation
-from alframe.defaults.stacked_layers import Stack, stackable
+from alframe.defaults.capture import WORTH, Captured
+from alframe.defaults.stacked_layers import Stack, closed_up, stackable
+from alframe.defaults.steps import OneByOne
 from alframe.defaults.threads import threads_for_training
-from alframe.defaults.training import Best, batches, make_optimizer, no_number
-from alframe.ops.blocks import BATCH_SIZE
+from alframe.defaults.training import Best, Runner, batches, no_number, products
+from alframe.defaults.updates import Update
+from alframe.errors import TrialError
+from alframe.ops.blocks import rows_per_pass
 
 if TYPE_CHECKING:
     from alframe.contract.recipe import Recipe
     from alframe.contract.training import Training
     from alframe.contract.views import LabelledView
-    from alframe.data.samples import Transform
-    from alframe.errors import TrialError
+    from alframe.data.samples import Samples, Transform
+    from alframe.defaults.augmentation import Augmentation
+    from alframe.defaults.steps import Drawn
 
+MOST_BYTES = 1 << 32  # of all networks' samples side by side
 SMALL = 500_000  # parameters: 2 MB of weights
 SMALL_ON_GPU = 4_000_000  # of tens of networks at once, and what their layers hold
 
@@ -50,6 +58,10 @@ def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[Tra
         UsageError: augmentation of samples that are no images.
     """
     if not stackable([training.model for training in trainings]):
+        return None
+    samples = [training.labelled.samples() for training in trainings]
+    alike = all(one.transform == samples[0].transform for one in samples)
+    if not alike or sum(one.stored.nbytes for one in samples) > MOST_BYTES:
         return None
     groups: dict[tuple[int, int], list[int]] = {}
     for place, training in enumerate(trainings):
@@ -79,6 +91,68 @@ def pays_together(model: nn.Module, device: torch.device) -> bool:
     return size <= SMALL and not any(isinstance(layer, nn.modules.conv._ConvNd) for layer in model.modules())
 
 
+class Steps:
+    """Gradient steps of a stack, as `alframe.defaults.steps.Step` are a single network's.
+
+    Args:
+        stack: ``T`` networks.
+        samples: what they train on, side by side.
+        targets: class numbers of these.
+        augments: how each network's images are changed, all alike but for what is drawn; or None.
+        recipe: the section ``[train]``.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        samples: Samples,
+        targets: Tensor,
+        augments: Sequence[Augmentation | None],
+        recipe: Recipe,
+    ) -> None:
+        self._stack = stack
+        self._samples = samples
+        self._targets = targets
+        self._augments = list(augments)
+        bfloat16 = recipe.precision == "bfloat16"
+        self._mixed = torch.autocast(targets.device.type, torch.bfloat16) if bfloat16 else None
+        self.update = Update(stack, recipe)
+
+    def state(self) -> list[Tensor]:
+        """All that a step moves."""
+        return [*self.update.state(), *self._stack.buffers()]
+
+    def draws(self, size: int) -> Drawn:
+        """What a batch's augmentation needs of random numbers: ``3 x Tb x 1``, network after network."""
+        drawn = [augment.draws(size) for augment in self._augments if augment is not None]
+        return (torch.cat(drawn, dim=1),) if drawn else ()
+
+    def __call__(self, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """Each network's loss of its batch, and how many of it are predicted right.
+
+        Args:
+            rows: ``b x T`` positions, on the device.
+            drawn: what `draws` gave, on the device.
+        """
+        augment = self._augments[0]
+        change = None if augment is None else functools.partial(augment, drawn=drawn[0])
+        x, y = batch(self._samples, self._targets, rows, change)
+        self.update.forget_gradients()
+        with self._mixed or contextlib.nullcontext():
+            logits = self._stack(x)
+            losses = _losses(logits, y)
+        losses.backward(torch.ones_like(losses))  # of their sum
+        self.update()
+        return losses.detach(), (logits.detach().argmax(dim=2) == y).sum(dim=1)
+
+    def shrink(self) -> list[int]:
+        """Goes on without the networks that have left the stack; see `Stack.shrink`."""
+        order = self._stack.shrink()
+        self.update = self.update.continued(self._stack, lambda values: closed_up(values, order))
+        self._augments = [self._augments[place] for place in order]
+        return order
+
+
 class _InStep:
     """Networks that are trained on equally many samples.
 
@@ -90,67 +164,68 @@ class _InStep:
     def __init__(self, trainings: Sequence[Training], recipe: Recipe) -> None:
         self._trainings = trainings
         self._recipe = recipe
-        shape = trainings[0].labelled.samples().stored.shape[1:]
-        changes = [augmentation(recipe, shape, training.ctx.generator) for training in trainings]
-        self._sets = _Sets([training.labelled for training in trainings], changes)
+        self._device = trainings[0].ctx.device
+        self._size = len(trainings[0].labelled)
+        samples, targets = _side_by_side([training.labelled for training in trainings])
+        shape = samples.stored.shape[1:]
+        augments = [augmentation(recipe, shape, training.ctx.generator) for training in trainings]
+        self._samples = samples if recipe.augment else samples.made()
         held_out = [training.validation for training in trainings if training.validation is not None]
-        self._held_out = _Sets(held_out, [None] * len(held_out)) if held_out else None
-        models = [training.model for training in trainings]
-        self._judges = [Best(model, recipe) for model in models]
-        self._stack = Stack(models, [training.seed for training in trainings])
-        self._optimizer = make_optimizer(self._stack, recipe)
+        self._held_out = _side_by_side(held_out) if held_out else None
+        self._judges = [Best(training.model, recipe) for training in trainings]
+        self._stack = Stack(
+            [training.model for training in trainings], [training.seed for training in trainings]
+        )
+        self._steps = Steps(self._stack, self._samples, targets, augments, recipe)
         self._going = list(range(len(trainings)))  # which training each network of the stack is
+        self._run = self._runner()
 
     def train(self) -> list[TrainResult | TrialError]:
         """How each training went."""
         recipe = self._recipe
         results: dict[int, TrainResult | TrialError] = {}
         model, at_once = self._trainings[0].model, recipe.batch_size * len(self._trainings)
+        one = self._samples.batch(torch.zeros(1, dtype=torch.int64, device=self._device))
         try:
-            with threads_for_training(model, self._sets.example(), at_once):
+            with threads_for_training(model, one, at_once), products(recipe.precision):
                 for epoch in range(1, recipe.epochs + 1):
-                    self._optimizer.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate_factor(
-                        epoch - 1
-                    )
-                    results |= self._ended(epoch, self._epoch())
-                    self._release([place for place, which in enumerate(self._going) if which in results])
-                    if not self._going:
+                    self._steps.update.set_rate(recipe.rate_factor(epoch - 1))
+                    ended = self._ended(epoch, self._epoch(), results)
+                    results |= ended
+                    if len(results) == len(self._trainings):
                         break
+                    self._part_with(ended, results)
         finally:
-            self._release(range(len(self._going)))
+            self._stack.leave(range(len(self._going)))
+            self._close()
         return [results[which] for which in range(len(self._trainings))]
 
-    @property
-    def _device(self) -> torch.device:
-        return self._trainings[0].ctx.device
+    def _runner(self) -> Runner:
+        """What runs the steps: a graph where it pays; a graph does not know the networks' own generators."""
+        steps = self._recipe.epochs * -(-self._size // self._recipe.batch_size)
+        wanted = self._device.type == "cuda" and self._recipe.capture != "off" and steps >= WORTH
+        return (Captured if wanted and not self._stack.draws else OneByOne)(self._steps, self._device)
+
+    def _close(self) -> None:
+        if isinstance(self._run, Captured):
+            self._run.close()
 
     def _epoch(self) -> list[list[float]]:
         """An epoch of all networks: of each its loss, training accuracy and validation accuracy and loss."""
         self._stack.train()
-        cuts = batches(torch.arange(self._sets.size), self._recipe.batch_size)
-        generators = [self._trainings[which].ctx.generator for which in self._going]
-        order = torch.stack([torch.randperm(self._sets.size, generator=one) for one in generators])
-        parts = order[:, torch.cat(cuts)].to(self._device).split([len(cut) for cut in cuts], dim=1)
-        losses, rights = zip(*map(self._step, parts), strict=True)
-        numbers = [*losses, torch.stack(rights).sum(dim=0), *self._validated()]
+        cuts = batches(torch.arange(self._size), self._recipe.batch_size)
+        order = torch.stack([self._shuffled(which) for which in self._going], dim=1)
+        losses, rights = self._run.epoch([order[cut] for cut in cuts])
         # what is on the device is read once
-        read = torch.stack([number.float() for number in numbers]).cpu().double()
-        shares = torch.tensor([len(cut) for cut in cuts], dtype=torch.float64)
-        loss = (shares / shares.sum()) @ read[: len(cuts)]
-        accuracy = read[len(cuts)] / shares.sum()
+        read = torch.stack([*losses.double(), rights.sum(dim=0).double(), *self._validated()]).cpu()
+        counts = torch.tensor([len(cut) for cut in cuts], dtype=torch.float64)
+        loss = (counts / counts.sum()) @ read[: len(cuts)]
+        accuracy = read[len(cuts)] / counts.sum()
         return torch.stack([loss, accuracy, *read[len(cuts) + 1 :]]).T.tolist()
 
-    def _step(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """A gradient step: each network's loss of its batch, and how many of it are predicted right."""
-        x, y = self._sets.batch(rows)
-        mixed = self._recipe.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=mixed):
-            logits = self._stack(x)
-            losses = _losses(logits, y)
-        self._optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()
-        self._optimizer.step()
-        return losses.detach(), (logits.argmax(dim=2) == y).sum(dim=1)
+    def _shuffled(self, which: int) -> Tensor:
+        order = torch.randperm(self._size, generator=self._trainings[which].ctx.generator)
+        return which * self._size + order
 
     @torch.no_grad()
     def _validated(self) -> list[Tensor]:
@@ -158,17 +233,26 @@ class _InStep:
         if self._held_out is None:
             return []
         self._stack.eval()
-        rows = torch.arange(self._held_out.size, device=self._device).expand(len(self._going), -1)
-        parts = [self._held_out.batch(part) for part in rows.split(BATCH_SIZE, dim=1)]
+        samples, targets = self._held_out
+        size = len(samples) // len(self._trainings)
+        starts = torch.tensor(self._going, device=self._device) * size
+        rows = starts + torch.arange(size, device=self._device)[:, None]
+        at_once = rows_per_pass(samples.stored[:1].numel(), self._device) // len(self._going)
+        parts = [batch(samples, targets, part) for part in rows.split(max(1, at_once))]
         logits = torch.cat([self._stack(x) for x, _ in parts], dim=1)
         y = torch.cat([y for _, y in parts], dim=1)
-        return [(logits.argmax(dim=2) == y).float().mean(dim=1), _losses(logits, y)]
+        right = (logits.argmax(dim=2) == y).float().mean(dim=1)
+        return [right.double(), _losses(logits, y).double()]
 
-    def _ended(self, epoch: int, numbers: list[list[float]]) -> dict[int, TrainResult | TrialError]:
+    def _ended(
+        self, epoch: int, numbers: list[list[float]], known: Collection[int]
+    ) -> dict[int, TrainResult | TrialError]:
         """The results of those networks that end with this epoch."""
         recipe = self._recipe
         ended: dict[int, TrainResult | TrialError] = {}
         for which, (loss, accuracy, *validated) in zip(self._going, numbers, strict=True):
+            if which in known:
+                continue
             if loss != loss:
                 ended[which] = no_number(epoch, recipe)
                 continue
@@ -182,13 +266,18 @@ class _InStep:
                 ended[which] = TrainResult(epoch, accuracy, loss, *verdict)
         return ended
 
-    def _release(self, places: Collection[int]) -> None:
-        if places:
-            order = self._stack.release(places, self._optimizer)
-            self._going = [self._going[place] for place in order]
-            for sets in (self._sets, self._held_out):
-                if sets is not None:
-                    sets.keep(order)
+    def _part_with(self, ended: Mapping[int, TrainResult | TrialError], results: Collection[int]) -> None:
+        """Lets networks go that have ended; their places in a graph only where it pays to capture another."""
+        if not ended:
+            return
+        self._stack.leave(place for place, which in enumerate(self._going) if which in ended)
+        left = sum(which not in results for which in self._going)
+        failed = any(isinstance(result, TrialError) for result in ended.values())
+        if isinstance(self._run, Captured) and 2 * left > len(self._going) and not failed:
+            return
+        self._close()
+        self._going = [self._going[place] for place in self._steps.shrink()]
+        self._run = self._runner()
 
 
 def _losses(logits: Tensor, y: Tensor) -> Tensor:
@@ -197,50 +286,25 @@ def _losses(logits: Tensor, y: Tensor) -> Tensor:
     return each.unflatten(0, y.shape).mean(dim=1)
 
 
-class _Sets:
-    """Equally many samples of each of several networks.
+def _side_by_side(views: Sequence[LabelledView]) -> tuple[Samples, Tensor]:
+    """The samples of several views, one view's after the other's, and their labels."""
+    samples = [view.samples() for view in views]
+    together = dataclasses.replace(samples[0], stored=torch.cat([one.stored for one in samples]))
+    return together.near(), torch.cat([view.targets for view in views])
+
+
+def batch(
+    samples: Samples, targets: Tensor, rows: Tensor, augment: Transform | None = None
+) -> tuple[Tensor, Tensor]:
+    """Network inputs ``T x b x ...`` and labels ``T x b``.
 
     Args:
-        views: of each network its samples and labels.
-        changes: how each network's batches are augmented, or None.
+        samples: those of all networks.
+        targets: their class numbers.
+        rows: ``b x T`` positions among them.
+        augment: changes the stored batch.
     """
-
-    def __init__(self, views: Sequence[LabelledView], changes: Sequence[Transform | None]) -> None:
-        self.size = len(views[0])
-        self._changes = list(changes)
-        self._targets = torch.cat([view.targets for view in views])
-        self._samples = [
-            view.samples() if change else view.samples().made()
-            for view, change in zip(views, changes, strict=True)
-        ]
-        self._starts = torch.arange(len(views), device=self._targets.device)[:, None] * self.size
-        self._all: Tensor | None = None
-        stored = [samples.stored for samples in self._samples]
-        as_they_are = not any(changes) and all(samples.transform is None for samples in self._samples)
-        if as_they_are and sum(one.numel() * one.itemsize for one in stored) <= KEPT_BYTES:
-            self._all = torch.cat(stored).to(
-                self._targets.device
-            )  # so that one read makes the batches of all
-
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Network inputs ``T x b x ...`` and labels ``T x b``.
-
-        Args:
-            rows: ``T x b`` positions among each network's samples.
-        """
-        places = (rows + self._starts).flatten()
-        y = self._targets.index_select(0, places).view(rows.shape)
-        if self._all is not None:
-            return self._all.index_select(0, places).unflatten(0, rows.shape), y
-        parts = zip(self._samples, rows, self._changes, strict=True)
-        return torch.stack([samples.batch(own, change) for samples, own, change in parts]), y
-
-    def example(self) -> Tensor:
-        """One network input, ``1 x ...``, not augmented."""
-        return self._samples[0].batch(torch.zeros(1, dtype=torch.int64, device=self._targets.device))
-
-    def keep(self, order: list[int]) -> None:
-        """Keeps some of the networks, in this order."""
-        self._starts = self._starts[order]
-        self._samples = [self._samples[place] for place in order]
-        self._changes = [self._changes[place] for place in order]
+    networks_first = rows.T
+    places = networks_first.flatten()
+    x = samples.batch(places, augment).unflatten(0, networks_first.shape)
+    return x, targets.index_select(0, places).view(networks_first.shape)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from alframe.networks.classifier import Classifier
 class Stack(nn.Module):
     """Networks of one design as one: of ``T x b x ...`` inputs it makes ``T x b x C`` logits.
 
-    Each network is at any time what it has become: its tensors are views of the stack's until it is released.
+    Each network is at any time what it has become: its tensors are views of the stack's until it leaves.
 
     Args:
         models: ``T`` networks that `stackable` finds fit.
@@ -29,10 +29,10 @@ class Stack(nn.Module):
 
     def __init__(self, models: Sequence[Classifier], seeds: Sequence[int]) -> None:
         super().__init__()
-        self.models = list(models)  # a list, so that they are no parts of this module
+        self._models: list[Classifier | None] = list(models)  # a list, so that they are no parts of this one
         device = next(models[0].parameters()).device
         self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
-        self.all = _stacked(self.models)
+        self.all = _stacked(models)
         for layer in self.all.modules():
             if isinstance(layer, _Dropout):
                 layer.generators = self._generators
@@ -43,52 +43,65 @@ class Stack(nn.Module):
         logits: Tensor = self.all(x)
         return logits
 
+    @property
+    def draws(self) -> bool:
+        """Whether a layer draws random numbers."""
+        return any(isinstance(layer, _Dropout) and layer.rate > 0 for layer in self.all.modules())
+
     def _share(self) -> None:
         for name, values in itertools.chain(self.all.named_parameters(), self.all.named_buffers()):
-            for model, value in zip(self.models, values.detach(), strict=True):
-                _tensor(model, name).data = value
+            for model, value in zip(self._models, values.detach(), strict=True):
+                if model is not None:
+                    _tensor(model, name).data = value
 
-    @torch.no_grad()
-    def release(self, places: Collection[int], optimizer: torch.optim.Optimizer) -> list[int]:
-        """Lets networks go, with tensors of their own; where one stood, one of the last goes on.
+    def leave(self, places: Iterable[int]) -> None:
+        """Gives networks tensors of their own: what the stack does in their places concerns them no more.
 
         Args:
-            places: which.
-            optimizer: the stack's, which forgets them too.
-
-        Returns:
-            For each place that there still is, where the network stood that has it now.
+            places: which; those that have left already stay as they are.
         """
         for place in places:
-            for tensor in itertools.chain(self.models[place].parameters(), self.models[place].buffers()):
-                tensor.data = tensor.data.clone()
-        count = len(self.models) - len(places)
+            model = self._models[place]
+            if model is not None:
+                for tensor in itertools.chain(model.parameters(), model.buffers()):
+                    tensor.data = tensor.data.clone()
+            self._models[place] = None
+
+    @torch.no_grad()
+    def shrink(self) -> list[int]:
+        """Gives up the places of those that have left, in which the last of the others go on.
+
+        Returns:
+            For each place that there still is, where the network stood that has it now: see `closed_up`.
+        """
+        count = sum(model is not None for model in self._models)
         order = list(range(count))
-        moving = (last for last in range(count, len(self.models)) if last not in places)
-        for place, last in zip((place for place in places if place < count), moving, strict=True):
-            order[place] = last
-
-        def closed(values: Tensor) -> Tensor:
-            for place, last in enumerate(order):
-                if place != last:
-                    values[place] = values[last]
-            return values[:count]
-
+        moving = (place for place in range(count, len(self._models)) if self._models[place] is not None)
+        for place in range(count):
+            if self._models[place] is None:
+                order[place] = next(moving)
         for layer in self.all.modules():
-            for name, old in list(layer.named_parameters(recurse=False)):
-                new = nn.Parameter(closed(old.detach()))
-                setattr(layer, name, new)
-                optimizer.state[new] = {
-                    key: closed(value) if isinstance(value, Tensor) and value.shape == old.shape else value
-                    for key, value in optimizer.state.pop(old, {}).items()
-                }
+            for name, parameter in list(layer.named_parameters(recurse=False)):
+                setattr(layer, name, nn.Parameter(closed_up(parameter.detach(), order)))
             for name, buffer in list(layer.named_buffers(recurse=False)):
-                setattr(layer, name, closed(buffer))
-        optimizer.param_groups[0]["params"] = list(self.parameters())
-        self.models = [self.models[place] for place in order]
+                setattr(layer, name, closed_up(buffer, order))
+        self._models = [self._models[place] for place in order]
         self._generators[:] = [self._generators[place] for place in order]
         self._share()
         return order
+
+
+def closed_up(values: Tensor, order: Sequence[int]) -> Tensor:
+    """Of something that a stack's networks have, ``T x ...``, what is left: a view, into which others moved.
+
+    Args:
+        values: the tensor.
+        order: what `Stack.shrink` returned.
+    """
+    for place, last in enumerate(order):
+        if place != last:
+            values[place] = values[last]
+    return values[: len(order)]
 
 
 def stackable(models: Sequence[nn.Module]) -> bool:
@@ -252,15 +265,19 @@ class _Dropout(_Layer):
 
     generators: Sequence[torch.Generator]
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def rate(self) -> float:
         (one,) = self.one
         assert isinstance(one, nn.Dropout)
-        if not self.training or not one.p:
+        return one.p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.rate:
             return x
         masks = torch.empty(x.shape, dtype=x.dtype, device=x.device)
         for mask, generator in zip(masks, self.generators, strict=True):
-            mask.bernoulli_(1 - one.p, generator=generator)
-        return x * masks.div_(1 - one.p)
+            mask.bernoulli_(1 - self.rate, generator=generator)
+        return x * masks.div_(1 - self.rate)
 
 
 CONTAINERS = (Classifier, nn.Sequential)

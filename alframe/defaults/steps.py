@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     Objective = Callable[..., tuple[Tensor, Tensor]]
 
 Drawn = tuple[Any, ...]
+
+
+class Stepping(Protocol):
+    """What does a gradient step: `Step`, or the step of several networks."""
+
+    def state(self) -> list[Tensor]:
+        """All that a step moves."""
+        ...
+
+    def draws(self, size: int) -> Drawn:
+        """What a batch of ``size`` samples needs of random numbers, drawn on the CPU."""
+        ...
+
+    def __call__(self, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """The loss of a batch, and how many of it are predicted right; the first dimension of rows is it."""
+        ...
 
 
 class Step:
@@ -114,7 +130,7 @@ class OneByOne:
         device: where it runs.
     """
 
-    def __init__(self, step: Step, device: torch.device) -> None:
+    def __init__(self, step: Stepping, device: torch.device) -> None:
         self._step = step
         self._device = device
 

@@ -18,7 +18,6 @@ from alframe.defaults.steps import OneByOne, Step
 from alframe.defaults.threads import threads_for_training
 from alframe.defaults.updates import Update
 from alframe.errors import TrialError
-from alframe.networks.optimizers import without_compiler
 from alframe.ops.blocks import rows_per_pass
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over the parameters that are to be trained."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if recipe.optimizer == "sgd":
-        return without_compiler(torch.optim.SGD)(
+        return torch.optim.SGD(
             parameters,
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
@@ -252,6 +251,4 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             fused=True,
         )
     adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return without_compiler(adam)(
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
+    return adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alframe.contract.recipe import Recipe
 
 BETAS = (0.9, 0.999)  # of Adam; these and EPS are torch's defaults
@@ -48,6 +50,20 @@ class Update:
             first, second = ([torch.zeros_like(one) for one in group] for _ in range(2))
             steps = [torch.zeros((), dtype=torch.float32, device=one.device) for one in group]
             self._groups.append(_Moments(group, first, second, steps))
+
+    def continued(self, model: nn.Module, part: Callable[[Tensor], Tensor]) -> Update:
+        """The same for a network each of whose parameters is a part of one of this one's.
+
+        Args:
+            model: the network.
+            part: makes of what is kept of a parameter what is kept of its part.
+        """
+        other = Update(model, self._recipe)
+        for new, old in zip(other._groups, self._groups, strict=True):
+            new.first[:] = map(part, old.first)
+            new.second[:] = map(part, old.second)
+            new.steps[:] = [step.clone() for step in old.steps]
+        return other
 
     def state(self) -> list[Tensor]:
         """The parameters, and what is kept of each."""

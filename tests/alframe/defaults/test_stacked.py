@@ -7,29 +7,34 @@ from torch import nn
 
 from alframe import Classifier, Context, LabelledView, Recipe, Training, TrainResult, TrialError
 from alframe.data.samples import Samples
+from alframe.defaults.capture import Captured
 from alframe.defaults.stacked import pays_together, train_stacked
 from alframe.defaults.training import train_supervised
 from alframe.learning.rows import NetworkRows
 from alframe_networks._networks import cnn, lenet, mlp
+from graphs import RecorderOnCPU, capture_on_cpu
 
 CPU = torch.device("cpu")
 FAST = Recipe(learning_rate=0.01, epochs=4, batch_size=16, stop_accuracy=None)
 
 
-def one(make, seed, size=41, shape=(6,), held_out=0, transform=None, progress=None):
+def one(make, seed, size=41, shape=(6,), held_out=0, transform=None, progress=None, device=CPU):
     """A training on samples of its own, some of whose labels are wrong."""
     generator = torch.Generator().manual_seed(100 + seed)
     torch.manual_seed(seed)
-    model = make()
+    model = make().to(device)
 
     def view(size):
         targets = torch.randint(0, 3, (size,), generator=generator)
         x = torch.randn(size, *shape, generator=generator)
         x[..., 0] += targets.view(-1, *[1] * (len(shape) - 1)) * 2
-        return LabelledView(NetworkRows(model, Samples(x, CPU, transform), torch.arange(size), 0), targets)
+        rows = NetworkRows(
+            model, Samples(x.to(device), device, transform), torch.arange(size, device=device), 0
+        )
+        return LabelledView(rows, targets.to(device))
 
     said = {} if progress is None else {"progress": lambda done, total: progress.append((seed, done, total))}
-    ctx = Context(0, 3, CPU, torch.Generator().manual_seed(seed), model, **said)
+    ctx = Context(0, 3, device, torch.Generator().manual_seed(seed), model, **said)
     return Training(model, view(size), view(held_out) if held_out else None, ctx, 1000 + seed)
 
 
@@ -124,19 +129,83 @@ def test_dropout_masks_are_those_drawn_alone():
     assert other[0].loss != pytest.approx(alone(one(lambda: small(0.5), 0), FAST).loss, abs=1e-3)
 
 
+@pytest.fixture
+def on_cpu(monkeypatch):
+    capture_on_cpu(monkeypatch)
+
+
 @pytest.mark.parametrize("augment", [("crop",), ("crop", "flip")])
 def test_augmentation_is_drawn_as_alone(augment):
     recipe = dataclasses.replace(FAST, optimizer="sgd", augment=augment, crop_padding=1)
     agree(convolutions, recipe, shape=(1, 8, 8), transform=lambda x: x * 2)
 
 
-def test_samples_that_are_too_large_to_be_copied(monkeypatch):
-    monkeypatch.setattr("alframe.defaults.stacked.KEPT_BYTES", 100)
-    agree(small, FAST)
+def test_samples_that_are_too_large_to_lie_side_by_side(monkeypatch):
+    monkeypatch.setattr("alframe.defaults.stacked.MOST_BYTES", 2 * 41 * 6 * 4 - 1)
+    assert train_stacked([one(small, seed) for seed in range(2)], FAST) is None
+
+
+def test_inputs_that_are_made_in_two_ways():
+    trainings = [one(small, seed, transform=lambda x: x) for seed in range(2)]
+    assert train_stacked(trainings, FAST) is None
+    agree(small, FAST, transform=lambda x: 2 * x)
 
 
 def test_bfloat16():
     agree(small, dataclasses.replace(FAST, precision="bfloat16"), tolerance=0.02)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "change"),
+    [
+        (small, (6,), {}),
+        (small, (6,), {"stop_accuracy": 0.8, "epochs": 30}),
+        (small, (6,), {"optimizer": "sgd", "validation": 0.2, "patience": 3, "epochs": 30}),
+        (convolutions, (1, 8, 8), {"augment": ("crop", "flip"), "epochs": 12, "stop_accuracy": 0.7}),
+    ],
+    ids=["all", "stops", "validation", "augmented"],
+)
+def test_captured_steps_are_the_steps(make, shape, change, on_cpu, monkeypatch):
+    """Those that have ended go on in the graph until half have, and nobody notices."""
+    recipe = dataclasses.replace(FAST, **{"epochs": 8} | change)
+    held_out = 12 if recipe.validation else 0
+
+    def train():
+        trainings = [one(make, seed, shape=shape, held_out=held_out) for seed in range(5)]
+        return train_stacked(trainings, recipe), [training.model.state_dict() for training in trainings]
+
+    wanted, weights = train()
+    runners = []
+
+    def runner(self):
+        runners.append(Captured(self._steps, CPU))
+        return runners[-1]
+
+    monkeypatch.setattr("alframe.defaults.stacked._InStep._runner", runner)
+    found, others = train()
+    assert RecorderOnCPU.replays > 0
+    assert len(runners) < max(2, len({result.epochs for result in wanted}))
+    for one_result, other in zip(wanted, found, strict=True):
+        assert dataclasses.astuple(one_result)[:5] == pytest.approx(dataclasses.astuple(other)[:5], abs=1e-5)
+    for state, other in zip(weights, others, strict=True):
+        for name, value in state.items():
+            torch.testing.assert_close(value, other[name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_on_a_gpu_as_alone(dropout):
+    recipe = dataclasses.replace(FAST, optimizer="sgd", epochs=30, stop_accuracy=0.85)
+    trainings = [one(lambda: small(dropout), seed, device=torch.device("cuda")) for seed in range(5)]
+    results = train_stacked(trainings, recipe)
+    assert results is not None
+    for seed, result in enumerate(results):
+        assert result.accuracy >= 0.85 or result.epochs == 30
+        if not dropout:
+            wanted = alone(one(small, seed), recipe)
+            assert abs(result.epochs - wanted.epochs) <= 1
+            assert result.loss == pytest.approx(wanted.loss, abs=0.05)
 
 
 class TestEnds:
@@ -159,7 +228,7 @@ class TestEnds:
         assert len({result.epochs for result in results}) > 1
 
     def test_validation_in_blocks(self, monkeypatch):
-        monkeypatch.setattr("alframe.defaults.stacked.BATCH_SIZE", 5)
+        monkeypatch.setattr("alframe.ops.blocks.BATCH_SIZE", 15)
         agree(small, dataclasses.replace(FAST, validation=0.2), held_out=12)
 
     def test_one_that_fails_harms_nobody(self):

@@ -94,3 +94,22 @@ def test_gradients_are_forgotten():
     backward(model, 0)
     Update(model, Recipe()).forget_gradients()
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_continued_with_a_part_of_each_parameter(optimizer):
+    """What is kept of a part moves it as it would have moved in the whole."""
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.1, weight_decay=0.1)
+    whole, part = nn.Linear(3, 4, bias=False), nn.Linear(3, 2, bias=False)
+    update = Update(whole, recipe)
+    gradients = [torch.randn(4, 3) for _ in range(4)]
+    for gradient in gradients[:2]:
+        whole.weight.grad = gradient
+        update()
+    part.weight.data = whole.weight.detach()[:2].clone()
+    continued = update.continued(part, lambda values: values[:2].clone())
+    for gradient in gradients[2:]:
+        whole.weight.grad, part.weight.grad = gradient, gradient[:2]
+        update()
+        continued()
+    torch.testing.assert_close(part.weight, whole.weight[:2])
