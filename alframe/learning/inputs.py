@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import UsageError, one_line
+from alframe.ops.machine import machine_memory
 
 FARTHEST = 1 << 62  # what lies beyond it is brought to it: no position and no class number is as large
 
@@ -258,21 +258,13 @@ def _of_array(array: np.ndarray[Any, Any]) -> Tensor:
 
 def _require_memory(shape: Any, name: str) -> None:
     """Refuses what would not fit into this machine's memory once its zeros are written out."""
-    count, have = int(np.prod([int(side) for side in shape], dtype=object)), _memory()
-    if have and count * torch.float32.itemsize > have:
+    count = int(np.prod([int(side) for side in shape], dtype=object))
+    if count * torch.float32.itemsize > machine_memory():
         size = count * torch.float32.itemsize / 2**30
         raise UsageError(
             f"{name} are sparse and would take {size:,.0f} GB written out: reduce their columns first, "
             "as scikit-learn's TruncatedSVD does"
         )
-
-
-def _memory() -> int:
-    """Bytes of memory of this machine, 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 0
 
 
 def _not_numbers(name: str, what: str) -> UsageError:

@@ -6,6 +6,7 @@ from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.dropout import dropout_mask
 from alframe.ops.images import FitImages
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
+from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import eligible, lower_to_nearest
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "eligible",
     "kmeans",
     "lower_to_nearest",
+    "machine_memory",
     "nearest_to_centres",
     "row_blocks",
     "rows_per_block",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alframe import AlframeError, DamagedFileError, UsageError, one_line
+from alframe.ops import machine_memory
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -92,19 +92,11 @@ def _check_sizes(path: Path, archive: zipfile.ZipFile, names: list[str]) -> None
                 f"{promised:,} bytes, and has {held:,}; fetch it or write it by np.savez anew"
             )
         total += promised
-    if total > _memory():
+    if total > machine_memory():
         raise UsageError(
             f"{path} can't be read as .npz: its arrays need {total / 1e9:,.1f} GB, more than this machine's "
             "memory; save fewer samples, or smaller numbers, as bytes or float32"
         )
-
-
-def _memory() -> float:
-    """Bytes of memory that this machine has, where that can be known."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return math.inf
 
 
 def _check_names(path: Path, found: list[str]) -> None:
