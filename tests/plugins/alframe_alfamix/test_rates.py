@@ -142,3 +142,12 @@ def test_boolean_masks_are_no_indices():
     with Masks():
         pairs = head.pairs.and_more(*agreements.among(made[0]))
         _rates.fastest_rates(made[0], head.step(made[0]), head.relative, pairs, 1000)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_device_does_not_change_the_thresholds(kind):
+    made = problem(**KINDS[kind], dtype=torch.float32)
+    on_cuda = flip_thresholds(*(part.cuda() for part in made)).cpu()
+    torch.testing.assert_close(on_cuda, flip_thresholds(*made), rtol=1e-3, atol=1e-5)
