@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from alframe.defaults.augmentation import Augmentation
     from alframe.defaults.steps import Drawn
 
+PARAMETERS_AT_ONCE = 2_000_000  # of a stack on a CPU
 MOST_BYTES = 1 << 32  # of all networks' samples side by side
 SMALL = 500_000  # parameters: 2 MB of weights
 SMALL_ON_GPU = 4_000_000  # of tens of networks at once, and what their layers hold
@@ -44,7 +46,7 @@ SMALL_ON_GPU = 4_000_000  # of tens of networks at once, and what their layers h
 def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[TrainResult | TrialError] | None:
     """Fits networks in place, up to rounding as `alframe.defaults.training.train_supervised` fits each alone.
 
-    Those with equally many labelled samples take their steps together.
+    Those with equally many labelled samples take their steps together, on a CPU as many as its cache holds.
 
     Args:
         trainings: the networks and what each is trained on.
@@ -60,17 +62,20 @@ def train_stacked(trainings: Sequence[Training], recipe: Recipe) -> Sequence[Tra
     if not stackable([training.model for training in trainings]):
         return None
     samples = [training.labelled.samples() for training in trainings]
-    alike = all(one.transform == samples[0].transform for one in samples)
-    if not alike or sum(one.stored.nbytes for one in samples) > MOST_BYTES:
+    made_alike = all(one.transform == samples[0].transform for one in samples)
+    if not made_alike or sum(one.stored.nbytes for one in samples) > MOST_BYTES:
         return None
     groups: dict[tuple[int, int], list[int]] = {}
     for place, training in enumerate(trainings):
         held_out = 0 if training.validation is None else len(training.validation)
         groups.setdefault((len(training.labelled), held_out), []).append(place)
     results: dict[int, TrainResult | TrialError] = {}
-    for places in groups.values():
-        group = _InStep([trainings[place] for place in places], recipe)
-        results |= zip(places, group.train(), strict=True)
+    at_once = _at_once(trainings[0].model, trainings[0].ctx.device)
+    for alike in groups.values():
+        for start in range(0, len(alike), at_once):
+            places = alike[start : start + at_once]
+            group = _InStep([trainings[place] for place in places], recipe)
+            results |= zip(places, group.train(), strict=True)
     return [results[place] for place in range(len(trainings))]
 
 
@@ -89,6 +94,13 @@ def pays_together(model: nn.Module, device: torch.device) -> bool:
     if device.type != "cpu":
         return size <= SMALL_ON_GPU
     return size <= SMALL and not any(isinstance(layer, nn.modules.conv._ConvNd) for layer in model.modules())
+
+
+def _at_once(model: nn.Module, device: torch.device) -> int:
+    """How many networks a stack has at most: a CPU is slower at more than fit into its cache."""
+    if device.type != "cpu":
+        return sys.maxsize
+    return max(1, PARAMETERS_AT_ONCE // sum(parameter.numel() for parameter in model.parameters()))
 
 
 class Steps:

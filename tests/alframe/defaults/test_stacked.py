@@ -9,6 +9,7 @@ from alframe import Classifier, Context, LabelledView, Recipe, Training, TrainRe
 from alframe.data.samples import Samples
 from alframe.defaults.capture import Captured
 from alframe.defaults.stacked import pays_together, train_stacked
+from alframe.defaults.stacked_layers import Stack
 from alframe.defaults.training import train_supervised
 from alframe.learning.rows import NetworkRows
 from alframe_networks._networks import cnn, lenet, mlp
@@ -264,6 +265,20 @@ def test_sets_of_several_sizes():
     wanted = [alone(one(small, seed, size), FAST) for seed, size in enumerate(sizes)]
     results = train_stacked([one(small, seed, size) for seed, size in enumerate(sizes)], FAST)
     assert [result.loss for result in results] == pytest.approx([want.loss for want in wanted], abs=1e-5)
+
+
+def test_a_cpu_trains_as_many_at_once_as_fit(monkeypatch):
+    sizes = []
+
+    class Watched(Stack):
+        def __init__(self, models, seeds):
+            sizes.append(len(models))
+            super().__init__(models, seeds)
+
+    monkeypatch.setattr("alframe.defaults.stacked.Stack", Watched)
+    monkeypatch.setattr("alframe.defaults.stacked.PARAMETERS_AT_ONCE", 2 * (16 * 7 + 3 * 17))
+    agree(small, FAST, count=5)
+    assert sizes == [2, 2, 1]
 
 
 def test_a_group_repeats_itself_bit_for_bit_and_its_order_does_not_matter():
