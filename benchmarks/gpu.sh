@@ -61,18 +61,13 @@ fi
 part tests 60 "${pytest[@]}" "${tests[@]}"
 part steps 50 python benchmarks/steps.py --device cuda --json "$out/steps.json"
 part trial 20 python benchmarks/trial.py --data-dir "$data" --strategies random --seeds 3 --device cuda
-part query-50k 65 "${query[@]}" --scale cifar100 --device cuda --json "$out/query-50k.json" \
+part query-50k 50 "${query[@]}" --scale cifar100 --device cuda --json "$out/query-50k.json" \
     --strategies margin,entropy,badge,coreset,cdal,bald,alfamix,coregcn
-width=()
-if python benchmarks/query.py --help | grep -q 'NAME=VALUE  *A size'; then
-    width=(-s D=384)
-fi
-part query-imagenet 65 "${query[@]}" --scale imagenet "${width[@]}" --device cuda \
+part query-imagenet 60 "${query[@]}" --scale imagenet -s D=384 --device cuda \
     --strategies margin,entropy,badge,coreset,cdal,bald,alfamix --json "$out/query-imagenet.json"
+part query-learned 20 "${query[@]}" --scale cifar100 --device cuda --strategies alfamix \
+    -o alfamix.variant=learned --json "$out/query-learned.json"
 strategies=random,margin,entropy,least-confidence,badge,coreset,cdal,alfamix,bald
 common=(--preset mnist-mlp --data-dir "$data" --strategy "$strategies" --device cuda)
-if python -m alframe_cli show run | grep -q 'run\.together'; then
-    study study-together 40 "${common[@]}" -o run.together=auto
-    common+=(-o run.together=off)
-fi
-study study-jobs 60 "${common[@]}" --jobs "${JOBS:-8}"
+study study-together 40 "${common[@]}"
+study study-jobs 60 "${common[@]}" -o run.together=off --jobs "${JOBS:-8}"
