@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from alframe import TrialError
@@ -10,7 +11,9 @@ from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.executors.processes import Processes
 from alframe.experiments.open_trial import OpenTrial
 from alframe.experiments.plan import trials
+from alframe.experiments.settings import resolve
 from alframe.records.rounds import read_rounds
+from alframe.registry.registry import installed
 from doubles import Watch, at_once_settings, repeatable
 
 pytestmark = pytest.mark.filterwarnings("always::alframe.AlframeWarning")
@@ -182,8 +185,6 @@ def test_one_that_stops_early_leaves_the_others(tmp_path):
     alone = run(tmp_path, out=str(tmp_path / "alone"), together="off")
     best = sorted(end.rounds[1].accuracy for end in alone.values())
     limit = (best[-2] + best[-1]) / 2
-    from alframe.experiments.settings import resolve
-
     settings = resolve(registry, settings.sections() | {"stop": {"accuracy": limit}})
     ends = {trial.place: end for trial, end in InTurn(registry).run(trials(settings), Watch())}
     lengths = sorted(len(end.rounds) for end in ends.values())
@@ -225,3 +226,32 @@ def test_records_with_names_that_are_none_are_damaged(tmp_path):
     (folder / "rounds.jsonl").write_text("\n".join([json.dumps(record), *lines[1:]]) + "\n")
     with pytest.raises(ValueError, match="line 1 is not the record"):
         read_rounds(folder)
+
+
+def default_trainer(tmp_path, **run):
+    """Accuracies and picks of trials that the default trainer trains: ``S x R`` numbers, S lists of R."""
+    small = {"strategy": ["margin"], "initial_size": 50, "query_size": 50, "device": "cpu"}
+    settings = resolve(installed(), {"run": small | {"out": str(tmp_path / run["together"])} | run})
+    ends = [end for _, end in InTurn(installed()).run(trials(settings), Watch())]
+    assert all(isinstance(end, RunSummary) for end in ends)
+    sizes = {len(done.together) for end in ends for done in end.rounds}
+    assert sizes == ({0} if run["together"] == "off" else {len(ends)})
+    accuracies = np.array([[done.accuracy for done in end.rounds] for end in ends])
+    return accuracies, [[done.queried for done in end.rounds] for end in ends]
+
+
+def test_the_default_trainer_gives_the_same_picks_for_several_rounds(tmp_path):
+    one = default_trainer(tmp_path, seeds=[1, 2, 3], rounds=3, together="off")
+    other = default_trainer(tmp_path, seeds=[1, 2, 3], rounds=3, together="3")
+    assert one[1] == other[1]
+    assert np.abs(one[0] - other[0]).max() < 0.01
+
+
+@pytest.mark.slow  # forty trials
+def test_the_curves_of_twenty_seeds_are_the_same_within_noise(tmp_path):
+    alone, _ = default_trainer(tmp_path, seeds=list(range(20)), rounds=6, together="off")
+    at_once, _ = default_trainer(tmp_path, seeds=list(range(20)), rounds=6, together="20")
+    differences = (at_once - alone).mean(axis=0)
+    noise = (at_once - alone).std(axis=0, ddof=1) / 20**0.5
+    assert (np.abs(differences) <= 3 * noise + 1e-4).all()
+    assert np.abs(differences).max() < 0.005
