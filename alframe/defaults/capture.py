@@ -155,7 +155,7 @@ class Captured:
             return self._give_up(found[0]) if found else None
         try:
             replay = self._recorder.record(run)
-        except RuntimeError as error:
+        except Exception as error:  # of whichever type torch's version has it: the step is yet to be done
             reason = str(error.__context__ or error).partition("\n")[0]
         else:
             if self._is_true(run, replay, self._tables[size].state()):
@@ -172,13 +172,17 @@ class Captured:
         assert self._recorder is not None
         before = [value.clone() for value in state]
         rewind = self._recorder.random_state()
-        replay()
-        replayed = [value.clone() for value in state]
+        replayed: list[Tensor] = []
+        with contextlib.suppress(Exception):  # a graph that can't be launched gives nothing
+            replay()
+            replayed = [value.clone() for value in state]
         for value, old in zip(state, before, strict=True):
             value.copy_(old)
         rewind()
         with self._recorder.apart(), torch.enable_grad():
             run()
+        if not replayed:
+            return False
         moves = [_distance(value, old) for value, old in zip(state, before, strict=True)]
         apart = [_distance(value, other) for value, other in zip(state, replayed, strict=True)]
         sizes = [_distance(value, torch.zeros_like(value)) for value in state]

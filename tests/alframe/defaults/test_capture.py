@@ -166,6 +166,37 @@ def test_what_can_not_be_captured_goes_on_and_says_so_once(on_cpu, monkeypatch):
     assert all(torch.equal(one, other) for one, other in zip(weights, others, strict=True))
 
 
+class OldTorch(RecorderOnCPU):
+    """As a torch that lacks what capturing calls."""
+
+    def record(self, run):
+        raise AttributeError("module 'torch.cuda' has no attribute 'graph_pool_handle'")
+
+
+class DeadRecorder(RecorderOnCPU):
+    """Its graphs can't be launched."""
+
+    def record(self, run):
+        def replay():
+            raise RuntimeError("CUDA error: invalid argument")
+
+        return replay
+
+
+@pytest.mark.parametrize(
+    ("recorder", "reason"),
+    [(OldTorch, "has no attribute"), (DeadRecorder, "the graph of a step gives other numbers")],
+)
+def test_whatever_fails_in_capturing_the_steps_go_on(on_cpu, monkeypatch, recorder, reason):
+    recipe = Recipe(**LONG)
+    _, wanted, _ = train(mlp(0.3), recipe, captured=False)
+    monkeypatch.setattr("alframe.defaults.capture.Recorder", recorder)
+    with pytest.warns(NotCapturedWarning, match=reason) as told:
+        _, found, _ = train(mlp(0.3), recipe, captured=True)
+    assert len(told) == 1
+    assert all(map(torch.equal, found, wanted))
+
+
 def test_a_graph_that_gives_other_numbers_is_not_used(on_cpu, monkeypatch):
     recipe = Recipe(**LONG)
     _, wanted, _ = train(mlp(0.3), recipe, captured=False)
