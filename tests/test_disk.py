@@ -70,7 +70,7 @@ def test_a_full_disk_costs_no_record_and_the_same_command_goes_on(disk, tmp_path
     assert all(line.endswith(f"can't be written to: No space left on device{ROOM}") for line in errors)
     assert "Traceback" not in outcome.stderr
     assert not list(point.rglob("*.tmp"))
-    whole = run(tmp_path / "whole")
+    whole = run(tmp_path / "whole", "--jobs", jobs)  # which trials go in step depends on it
     assert whole.returncode == 0
     wanted = records(tmp_path / "whole")
     for key, found in records(point).items():

@@ -312,7 +312,7 @@ class TestFiles:
             alframe.load_dataset(f"npz:{tmp_path / 'forged.npz'}")
 
     def test_more_than_the_machine_holds(self, load, monkeypatch):
-        monkeypatch.setattr("alframe_files._arrays._memory", lambda: 100)
+        monkeypatch.setattr("alframe_files._arrays.machine_memory", lambda: 100)
         with pytest.raises(UsageError, match="its arrays need 0.0 GB, more than this machine's memory"):
             load()
 
