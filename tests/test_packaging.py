@@ -57,7 +57,8 @@ def test_plugin_modules_do_not_import_torch_at_the_top(folder):
 UNMIRRORED = {  # sources without a test file of their own, and where they are tested
     "alframe/contract/info.py": "declarations; tested where they are used",
     "alframe/contract/resources.py": "declarations; tested where they are used",
-    "alframe/contract/training.py": "declarations; test_fit",
+    "alframe/contract/training.py": "declarations; test_together",
+    "alframe/learning/fit.py": "test_together: what is fitted, and what each is told",
     "alframe/defaults/stacked_layers.py": "test_stacked: each kind of layer, alone and stacked",
     "alframe/defaults/steps.py": "test_capture: steps one by one and captured",
     "alframe/experiments/open_trial.py": "test_trial_loop: whole trials and continued ones; test_in_step",

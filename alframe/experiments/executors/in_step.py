@@ -21,7 +21,7 @@ from alframe.experiments.open_trial import OpenTrial
 from alframe.experiments.randomness import OwnRandomness
 from alframe.experiments.trial_loop import data_of
 from alframe.experiments.trials import Trial
-from alframe.learning.fit import fit_together
+from alframe.learning.together import fit_together
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe import ActiveLearner, PluginInfo, TrainResult, TrialError, UsageError, seeds
-from alframe.learning.fit import TogetherWarning, fit_together
+from alframe.learning.together import TogetherWarning, fit_together
 from alframe.registry.registry import Registry
 
 RESULT = TrainResult(1, 1.0, 0.0)
