@@ -164,7 +164,7 @@ def _changed(draw: Draw, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
                 changed * draw.random.choice([1e30, 1e-30, 1e300]) + draw.random.choice([0, 1e9, 1e300])
             )
         return changed
-    except (ValueError, TypeError, OverflowError, IndexError):
+    except (ValueError, TypeError, OverflowError, IndexError, RuntimeError):
         return array
 
 
