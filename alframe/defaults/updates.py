@@ -26,7 +26,7 @@ class _Moments(NamedTuple):
 
 
 class Update:
-    """Moves a network's parameters along their gradients: the steps of `make_optimizer`'s optimiser.
+    """Moves a network's parameters along their gradients: the steps of torch's optimiser of that name.
 
     They call the same kernels, and give the same numbers bit for bit. An optimiser of torch enters the
     profiler, calls hooks and sorts its tensors by device and dtype in each step; of a small network on a CPU

@@ -122,9 +122,11 @@ def suited_plan(
 
 
 def _pays_together(settings: Settings, model: Classifier) -> bool:
-    trainer = settings.pipelines[0].providers["train"]
-    trained = model.head if trainer.info.trains == "head" else model
-    return pays_together(trained, resolve_device(settings.run.device))
+    device = resolve_device(settings.run.device)
+    if settings.pipelines[0].providers["train"].info.trains != "head":
+        return pays_together(model, device)
+    # on a CPU one head's samples stay in the cache from step to step, and several heads' do not
+    return device.type != "cpu" and pays_together(model.head, device)
 
 
 def finished_alone(settings: Settings) -> list[Trial]:

@@ -7,7 +7,7 @@ from torchvision import models
 
 from alframe import Classifier, Context, LabelledView, Normalize, Recipe, TrialError, UsageError
 from alframe.data.samples import Samples
-from alframe.defaults.training import batches, cross_entropy, make_optimizer, train_supervised
+from alframe.defaults.training import batches, cross_entropy, train_supervised
 from alframe.learning.rows import NetworkRows
 from alframe.networks.classifier import initial_state
 
@@ -77,26 +77,6 @@ def test_weight_decay_is_used(toy):
         train(model, toy.inputs, toy.targets, Recipe(weight_decay=decay, epochs=20, stop_accuracy=None))
         norms.append(sum(p.norm() for p in model.parameters()))
     assert norms[1] < 0.9 * norms[0]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "kind", "setting"),
-    [
-        (Recipe(learning_rate=0.5, weight_decay=0.1), torch.optim.Adam, {"lr": 0.5, "weight_decay": 0.1}),
-        (Recipe(optimizer="adamw", weight_decay=0.1), torch.optim.AdamW, {"lr": 0.001, "weight_decay": 0.1}),
-        (Recipe(optimizer="sgd", momentum=0.7), torch.optim.SGD, {"lr": 0.001, "momentum": 0.7}),
-    ],
-)
-def test_optimizer_takes_the_recipe(recipe, kind, setting):
-    optimizer = make_optimizer(net(), recipe)
-    assert isinstance(optimizer, kind)
-    assert setting.items() <= optimizer.param_groups[0].items()
-
-
-def test_frozen_parameters_are_left_alone():
-    model = net()
-    model[0].weight.requires_grad_(False)
-    assert len(make_optimizer(model, Recipe()).param_groups[0]["params"]) == 3
 
 
 def test_frozen_batch_normalisation_does_not_move():

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from alframe import Recipe
-from alframe.defaults.training import make_optimizer
 from alframe.defaults.updates import Update
 
 RECIPES = {
@@ -15,6 +14,21 @@ RECIPES = {
     "sgd": Recipe(optimizer="sgd", learning_rate=0.1, weight_decay=0.01),
     "plain sgd": Recipe(optimizer="sgd", momentum=0.0),
 }
+
+
+def torch_optimizer(model, recipe):
+    """Torch's own optimiser as a recipe has it, over the parameters that are to be trained."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+    adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    return adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
 
 
 def network(dtype=torch.float32):
@@ -30,7 +44,7 @@ def backward(model, step):
 
 
 def compare(recipe, mine, theirs, forget=lambda model, step: None):
-    update, optimizer = Update(mine, recipe), make_optimizer(theirs, recipe)
+    update, optimizer = Update(mine, recipe), torch_optimizer(theirs, recipe)
     for step in range(6):
         factor = recipe.rate_factor(step)
         update.set_rate(factor)
@@ -113,3 +127,15 @@ def test_continued_with_a_part_of_each_parameter(optimizer):
         update()
         continued()
     torch.testing.assert_close(part.weight, whole.weight[:2])
+
+
+def test_frozen_parameters_are_left_alone():
+    model = network()
+    model[0].weight.requires_grad_(False)
+    before = [parameter.clone() for parameter in model.parameters()]
+    update = Update(model, Recipe())
+    assert len(update.parameters) == len(before) - 1
+    backward(model, 0)
+    update()
+    moved = [not torch.equal(now, old) for now, old in zip(model.parameters(), before, strict=True)]
+    assert (moved[0], moved[-1]) == (False, True)

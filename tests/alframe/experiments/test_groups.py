@@ -48,13 +48,18 @@ def test_trials_that_begin_are_in_groups_of_like_sizes_that_are_as_many_as_jobs(
 
 
 @pytest.mark.parametrize(
-    ("model", "most", "sizes"),
-    [("mlp", 10, [6]), ("mlp", 4, [3, 3]), ("cnn", 10, [1] * 6)],
+    ("model", "stages", "most", "sizes"),
+    [
+        ("mlp", {}, 10, [6]),
+        ("mlp", {}, 4, [3, 3]),
+        ("mlp", {"train": "linear-probe"}, 10, [1] * 6),
+        ("cnn", {}, 10, [1] * 6),
+    ],
 )
-def test_automatically_where_it_pays(tmp_path, registry, model, most, sizes, monkeypatch):
+def test_automatically_where_it_pays(tmp_path, registry, model, stages, most, sizes, monkeypatch):
     monkeypatch.setattr(groups, "MOST_ELSEWHERE", most)
     run = SIX | {"device": "cpu", "out": str(tmp_path)}
-    settings = resolve(registry, {"run": run, "model": {"name": model}})
+    settings = resolve(registry, {"run": run, "model": {"name": model}, "stages": stages})
     loaded = LoadedData()
     found, _ = suited_plan([settings], loaded)
     assert [len(part) for part in grouped(found, data=loaded)] == sizes
