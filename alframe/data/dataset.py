@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import torch
@@ -34,9 +35,7 @@ class Normalize:
 
     def __call__(self, images: Tensor) -> Tensor:
         """``n x channels x h x w`` float32 of as many bytes."""
-        mean, std = (
-            torch.tensor(values, device=images.device)[:, None, None] for values in (self.mean, self.std)
-        )
+        mean, std = (_columns(values, images.device) for values in (self.mean, self.std))
         return images.to(torch.float32).div_(255).sub_(mean).div_(std)
 
     @classmethod
@@ -48,6 +47,13 @@ class Normalize:
         mean = shares @ values
         std = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt().clamp(min=1e-6)
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
+
+
+@functools.lru_cache(maxsize=64)
+def _columns(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """``channels x 1 x 1``, kept: to bring numbers to a GPU is to wait for it."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device)[:, None, None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

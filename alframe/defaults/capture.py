@@ -18,11 +18,11 @@ from torch import Tensor
 
 from alframe.defaults.steps import Drawn, Stepping
 from alframe.errors import AlframeWarning
+from alframe.ops.graphs import Recorder, give_memory_back
 
 WARM_UP = 3  # steps that run one by one before one is captured, as torch's documentation asks for
 WORTH = 50  # steps of a training from which on it is captured
 TOLERANCE, ROUNDING = 0.1, 1e-5  # of a step's length, and of a number, that a graph's may differ by
-KEPT_BYTES = 1 << 30  # memory that torch's cache may hold before and after a capture
 
 
 class NotCapturedWarning(AlframeWarning):
@@ -60,7 +60,7 @@ class Table:
 
         Args:
             parts: positions of each batch, on the CPU; as many batches in each epoch.
-            drawn: what was drawn for each.
+            drawn: what was drawn for each, on the CPU or the device.
         """
         tensors = [[value for value in values if isinstance(value, Tensor)] for values in drawn]
         columns = [tuple(parts), *zip(*tensors, strict=True)]
@@ -125,7 +125,7 @@ class Captured:
         Args:
             parts: the batches' positions, on the CPU; those of one size follow each other.
         """
-        drawn = [self._step.draws(len(rows)) for rows in parts]
+        drawn = list(self._step.draws([len(rows) for rows in parts]))
         sizes = list(dict.fromkeys(len(rows) for rows in parts))
         for size in sizes:
             if size not in self._tables:
@@ -183,11 +183,9 @@ class Captured:
             run()
         if not replayed:
             return False
-        moves = [_distance(value, old) for value, old in zip(state, before, strict=True)]
-        apart = [_distance(value, other) for value, other in zip(state, replayed, strict=True)]
-        sizes = [_distance(value, torch.zeros_like(value)) for value in state]
-        far, move, size = (torch.stack(column) for column in (apart, moves, sizes))
-        return bool((far <= TOLERANCE * move + ROUNDING * size).all())
+        moves, apart = _distances(state, before), _distances(state, replayed)
+        sizes = _distances(state)
+        return bool((apart <= TOLERANCE * moves + ROUNDING * sizes).all())
 
     def _give_up(self, reason: str) -> None:
         """Runs all steps one by one: what was captured may not share its generator with the others now."""
@@ -201,82 +199,12 @@ class Captured:
         give_memory_back(self._device)
 
 
-def _distance(one: Tensor, other: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(one.double() - other.double())
-
-
-class Recorder:
-    """Captures work on a GPU. All graphs of one recorder share their memory: only one runs at a time.
-
-    Args:
-        device: the GPU.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._stream = _stream(device)
-        self._pool = torch.cuda.graph_pool_handle()
-
-    @contextlib.contextmanager
-    def apart(self) -> Iterator[None]:
-        """Work in this block runs on the stream that is captured from, after and before all other work."""
-        current = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            yield
-        current.wait_stream(self._stream)
-
-    def random_state(self) -> Callable[[], None]:
-        """What puts the device's random numbers back where they are now."""
-        before = torch.cuda.get_rng_state(self._device)
-        return lambda: torch.cuda.set_rng_state(before, self._device)
-
-    def record(self, run: Callable[[], None]) -> Callable[[], None]:
-        """Captures a function; returns what repeats its work.
-
-        Not `torch.cuda.graph`: that empties torch's cache each time, and in some versions collects garbage.
-
-        Args:
-            run: has run on `apart`'s stream before.
-
-        Raises:
-            RuntimeError: it does what can't be captured; nothing was computed.
-        """
-        give_memory_back(self._device)
-        graph = torch.cuda.CUDAGraph()
-        before = torch.cuda.get_rng_state(self._device)
-        try:
-            with self.apart():
-                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-                try:
-                    run()
-                finally:
-                    graph.capture_end()
-        except BaseException:
-            # dropout's generator may believe for ever that it is being captured
-            fresh = torch.Generator(self._device)
-            fresh.set_state(before)
-            torch.cuda.default_generators[self._stream.device_index].graphsafe_set_state(fresh)
-            raise
-        return graph.replay
-
-
-@functools.cache
-def _stream(device: torch.device) -> torch.cuda.Stream:
-    """One for all trainings of a process: cuBLAS keeps tens of megabytes for each stream, for ever."""
-    return torch.cuda.Stream(device)
-
-
-def give_memory_back(device: torch.device) -> None:
-    """Empties torch's cache on a GPU where it is large: a graph's memory is another than that of other work.
-
-    Args:
-        device: any device.
-    """
-    if device.type == "cuda":
-        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        if held > KEPT_BYTES:
-            torch.cuda.empty_cache()
+def _distances(some: list[Tensor], others: list[Tensor] | None = None) -> Tensor:
+    """How far tensors are from others, pair by pair, or from 0; in few launches."""
+    vectors = tuple(value.float() for value in some)
+    if others is not None:
+        vectors = torch._foreach_sub(vectors, tuple(value.float() for value in others))
+    return torch.stack(torch._foreach_norm(vectors))
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 PARAMETERS_AT_ONCE = 2_000_000  # of a stack on a CPU
 MOST_BYTES = 1 << 32  # of all networks' samples side by side
+MOST_MASKS = 1 << 23  # numbers that a network's layers of dropout keep or drop in an epoch, drawn at once
 SMALL = 500_000  # parameters: 2 MB of weights
 SMALL_ON_GPU = 4_000_000  # of tens of networks at once, and what their layers hold
 
@@ -96,6 +98,11 @@ def pays_together(model: nn.Module, device: torch.device) -> bool:
     return size <= SMALL and not any(isinstance(layer, nn.modules.conv._ConvNd) for layer in model.modules())
 
 
+def draws_ahead(device: torch.device) -> bool:
+    """Whether dropout's masks are drawn for an epoch at once; on a CPU each batch's are what torch draws."""
+    return device.type != "cpu"
+
+
 def _at_once(model: nn.Module, device: torch.device) -> int:
     """How many networks a stack has at most: a CPU is slower at more than fit into its cache."""
     if device.type != "cpu":
@@ -112,6 +119,8 @@ class Steps:
         targets: class numbers of these.
         augments: how each network's images are changed, all alike but for what is drawn; or None.
         recipe: the section ``[train]``.
+        shapes: of what layers of dropout keep or drop of a sample: the masks of an epoch are drawn with its
+            first step, one network's at once. None: the layers draw those of a batch.
     """
 
     def __init__(
@@ -121,8 +130,10 @@ class Steps:
         targets: Tensor,
         augments: Sequence[Augmentation | None],
         recipe: Recipe,
+        shapes: Sequence[torch.Size] | None = None,
     ) -> None:
         self._stack = stack
+        self._shapes = shapes
         self._samples = samples
         self._targets = targets
         self._augments = list(augments)
@@ -134,10 +145,23 @@ class Steps:
         """All that a step moves."""
         return [*self.update.state(), *self._stack.buffers()]
 
-    def draws(self, size: int) -> Drawn:
-        """What a batch's augmentation needs of random numbers: ``3 x Tb x 1``, network after network."""
-        drawn = [augment.draws(size) for augment in self._augments if augment is not None]
-        return (torch.cat(drawn, dim=1),) if drawn else ()
+    @property
+    def is_tensors_only(self) -> bool:
+        """Whether all that is random is drawn beforehand, so that a graph may hold a step."""
+        return self._shapes is not None or not self._stack.draws
+
+    def draws(self, sizes: list[int]) -> Iterator[Drawn]:
+        """What each batch needs of random numbers.
+
+        First for augmentation ``3 x Tb x 1`` numbers, network after network; then what each layer of dropout
+        keeps, ``T x b x ...``, on the device.
+        """
+        masks = [] if self._shapes is None else self._stack.masks(sum(sizes), self._shapes)
+        of_batches = zip(*(mask.split(sizes, dim=1) for mask in masks), strict=True) if masks else None
+        for size in sizes:
+            drawn = [augment.draws(size) for augment in self._augments if augment is not None]
+            changes = (torch.cat(drawn, dim=1),) if drawn else ()
+            yield changes if of_batches is None else (*changes, *next(of_batches))
 
     def __call__(self, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         """Each network's loss of its batch, and how many of it are predicted right.
@@ -146,8 +170,12 @@ class Steps:
             rows: ``b x T`` positions, on the device.
             drawn: what `draws` gave, on the device.
         """
-        augment = self._augments[0]
-        change = None if augment is None else functools.partial(augment, drawn=drawn[0])
+        augment, change = self._augments[0], None
+        if augment is not None:
+            change = functools.partial(augment, drawn=drawn[0])
+            drawn = drawn[1:]
+        if self._shapes is not None:
+            self._stack.use(drawn)
         x, y = batch(self._samples, self._targets, rows, change)
         self.update.forget_gradients()
         with self._mixed or contextlib.nullcontext():
@@ -188,7 +216,7 @@ class _InStep:
         self._stack = Stack(
             [training.model for training in trainings], [training.seed for training in trainings]
         )
-        self._steps = Steps(self._stack, self._samples, targets, augments, recipe)
+        self._steps = Steps(self._stack, self._samples, targets, augments, recipe, self._shapes())
         self._going = list(range(len(trainings)))  # which training each network of the stack is
         self._run = self._runner()
 
@@ -212,11 +240,20 @@ class _InStep:
             self._close()
         return [results[which] for which in range(len(self._trainings))]
 
+    def _shapes(self) -> list[torch.Size] | None:
+        """Of dropout's masks, where those of an epoch are drawn at once: a graph knows no others."""
+        if not self._stack.draws or not draws_ahead(self._device):
+            return None
+        one = self._samples.batch(torch.zeros(1, dtype=torch.int64, device=self._device))
+        shapes = self._stack.widths(one.expand(len(self._trainings), *one.shape))
+        small = self._size * sum(math.prod(shape) for shape in shapes) <= MOST_MASKS
+        return shapes if small else None
+
     def _runner(self) -> Runner:
-        """What runs the steps: a graph where it pays; a graph does not know the networks' own generators."""
+        """What runs the steps: a graph where it pays."""
         steps = self._recipe.epochs * -(-self._size // self._recipe.batch_size)
         wanted = self._device.type == "cuda" and self._recipe.capture != "off" and steps >= WORTH
-        return (Captured if wanted and not self._stack.draws else OneByOne)(self._steps, self._device)
+        return (Captured if wanted and self._steps.is_tensors_only else OneByOne)(self._steps, self._device)
 
     def _close(self) -> None:
         if isinstance(self._run, Captured):

@@ -24,7 +24,7 @@ class Stack(nn.Module):
 
     Args:
         models: ``T`` networks that `stackable` finds fit.
-        seeds: of each network's dropout masks, which are those that it draws alone on a CPU.
+        seeds: of each network's dropout masks, which on a CPU are those that it draws alone.
     """
 
     def __init__(self, models: Sequence[Classifier], seeds: Sequence[int]) -> None:
@@ -33,9 +33,11 @@ class Stack(nn.Module):
         device = next(models[0].parameters()).device
         self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         self.all = _stacked(models)
-        for layer in self.all.modules():
-            if isinstance(layer, _Dropout):
-                layer.generators = self._generators
+        self._dropouts = [
+            layer for layer in self.all.modules() if isinstance(layer, _Dropout) and layer.rate > 0
+        ]
+        for layer in self._dropouts:
+            layer.generators = self._generators
         self._share()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +48,44 @@ class Stack(nn.Module):
     @property
     def draws(self) -> bool:
         """Whether a layer draws random numbers."""
-        return any(isinstance(layer, _Dropout) and layer.rate > 0 for layer in self.all.modules())
+        return bool(self._dropouts)
+
+    @torch.no_grad()
+    def widths(self, x: Tensor) -> list[torch.Size]:
+        """The shape of what each layer of dropout keeps or drops of a sample.
+
+        Args:
+            x: inputs of any number of samples, for each network.
+        """
+        self.eval()
+        self(x)
+        return [layer.seen for layer in self._dropouts]
+
+    def masks(self, size: int, shapes: Sequence[torch.Size]) -> list[Tensor]:
+        """Draws for each layer of dropout what it keeps of some samples, ``T x size x ...`` booleans.
+
+        Args:
+            size: how many samples each network has.
+            shapes: what `widths` gave.
+        """
+        drawn = []
+        for layer, shape in zip(self._dropouts, shapes, strict=True):
+            masks = torch.empty(
+                (len(self._generators), size, *shape), dtype=torch.bool, device=self._generators[0].device
+            )
+            for mask, generator in zip(masks, self._generators, strict=True):
+                mask.bernoulli_(1 - layer.rate, generator=generator)
+            drawn.append(masks)
+        return drawn
+
+    def use(self, masks: Iterable[Tensor]) -> None:
+        """Lets the layers of dropout keep what masks say, in place of drawing.
+
+        Args:
+            masks: one for each, of a batch: a part of what `masks` gave.
+        """
+        for layer, mask in zip(self._dropouts, masks, strict=True):
+            layer.mask = mask
 
     def _share(self) -> None:
         for name, values in itertools.chain(self.all.named_parameters(), self.all.named_buffers()):
@@ -261,9 +300,17 @@ class _Flatten(_Layer):
 
 
 class _Dropout(_Layer):
-    """Draws each network's mask from its own generator, as `torch.nn.Dropout` does alone on a CPU."""
+    """Draws each network's mask from its own generator, as `torch.nn.Dropout` does alone on a CPU.
+
+    Attributes:
+        generators: of the networks.
+        mask: what is kept, where it was drawn beforehand.
+        seen: the shape of a sample that passed.
+    """
 
     generators: Sequence[torch.Generator]
+    mask: Tensor | None = None
+    seen: torch.Size
 
     @property
     def rate(self) -> float:
@@ -272,8 +319,11 @@ class _Dropout(_Layer):
         return one.p
 
     def forward(self, x: Tensor) -> Tensor:
+        self.seen = x.shape[2:]
         if not self.training or not self.rate:
             return x
+        if self.mask is not None:
+            return x * (self.mask * (1 / (1 - self.rate))).to(x.dtype)
         masks = torch.empty(x.shape, dtype=x.dtype, device=x.device)
         for mask, generator in zip(masks, self.generators, strict=True):
             mask.bernoulli_(1 - self.rate, generator=generator)

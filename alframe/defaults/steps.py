@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -28,8 +28,12 @@ class Stepping(Protocol):
         """All that a step moves."""
         ...
 
-    def draws(self, size: int) -> Drawn:
-        """What a batch of ``size`` samples needs of random numbers, drawn on the CPU."""
+    def draws(self, sizes: list[int]) -> Iterable[Drawn]:
+        """What each batch of an epoch needs of random numbers.
+
+        Args:
+            sizes: how many samples each has.
+        """
         ...
 
     def __call__(self, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
@@ -86,14 +90,15 @@ class Step:
         """All that a step moves."""
         return [*self._update.state(), *self._model.buffers()]
 
-    def draws(self, size: int) -> Drawn:
-        """What a batch's augmentation and loss need of random numbers, tensors on the CPU.
+    def draws(self, sizes: list[int]) -> Iterator[Drawn]:
+        """What each batch's augmentation and loss need of random numbers, tensors on the CPU.
 
         Args:
-            size: samples of the batch.
+            sizes: samples of each batch.
         """
-        changes = () if self._augment is None else (self._augment.draws(size),)
-        return changes if self._draws is None else (*changes, *self._draws(size, self._generator))
+        for size in sizes:
+            changes = () if self._augment is None else (self._augment.draws(size),)
+            yield changes if self._draws is None else (*changes, *self._draws(size, self._generator))
 
     def __call__(self, rows: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         """The loss of a batch, and how many of it are predicted right, before the weights move.
@@ -141,9 +146,10 @@ class OneByOne:
             parts: the batches' positions, on the CPU.
         """
         losses, rights = [], []
-        there = torch.cat(parts).to(self._device).split([len(rows) for rows in parts])
-        for rows in there:
-            loss, right = self._step(rows, moved(self._step.draws(len(rows)), self._device))
+        sizes = [len(rows) for rows in parts]
+        there = torch.cat(parts).to(self._device).split(sizes)
+        for rows, drawn in zip(there, self._step.draws(sizes), strict=True):
+            loss, right = self._step(rows, moved(drawn, self._device))
             losses.append(loss)
             rights.append(right)
         return torch.stack(losses), torch.stack(rights)

@@ -15,10 +15,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from alframe.ops.offset import common_offset
+from alframe.ops.seeding import greedy_seeds
 
 BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
 MOST_ASTRAY = 0.8  # share of rows whose own centre moved; above, all are compared with all
-SEEDING_ELEMENTS = 1 << 24  # the same while seeding, where wide products matter more: 64 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +48,6 @@ class _Rows:
     @classmethod
     def of(cls, x: Float[Tensor, "n d"]) -> _Rows:
         return cls(x, torch.cat([block.square().sum(1) for block in _blocks(x)]))
-
-    def distances_to(self, centres: Float[Tensor, "k d"]) -> Float[Tensor, "k n"]:
-        """Squared distance from each centre to each row."""
-        distances = torch.addmm(self.squared_norms, centres, self.x.T, alpha=-2)
-        return distances.add_(centres.square().sum(1)[:, None]).clamp_(min=0)
 
 
 def kmeans(
@@ -94,7 +89,7 @@ def kmeans(
         offset = common_offset(x)
         moved = x if offset is None else x - offset
         rows = _Rows.of(moved)
-        centres = _greedy_seeds(rows, k, generator)
+        centres = greedy_seeds(moved, rows.squared_norms, k, generator)
         nearest = _refilled(rows, centres, _nearest_of_all(rows, centres), generator)
         iterations = 0
         while iterations < max_iterations:
@@ -124,51 +119,6 @@ def nearest_to_centres(
     distances = _own_distances(x, result.centres, result.labels)
     order = torch.arange(len(x)) if generator is None else torch.randperm(len(x), generator=generator)
     return _nearest_members(result.labels, distances, len(result.centres), order.to(x.device))
-
-
-def _greedy_seeds(rows: _Rows, k: int, generator: torch.Generator) -> Float[Tensor, "k d"]:
-    """Draw several rows by squared distance to the nearest seed; keep the one that lowers the sum most.
-
-    One seed at a time is bound by memory: candidates for several are drawn at once, so that their distances
-    are one matrix product. Later ones are accepted with probability ``d_now / d_then``, which leaves the law
-    exactly as if they had been drawn one seed at a time.
-    """
-    trials = 2 + int(math.log(k))  # as in Arthur and Vassilvitskii's program and scikit-learn
-    widest = max(1, SEEDING_ELEMENTS // (len(rows.x) * trials))
-    closest = torch.full_like(rows.squared_norms, math.inf)
-    law = torch.ones_like(closest)  # no seed yet: the first candidates are uniform
-    # one tensor for all seeds: small ones kept between the large blocks would fragment the heap by gigabytes
-    seeds, found = rows.x.new_empty(k, rows.x.shape[1]), 0
-    while found < k:
-        # the law changes slowly once there are many seeds
-        count = trials * min(1 + found // 4, k - found, widest)
-        positions, luck = _draw(law, _uniforms(count, generator, law)), _uniforms(count, generator, law)
-        candidates, then, start = rows.x[positions], closest[positions], 0
-        distances = rows.distances_to(candidates)
-        while found < k:
-            rejected = luck * then > closest[positions]  # so NaN is accepted, and the loop ends
-            accepted = (~rejected[start:]).nonzero()[:trials, 0] + start
-            if len(accepted) < trials:
-                break
-            start = int(accepted[-1]) + 1
-            lowered = distances[accepted].minimum(closest)
-            best = lowered.sum(1).argmin(keepdim=True)
-            closest = lowered[best][0]
-            seeds[found] = candidates[accepted[best]][0]
-            found += 1
-        law = closest
-    return seeds
-
-
-def _uniforms(count: int, generator: torch.Generator, like: Tensor) -> Float[Tensor, " count"]:
-    return torch.rand(count, generator=generator, dtype=torch.float64).to(like.device)
-
-
-def _draw(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tensor, " m"]:
-    """Positions with probability proportional to ``law``, by inversion of its cumulative sum."""
-    cumulative = law.cumsum(0, dtype=torch.float64)
-    # right=True never returns a position of probability 0; the clamp is for a law that is 0 everywhere
-    return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -135,6 +135,12 @@ def on_cpu(monkeypatch):
     capture_on_cpu(monkeypatch)
 
 
+@pytest.fixture
+def drawn_ahead(monkeypatch):
+    """Dropout's masks as on a GPU: those of an epoch at once."""
+    monkeypatch.setattr("alframe.defaults.stacked.draws_ahead", lambda device: True)
+
+
 @pytest.mark.parametrize("augment", [("crop",), ("crop", "flip")])
 def test_augmentation_is_drawn_as_alone(augment):
     recipe = dataclasses.replace(FAST, optimizer="sgd", augment=augment, crop_padding=1)
@@ -163,10 +169,13 @@ def test_bfloat16():
         (small, (6,), {"stop_accuracy": 0.8, "epochs": 30}),
         (small, (6,), {"optimizer": "sgd", "validation": 0.2, "patience": 3, "epochs": 30}),
         (convolutions, (1, 8, 8), {"augment": ("crop", "flip"), "epochs": 12, "stop_accuracy": 0.7}),
+        (lambda: small(0.5), (6,), {"stop_accuracy": 0.8, "epochs": 30}),
+        (several_pools, (2, 12, 12), {"precision": "bfloat16"}),
+        (lambda: lenet((1, 12, 12), 3, 0.25), (1, 12, 12), {"augment": ("flip",), "optimizer": "sgd"}),
     ],
-    ids=["all", "stops", "validation", "augmented"],
+    ids=["all", "stops", "validation", "augmented", "dropout", "two dropouts", "augmented, dropout"],
 )
-def test_captured_steps_are_the_steps(make, shape, change, on_cpu, monkeypatch):
+def test_captured_steps_are_the_steps(make, shape, change, on_cpu, drawn_ahead, monkeypatch):
     """Those that have ended go on in the graph until half have, and nobody notices."""
     recipe = dataclasses.replace(FAST, **{"epochs": 8} | change)
     held_out = 12 if recipe.validation else 0
@@ -191,6 +200,34 @@ def test_captured_steps_are_the_steps(make, shape, change, on_cpu, monkeypatch):
     for state, other in zip(weights, others, strict=True):
         for name, value in state.items():
             torch.testing.assert_close(value, other[name], atol=1e-4, rtol=1e-4)
+
+
+class TestMasksOfAnEpoch:
+    def stack(self, seeds):
+        stack = Stack([Classifier(nn.Identity(), nn.Linear(50, 3), 0.25) for _ in seeds], seeds)
+        return stack, stack.widths(torch.zeros(len(seeds), 1, 50))
+
+    def test_a_network_has_its_own_whoever_is_beside_it(self):
+        (two, shapes), (three, _) = self.stack([1, 2]), self.stack([3, 2, 1])
+        assert shapes == [torch.Size([50])]
+        for _ in range(2):
+            (one,), (other,) = two.masks(40, shapes), three.masks(40, shapes)
+            assert torch.equal(one, other[[2, 1]])
+            assert not torch.equal(one[0], one[1])
+
+    def test_they_keep_what_dropout_keeps(self):
+        stack, shapes = self.stack([0])
+        (first,), (second,) = stack.masks(400, shapes), stack.masks(400, shapes)
+        assert not torch.equal(first, second)
+        assert first.float().mean().item() == pytest.approx(0.75, abs=0.01)
+        stack.train()
+        stack.use([first])
+        (layer,) = stack._dropouts
+        assert torch.allclose(layer(torch.ones(1, 400, 50)), first / 0.75)
+
+    def test_too_many_are_drawn_batch_by_batch(self, drawn_ahead, monkeypatch):
+        monkeypatch.setattr("alframe.defaults.stacked.MOST_MASKS", 41 * 16 - 1)
+        agree(lambda: small(0.5), FAST)
 
 
 @pytest.mark.cuda
@@ -281,7 +318,9 @@ def test_a_cpu_trains_as_many_at_once_as_fit(monkeypatch):
     assert sizes == [2, 2, 1]
 
 
-def test_a_group_repeats_itself_bit_for_bit_and_its_order_does_not_matter():
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_group_repeats_itself_bit_for_bit_and_its_order_does_not_matter(ahead, monkeypatch):
+    monkeypatch.setattr("alframe.defaults.stacked.draws_ahead", lambda device: ahead)
     recipe = dataclasses.replace(FAST, stop_accuracy=0.8, epochs=20)
 
     def states(seeds):
