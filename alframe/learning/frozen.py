@@ -1,11 +1,16 @@
-"""Features of a body that stays as it is: computed once, and kept on disk for whoever has the same body."""
+"""Features of a body that stays as it is: computed once, and kept for whoever has the same body.
+
+As long as somebody has them they are shared, and where they were expensive they are kept on disk.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import sys
+import time
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,36 +28,52 @@ from alframe.records.writing import replace
 
 PROBED = 16  # samples whose features enter the key
 CHECKSUM = hashlib.sha256().digest_size
+WORTH_KEEPING = 1.0  # seconds of computing from which on a file is written: to read one takes about as long
+
+_shared: weakref.WeakValueDictionary[tuple[str, torch.device], Tensor] = weakref.WeakValueDictionary()
 
 
 def frozen_features(
     model: Classifier, samples: Samples, folder: Path | None, progress: Callable[[int, int], None]
 ) -> Tensor:
-    """Features of all samples, ``n x D`` on their device.
+    """Features of all samples, ``n x D`` on their device; not to be changed, for others may have them too.
 
     Args:
         model: the network, in evaluation mode.
         samples: ``n`` samples.
-        folder: where features are looked for and kept, or None. A file's name is a hash of the samples, of
-            the body's weights and of the features of a few samples, in which transform, code and device show.
-            A file is believed where its checksum, type and shape are right; else features are computed anew.
+        folder: where features are looked for, and kept if they took long to compute; or None. A file's name
+            is a hash of the samples, of the body's weights and of the features of a few samples, in which
+            transform, code and device show. A file is believed where its checksum, type and shape are right;
+            else features are computed anew.
         progress: told ``(samples done, samples)``.
     """
-    path = None
-    if folder is not None:
-        probed = _features(model, samples, torch.arange(min(PROBED, len(samples))))
-        path = folder / f"{_key(model, samples, probed)}.npy"
-        if (kept := _read(path, len(samples), probed)) is not None:
-            return kept.to(samples.device)
+    if folder is None:
+        return _computed(model, samples, progress)
+    probed = _features(model, samples, torch.arange(min(PROBED, len(samples))))
+    key = _key(model, samples, probed)
+    features = _shared.get((key, probed.device))
+    if features is None:
+        path = folder / f"{key}.npy"
+        kept = _read(path, len(samples), probed)
+        features = None if kept is None else kept.to(probed.device)
+    if features is None:
+        begun = time.perf_counter()
+        features = _computed(model, samples, progress)
+        if features.device.type == "cuda":
+            torch.cuda.synchronize(features.device)
+        if time.perf_counter() - begun >= WORTH_KEEPING:
+            _write(path, features)
+    _shared[key, probed.device] = features
+    return features
+
+
+def _computed(model: Classifier, samples: Samples, progress: Callable[[int, int], None]) -> Tensor:
     parts = []
     most = rows_per_pass(samples.stored[:1].numel(), samples.device)
     for rows in torch.arange(len(samples)).split(most):
         parts.append(_features(model, samples, rows))
         progress(int(rows[-1]) + 1, len(samples))
-    features = torch.cat(parts)
-    if path is not None:
-        _write(path, features)
-    return features
+    return torch.cat(parts)
 
 
 @torch.no_grad()

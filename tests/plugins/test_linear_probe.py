@@ -259,6 +259,7 @@ class TestLearner:
 
     @pytest.mark.parametrize("strategy", ["alfamix", "badge", "coreset", "margin", "random", "deepfool"])
     def test_strategies_choose_as_without_the_cache(self, digits, strategy, tmp_path, monkeypatch):
+        monkeypatch.setattr("alframe.learning.frozen.WORTH_KEEPING", 0)
         first = self.rounds(self.learner(digits, strategy, feature_folder=tmp_path), digits)
         again = self.rounds(self.learner(digits, strategy, feature_folder=tmp_path), digits)
         assert first == again

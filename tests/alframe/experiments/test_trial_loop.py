@@ -318,7 +318,8 @@ def test_the_validation_part_is_counted_and_reported(lab):
     assert all(1 <= record["best_epoch"] <= record["epochs"] for record in summary.records)
 
 
-def test_features_of_a_frozen_body_are_kept_beside_the_runs(lab, tmp_path):
+def test_features_of_a_frozen_body_are_kept_beside_the_runs(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr("alframe.learning.frozen.WORTH_KEEPING", 0)
     lab(stages={"train": "linear-probe"})
     kept = sorted((tmp_path / "runs" / ".features").iterdir())
     assert len(kept) == 2  # of the training and of the test part

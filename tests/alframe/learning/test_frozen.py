@@ -9,6 +9,7 @@ from torch import nn
 
 from alframe import AlframeWarning, Classifier, Normalize
 from alframe.data.samples import Samples
+from alframe.learning import frozen
 from alframe.learning.frozen import frozen_features
 
 CPU = torch.device("cpu")
@@ -29,11 +30,18 @@ def samples(n=3000, mean=0.5, seed=0):
     return Samples(stored, CPU, Normalize((mean,) * 3, (0.25,) * 3))
 
 
+@pytest.fixture(autouse=True)
+def _all_are_worth_a_file(monkeypatch):
+    monkeypatch.setattr(frozen, "WORTH_KEEPING", 0)
+
+
 @pytest.fixture
 def compute(tmp_path, count_calls):
     """Computes features with a folder to keep them in; says whether the samples passed the body."""
 
-    def compute(model=None, rows=None, folder=tmp_path / "kept"):
+    def compute(model=None, rows=None, folder=tmp_path / "kept", shared=False):
+        if not shared:
+            frozen._shared.clear()  # as another process
         model, rows = model or network(), rows or samples()
         model.features = counted = count_calls(model.features)
         features = frozen_features(model, rows, folder, lambda done, total: None)
@@ -51,6 +59,22 @@ def test_the_second_time_they_are_read(compute):
     assert not computed
     assert torch.equal(first, second)
     assert len(list(compute.folder.iterdir())) == 1
+
+
+def test_those_that_somebody_has_are_shared(compute):
+    first, _ = compute()
+    next(compute.folder.iterdir()).unlink()
+    assert compute(shared=True)[0] is first
+    assert compute(network(seed=1), shared=True)[1]
+    del first
+    assert compute(shared=True)[1]  # nobody has them any more
+
+
+def test_what_is_computed_quickly_is_not_written(compute, monkeypatch):
+    monkeypatch.setattr(frozen, "WORTH_KEEPING", 100)
+    compute()
+    assert not compute.folder.exists()
+    assert compute()[1]
 
 
 @pytest.mark.parametrize(
