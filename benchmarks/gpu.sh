@@ -4,7 +4,8 @@
 #     benchmarks/gpu.sh [FOLDER]         # results go there; without one to $OUT, else to build/gpu
 #     benchmarks/gpu.sh --tiny [FOLDER]  # the same program in small, on the CPU: that the script works
 #
-# $DATA is the folder that holds MNIST (default shared/data), $JOBS the number of the study's processes.
+# $DATA is the folder that holds MNIST (default shared/data). Where $JOBS is set, the study runs once more, trials
+# alone in so many processes.
 # Each part has a time limit of its own: one that hangs loses itself alone. parts.jsonl says how each ended,
 # log.txt what each printed; figures are in the other files.
 set -uo pipefail
@@ -48,7 +49,7 @@ study() {
 }
 
 mapfile -t tests < <(grep -rl --include='test_*.py' 'mark\.cuda' tests)
-pytest=(python -m pytest -q -m cuda -p no:cacheprovider)
+pytest=(python -m pytest -q -m cuda -n 4 -p no:cacheprovider -p no:benchmark)
 query=(python benchmarks/query.py --repeats 1)
 if [[ $tiny ]]; then
     part tests 200 "${pytest[@]}" "${tests[@]}"
@@ -58,16 +59,23 @@ if [[ $tiny ]]; then
     exit
 fi
 
-part tests 60 "${pytest[@]}" "${tests[@]}"
-part steps 50 python benchmarks/steps.py --device cuda --json "$out/steps.json"
-part trial 20 python benchmarks/trial.py --data-dir "$data" --strategies random --seeds 3 --device cuda
-part query-50k 50 "${query[@]}" --scale cifar100 --device cuda --json "$out/query-50k.json" \
+part steps 40 python benchmarks/steps.py --device cuda --json "$out/steps.json"
+part trial 30 python benchmarks/trial.py --data-dir "$data" --strategies random --seeds 3 --device cuda
+strategies=random,margin,entropy,least-confidence,badge,coreset,cdal,alfamix,bald
+common=(--preset mnist-mlp --data-dir "$data" --device cuda)
+study study 60 "${common[@]}" --strategy "$strategies"
+study probe 60 "${common[@]}" --strategy "$strategies" --train linear-probe --seeds 1,2,3,4,5,6,7,8,9,10
+study margin 40 "${common[@]}" --strategy margin --train linear-probe --seeds "$(seq -s, 50)"
+part query-50k 60 "${query[@]}" --scale cifar100 --device cuda --json "$out/query-50k.json" \
     --strategies margin,entropy,badge,coreset,cdal,bald,alfamix,coregcn
-part query-imagenet 60 "${query[@]}" --scale imagenet -s D=384 --device cuda \
-    --strategies margin,entropy,badge,coreset,cdal,bald,alfamix --json "$out/query-imagenet.json"
+imagenet=("${query[@]}" --scale imagenet -s D=384 --device cuda)
+part query-imagenet 60 "${imagenet[@]}" --json "$out/query-imagenet.json" \
+    --strategies margin,entropy,badge,coreset,cdal,bald,alfamix
+part query-imagenet-10k 40 "${imagenet[@]}" -s n=10000 --json "$out/query-imagenet-10k.json" \
+    --strategies badge,coreset,cdal,alfamix
 part query-learned 20 "${query[@]}" --scale cifar100 --device cuda --strategies alfamix \
     -o alfamix.variant=learned --json "$out/query-learned.json"
-strategies=random,margin,entropy,least-confidence,badge,coreset,cdal,alfamix,bald
-common=(--preset mnist-mlp --data-dir "$data" --strategy "$strategies" --device cuda)
-study study-together 40 "${common[@]}"
-study study-jobs 60 "${common[@]}" -o run.together=off --jobs "${JOBS:-8}"
+part tests 50 "${pytest[@]}" "${tests[@]}"
+if [[ ${JOBS:-} ]]; then
+    study study-jobs 90 "${common[@]}" --strategy "$strategies" -o run.together=off --jobs "$JOBS"
+fi
