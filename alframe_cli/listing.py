@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import click
 from rich.filesize import decimal
 
+from alframe.contract.info import PluginInfo
 from alframe.installation.data_files import on_disk
 from alframe.registry.offers import DATASETS, MODELS, PRESETS, Kind, Offer
 from alframe.registry.plugin import Plugin
@@ -32,14 +34,21 @@ def list_strategies(as_json: bool) -> None:
             }
         )
         return
-    print_table(
-        ("strategy", "stages", "summary", "paper", "provider"),
-        [
-            (p.name, describe_stages(p), p.info.summary, p.info.reference, p.provider)
-            for p in registry.strategies
-        ],
-    )
+    rows = []
+    for family, members in by_family(registry.strategies):
+        rows.append((f"{family or 'others'}:", "", "", "", ""))
+        rows += [
+            (f"  {p.name}", describe_stages(p), p.info.summary, p.info.reference, p.provider) for p in members
+        ]
+    print_table(("strategy", "stages", "summary", "paper", "provider"), rows)
     print_problems(registry)
+
+
+def by_family(strategies: Iterable[Plugin]) -> list[tuple[str, list[Plugin]]]:
+    """Strategies that go by the same thing, together; those that don't say are last."""
+    order = [*get_args(get_type_hints(PluginInfo)["family"])[1:], ""]
+    members = {family: [plugin for plugin in strategies if plugin.info.family == family] for family in order}
+    return [(family, plugins) for family, plugins in members.items() if plugins]
 
 
 def _resource_command(kind: Kind[Any], plural: str) -> click.Command:
@@ -141,6 +150,8 @@ def strategy_as_data(plugin: Plugin) -> dict[str, Any]:
         "uses": dict(plugin.info.uses),
         "aliases": list(plugin.info.aliases),
         "needs": list(plugin.info.needs),
+        "family": plugin.info.family,
+        "cold_start": plugin.info.cold_start,
         "summary": plugin.info.summary,
         "reference": plugin.info.reference,
         "distribution": plugin.distribution,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from alframe.contract.options import NoOptions
 from alframe.errors import PluginError
 
-API_VERSION = 2
+API_VERSION = 3
 
 
 class NewerApiError(PluginError):
@@ -32,6 +32,11 @@ class PluginInfo:
             features of all samples are computed once and kept.
         on_request: whether its event hooks are called only where ``--log NAME`` asks for it, as suits one
             that writes files. Then it also hears that a trial was finished by an earlier run.
+        family: what a strategy goes by, under which lists have it: ``"uncertainty"``, ``"diversity"``,
+            ``"both"``, ``"Bayesian"`` (several models' disagreement), ``"start"`` (what it is best at),
+            ``"mixture"`` of others, or ``"baseline"``.
+        cold_start: whether it can choose when nothing is labelled yet: from the features alone, with an
+            empty labelled set, a network that was never trained, and ``ctx.round`` 0.
         expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
 
@@ -47,6 +52,8 @@ class PluginInfo:
     needs: tuple[str, ...] = ()
     trains: Literal["network", "head"] = "network"
     on_request: bool = False
+    family: Literal["", "uncertainty", "diversity", "both", "Bayesian", "start", "mixture", "baseline"] = ""
+    cold_start: bool = False
     expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = 1
 

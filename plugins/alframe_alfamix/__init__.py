@@ -64,6 +64,8 @@ def alframe_info() -> PluginInfo:
         reference="Parvaneh et al., CVPR 2022, arXiv 2203.07034",
         options=Options,
         aliases=("AlphaMixSampling",),
+        family="both",
+        api=3,
     )
 
 

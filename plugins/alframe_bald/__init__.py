@@ -47,11 +47,12 @@ def alframe_info() -> PluginInfo:
         options=Options,
         aliases=("BALDDropout",),
         needs=("dropout",),
-        api=2,
         expected_failures={
             "follows_the_rows": "each sample has dropout masks of its own, drawn in the order of the rows",
             "cuda": "dropout masks are drawn on the device, and a GPU draws others",
         },
+        family="Bayesian",
+        api=3,
     )
 
 

@@ -22,6 +22,8 @@ def alframe_info() -> PluginInfo:
         reference="Agarwal et al., ECCV 2020, arXiv 2008.05723",
         uses={"select": "coreset"},
         aliases=("CDALSampling",),
+        family="diversity",
+        api=3,
     )
 
 

@@ -42,6 +42,8 @@ def alframe_info() -> PluginInfo:
         expected_failures={
             "follows_the_rows": "the graph network's dropout draws its masks in the order of the rows"
         },
+        family="diversity",
+        api=3,
     )
 
 

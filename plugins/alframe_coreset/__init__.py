@@ -24,6 +24,8 @@ def alframe_info() -> PluginInfo:
         summary="k-centre greedy: farthest from all labelled (2-approximation, not the robust variant)",
         reference="Sener and Savarese, ICLR 2018, arXiv 1708.00489",
         aliases=("CoreSet",),
+        family="diversity",
+        api=3,
     )
 
 

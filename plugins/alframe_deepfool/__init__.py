@@ -41,6 +41,8 @@ def alframe_info() -> PluginInfo:
         options=Options,
         aliases=("AdversarialDeepFool",),
         needs=("network",),
+        family="uncertainty",
+        api=3,
     )
 
 

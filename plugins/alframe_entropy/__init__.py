@@ -22,7 +22,8 @@ def alframe_info() -> PluginInfo:
         summary="largest entropy of the prediction first",
         reference="Settles, 2009",
         aliases=("EntropySampling",),
-        api=2,
+        family="uncertainty",
+        api=3,
     )
 
 

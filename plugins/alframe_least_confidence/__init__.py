@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
     return PluginInfo(
-        summary="smallest probability of the predicted class first", reference="Settles, 2009", api=2
+        summary="smallest probability of the predicted class first",
+        reference="Settles, 2009",
+        family="uncertainty",
+        api=3,
     )
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
     return PluginInfo(
-        summary="smallest margin between the two likeliest classes first", reference="Settles, 2009", api=2
+        summary="smallest margin between the two likeliest classes first",
+        reference="Settles, 2009",
+        family="uncertainty",
+        api=3,
     )
 
 

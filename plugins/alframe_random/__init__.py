@@ -9,4 +9,6 @@ from alframe import PluginInfo, hookimpl
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the strategy."""
-    return PluginInfo(summary="uniformly at random: the baseline", aliases=("RandomSampling",))
+    return PluginInfo(
+        summary="uniformly at random: the baseline", aliases=("RandomSampling",), family="baseline", api=3
+    )

@@ -35,6 +35,8 @@ def alframe_info() -> PluginInfo:
         expected_failures={
             "follows_the_rows": "the graph network's dropout draws its masks in the order of the rows"
         },
+        family="uncertainty",
+        api=3,
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from alframe import DatasetInfo, PluginInfo
 from alframe.registry.registry import installed
+from alframe_cli.listing import by_family
 
 
 def test_strategies(alframe):
@@ -21,6 +22,20 @@ def test_strategies_as_json(alframe):
     assert row["stages"] == ["score"]
     assert row["distribution"] == "alframe"
     assert found["problems"] == []
+
+
+def test_strategies_stand_together_by_what_they_go_by(alframe, make_plugin):
+    rows = json.loads(alframe("list-strategies", "--json").out)["strategies"]
+    assert all(row["family"] for row in rows)
+    silent = make_plugin(alframe_info=lambda: PluginInfo(summary="x"), alframe_score=lambda pool: None)
+    installed().register(silent, "silent", "their-package", "0.3")
+    families = dict(by_family(installed().strategies))
+    assert next(iter(families)) == "uncertainty"
+    assert list(families)[-2:] == ["baseline", ""]
+    assert [plugin.name for plugin in families[""]] == ["silent"]
+    assert "coreset" in [plugin.name for plugin in families["diversity"]]
+    assert sum(map(len, families.values())) == len(rows) + 1
+    assert alframe("list-strategies").out.count(" diversity:") == 1
 
 
 def test_broken_plugins_are_listed_with_the_reason(alframe, make_plugin):

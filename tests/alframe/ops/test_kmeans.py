@@ -1,5 +1,4 @@
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +6,7 @@ import torch
 from scipy import stats
 from sklearn.cluster import KMeans
 
-from alframe.ops import kmeans, nearest_to_centres, seeding
+from alframe.ops import kmeans, nearest_to_centres
 
 module = sys.modules["alframe.ops.kmeans"]
 
@@ -207,24 +206,6 @@ def test_blocks_do_not_change_the_answer(monkeypatch):
     assert (blocked.labels == whole.labels).float().mean() > 0.99
 
 
-@pytest.mark.parametrize("elements", [1, 20_000, 1 << 24])
-def test_seeds_drawn_in_blocks_are_as_good_as_one_at_a_time(monkeypatch, elements):
-    monkeypatch.setattr(seeding, "SEEDING_ELEMENTS", elements)
-    x = unit_features()
-    theirs = np.mean([KMeans(20, n_init=1, random_state=seed).fit(x.numpy()).inertia_ for seed in range(5)])
-    assert np.mean([kmeans(x, 20, generator(seed)).inertia for seed in range(5)]) < 1.02 * theirs
-
-
-def test_draws_follow_the_law():
-    law = torch.tensor([0.0, 1.0, 4.0, 0.0, 5.0])
-    drawn = seeding.drawn(law, torch.rand(20_000, generator=generator(), dtype=torch.float64))
-    frequencies = drawn.bincount(minlength=5) / 20_000
-    assert (frequencies - law / 10).abs().max() < 0.015
-    assert frequencies[0] == frequencies[3] == 0
-    everywhere_zero = seeding.drawn(torch.zeros(3), torch.rand(5, generator=generator(), dtype=torch.float64))
-    assert (everywhere_zero < 3).all()
-
-
 @pytest.mark.parametrize("k", [0, -1, 11])
 def test_an_impossible_number_of_clusters(k):
     with pytest.raises(ValueError, match=f"between 1 and 10 clusters .* got k={k}"):
@@ -238,44 +219,6 @@ def test_the_device_does_not_change_the_quality():
     on_cpu, on_cuda = kmeans(x, 20, generator()), kmeans(x.cuda(), 20, generator())
     assert on_cuda.centres.device.type == "cuda"
     assert on_cuda.inertia == pytest.approx(on_cpu.inertia, rel=0.02)
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_captured_seeding_is_the_seeding(monkeypatch):
-    x = blobs(3000).cuda()
-    recorded, record = [], seeding.Recorder.record
-    monkeypatch.setattr(
-        seeding.Recorder, "record", lambda *given: recorded.append(record(*given)) or recorded[-1]
-    )
-    captured = kmeans(x, 200, generator())
-    assert len(recorded) == 1
-    monkeypatch.setattr(seeding, "WORTH", 201)
-    one_by_one = kmeans(x, 200, generator())
-    assert len(recorded) == 1
-    assert torch.equal(captured.centres, one_by_one.centres)
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_repeated_choice_is_the_choice(monkeypatch, fails):
-    x, records, replays = blobs(), [], []
-
-    def record(step):
-        records.append(step)
-        if fails:
-            raise RuntimeError("operation not permitted when stream is capturing")
-        return lambda: replays.append(step())
-
-    def seeds():
-        begun = seeding._Seeding(x, x.square().sum(1), 100)
-        begun._recorder = SimpleNamespace(record=record)
-        monkeypatch.setattr(seeding, "_Seeding", lambda *_: begun)
-        return seeding.greedy_seeds(x, x.square().sum(1), 100, generator())
-
-    expected = seeding.greedy_seeds(x, x.square().sum(1), 100, generator())
-    assert torch.equal(seeds(), expected)
-    assert len(records) == 1
-    assert bool(replays) != fails
 
 
 @pytest.mark.timeout(60)

@@ -1,0 +1,79 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+
+from alframe.ops import kmeans, seeding
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def blobs(n=1500, d=16, k=20):
+    g = generator(1)
+    centres = 2 * torch.randn(k, d, generator=g)
+    return centres[torch.randint(k, (n,), generator=g)] + torch.randn(n, d, generator=g)
+
+
+def unit_features(n=1500, d=32):
+    x = torch.randn(n, d, generator=generator(3)).relu()
+    return x / x.norm(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("elements", [1, 20_000, 1 << 24])
+def test_seeds_drawn_in_blocks_are_as_good_as_one_at_a_time(monkeypatch, elements):
+    monkeypatch.setattr(seeding, "SEEDING_ELEMENTS", elements)
+    x = unit_features()
+    theirs = np.mean([KMeans(20, n_init=1, random_state=seed).fit(x.numpy()).inertia_ for seed in range(5)])
+    assert np.mean([kmeans(x, 20, generator(seed)).inertia for seed in range(5)]) < 1.02 * theirs
+
+
+def test_draws_follow_the_law():
+    law = torch.tensor([0.0, 1.0, 4.0, 0.0, 5.0])
+    drawn = seeding.drawn(law, torch.rand(20_000, generator=generator(), dtype=torch.float64))
+    frequencies = drawn.bincount(minlength=5) / 20_000
+    assert (frequencies - law / 10).abs().max() < 0.015
+    assert frequencies[0] == frequencies[3] == 0
+    everywhere_zero = seeding.drawn(torch.zeros(3), torch.rand(5, generator=generator(), dtype=torch.float64))
+    assert (everywhere_zero < 3).all()
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_captured_seeding_is_the_seeding(monkeypatch):
+    x = blobs(3000).cuda()
+    recorded, record = [], seeding.Recorder.record
+    monkeypatch.setattr(
+        seeding.Recorder, "record", lambda *given: recorded.append(record(*given)) or recorded[-1]
+    )
+    captured = kmeans(x, 200, generator())
+    assert len(recorded) == 1
+    monkeypatch.setattr(seeding, "WORTH", 201)
+    one_by_one = kmeans(x, 200, generator())
+    assert len(recorded) == 1
+    assert torch.equal(captured.centres, one_by_one.centres)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_repeated_choice_is_the_choice(monkeypatch, fails):
+    x, records, replays = blobs(), [], []
+
+    def record(step):
+        records.append(step)
+        if fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return lambda: replays.append(step())
+
+    def seeds():
+        begun = seeding._Seeding(x, x.square().sum(1), 100)
+        begun._recorder = SimpleNamespace(record=record)
+        monkeypatch.setattr(seeding, "_Seeding", lambda *_: begun)
+        return seeding.greedy_seeds(x, x.square().sum(1), 100, generator())
+
+    expected = seeding.greedy_seeds(x, x.square().sum(1), 100, generator())
+    assert torch.equal(seeds(), expected)
+    assert len(records) == 1
+    assert bool(replays) != fails
