@@ -83,6 +83,12 @@ def _strategies_and_all(registry: Registry, ctx: click.Context) -> Candidates:
     return [*_strategies(registry, ctx), (ALL, "every strategy that suits the data and the network")]
 
 
+def _starts(registry: Registry, ctx: click.Context) -> Candidates:
+    able = [(p.name, p.info.summary) for p in registry.strategies if p.info.cold_start]
+    drawn = [("random", "drawn from all"), ("balanced", "drawn evenly from the classes")]
+    return [*drawn, ("own", "each strategy's own choice"), *able]
+
+
 def _resources(kind: str) -> Callable[[Registry, click.Context], Candidates]:
     def found(registry: Registry, ctx: click.Context) -> Candidates:
         from alframe.registry import offers
@@ -140,6 +146,7 @@ def _options(registry: Registry, ctx: click.Context) -> Candidates:
 
 strategy_list = completes(_strategies_and_all, many=True)
 strategy_name = completes(_strategies)
+start_list = completes(_starts, many=True)
 strategies_alone = completes(_strategies, many=True)
 data_set_list = completes(_resources("DATASETS"), many=True)
 model_list = completes(_resources("MODELS"), many=True)

@@ -41,7 +41,7 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 @group(
     "How labels come",
     key_flag("run.initial_size", metavar="N"),
-    key_flag("run.initial", metavar="random|balanced"),
+    key_flag("run.initial", type=NameList(), metavar="HOW", shell_complete=completion.start_list),
     key_flag("run.query_size", metavar="N"),
     key_flag("run.query_growth", metavar="X"),
     key_flag("run.rounds", metavar="N"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
 from alframe.contract.options import MOST, CheckedOptions, option
 from alframe.contract.recipe import Recipe
@@ -26,12 +25,17 @@ class RunOptions(CheckedOptions):
     )
     seeds: tuple[int, ...] = option((1, 2, 3, 4, 5), "one trial a strategy and seed", least=0)
     initial_size: int = option(100, "samples labelled at the start", least=1, heading="Labels")
-    initial: Literal["random", "balanced"] = option(
-        "random", "how those are drawn: from all, or as evenly as can be from the classes"
+    initial: str = option(
+        "random",
+        "how those are chosen: random, balanced (evenly from the classes, by labels that nobody has yet), "
+        "own (by the strategy itself where it can), or by the strategy of this name",
     )
     query_size: int = option(100, "samples labelled a round", least=1)
     query_growth: float = option(1.0, "factor by which the query size grows each round", above=0)
     rounds: int = option(10, "queries", least=0)
+    pool_size: int | None = option(
+        None, "a query looks at a random part of the pool of so many samples; none: at all", least=1
+    )
     jobs: int = option(1, "trials run side by side, each in a process", least=1, heading="Machine")
     together: str = option(
         "auto",

@@ -20,6 +20,7 @@ from alframe.experiments.origins import Materials
 from alframe.experiments.round_loop import RoundLoop
 from alframe.experiments.trials import Listener, Trial
 from alframe.installation import environment
+from alframe.learning.initial import RANDOM
 from alframe.learning.learner import ActiveLearner
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
@@ -221,6 +222,8 @@ def _learner(
         network_of(settings, dataset, trial.seed),
         trial.pipeline,
         seed=trial.seed,
+        start=settings.start_of(trial.pipeline) or RANDOM,
+        pool_size=settings.run.pool_size,
         recipe=settings.recipe,
         device=settings.run.device,
         feature_folder=Path(settings.run.out).absolute() / FEATURES,
@@ -278,6 +281,8 @@ def _serving(trial: Trial) -> list[Plugin]:
     """The plugins that a trial depends on; files all, as one may listen or wrap and serve no stage."""
     settings, registry = trial.settings, trial.pipeline.registry
     stages = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
+    if start := settings.start_of(trial.pipeline):
+        stages += [start.strategy, *start.providers.values()]
     files = [plugin for plugin in registry.plugins if plugin.path and not plugin.problem]
     return [*stages, settings.dataset.plugin, settings.model.plugin, *files]
 

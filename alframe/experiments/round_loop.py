@@ -113,12 +113,12 @@ class RoundLoop:
 
     def _query(self, number: int) -> tuple[Query, Cost]:
         options = self._settings.run
-        if number == 0:
+        if number == 0 and self._learner.start is None:
             order = self._learner.ask(len(self._oracle))
             chosen = initial_set(order, self._oracle, options.initial_size, options.initial)
             return Query(picks=chosen, scores=None, topped_up=0, indices=chosen), Cost()
         with measured(self._learner.device) as cost:
-            query = self._learner.query(options.size_of_query(number))
+            query = self._learner.query(options.size_of_query(number) if number else options.initial_size)
         return query, cost
 
     def _why_early(self) -> str:

@@ -18,8 +18,9 @@ from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
 from alframe.contract.stopping import StopOptions
-from alframe.errors import unknown_name
+from alframe.errors import UsageError, unknown_name
 from alframe.experiments.configuration import Sections
+from alframe.learning.initial import OWN, start_named
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.listeners import require_listeners
 from alframe.registry.offers import DATASETS, MODELS, Offer
@@ -129,7 +130,24 @@ class Settings:
             "trainer": [trainer.key, identifying(self.pipelines[0].options[trainer.name])]
             if trainer
             else None,
+            **({"start": self._start_key} if self._start_key else {}),
+            **({"pool_size": run.pool_size} if (run := self.run).pool_size else {}),
         }
+
+    @property
+    def _start_key(self) -> list[Any]:
+        """What makes the setting of who chooses the initial set; a strategy's own start is the strategy's."""
+        start = None if self.run.initial == OWN else self.start_of(self.pipelines[0])
+        return [] if start is None else [start.strategy.key, list(map(identifying, start.options.values()))]
+
+    def start_of(self, pipeline: Pipeline) -> Pipeline | None:
+        """Who chooses the initial set of a strategy's trials; None where it is drawn."""
+        return start_named(self.run.initial, pipeline, self.plugin_options)
+
+    def _served(self, pipelines: tuple[Pipeline, ...]) -> list[Pipeline]:
+        """Strategies, and who chooses their initial sets."""
+        starts = map(self.start_of, pipelines)
+        return [*(start for start in starts if start is not None), *pipelines]
 
     def sections(
         self, pipelines: tuple[Pipeline, ...] | None = None, seeds: tuple[int, ...] | None = None
@@ -155,7 +173,7 @@ class Settings:
         }
         if self.stages:
             sections["stages"] = dict(self.stages)
-        for pipeline in pipelines:
+        for pipeline in self._served(pipelines):
             for name, options in pipeline.options.items():
                 if values := dataclasses.asdict(options):
                     sections[name] = values
@@ -166,7 +184,7 @@ class Settings:
 
     def unused_sections(self) -> list[str]:
         """Plugins that were given options but serve no stage of any strategy here."""
-        used = {name for pipeline in self.pipelines for name in pipeline.options}
+        used = {name for pipeline in self._served(self.pipelines) for name in pipeline.options}
         return sorted(set(self.plugin_options) - used)
 
 
@@ -207,7 +225,12 @@ def resolve(
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
             raise unknown_name("section", name, known)
     pipelines = _pipelines(registry, run.strategy, stages, given)
-    used = {name for pipeline in pipelines for name in pipeline.options}
+    try:
+        starts = tuple(start_named(run.initial, pipeline, given) for pipeline in pipelines)
+    except UsageError as error:
+        raise UsageError(f"run.initial: {error}") from error
+    served = [pipeline for pipeline in (*pipelines, *starts) if pipeline is not None]
+    used = {name for pipeline in served for name in pipeline.options}
     for name in given.keys() - used:  # the pipelines have built the others
         build(registry.plugin(name).info.options, given[name], name)
     return Settings(

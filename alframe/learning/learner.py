@@ -22,6 +22,7 @@ from alframe.errors import PluginError, UsageError
 from alframe.learning.diagnostics import describe_picks
 from alframe.learning.fit import Fit
 from alframe.learning.frozen import frozen_features
+from alframe.learning.initial import BALANCED, RANDOM, start_named
 from alframe.learning.inputs import class_numbers, whole_number
 from alframe.learning.inputs import positions as as_positions
 from alframe.learning.loading import build_model
@@ -68,6 +69,10 @@ class ActiveLearner:
             the initial ones.
         strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`.
         seed: everything random derives from it.
+        start: who chooses when nothing is labelled yet: ``"random"``, ``"own"`` (the strategy, where it can)
+            or a strategy's name. It sees the features of the network as it is before any training.
+        pool_size: a query looks at a random part of the pool of so many samples, or of as many as are
+            asked for; None: at all.
         recipe: how the network is trained.
         stages: other providers for stages, as ``{"select": "alfamix"}``.
         options: plugins' options by plugin name, as ``{"alfamix": {"cap": 0.1}}``.
@@ -100,6 +105,8 @@ class ActiveLearner:
         strategy: str | Pipeline = STRATEGY,
         *,
         seed: int = 0,
+        start: str | Pipeline = RANDOM,
+        pool_size: int | None = None,
         recipe: Recipe | None = None,
         stages: Mapping[str, str] | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -120,6 +127,10 @@ class ActiveLearner:
         if model_options and isinstance(model, Classifier):
             raise UsageError("model_options are for a network by name, and model is a Classifier already")
         self.pipeline = strategy
+        if start == BALANCED:
+            raise UsageError("start: a balanced start needs labels that are not known yet; try random")
+        self.start = start if isinstance(start, Pipeline) else start_named(start, strategy, options or {})
+        self.pool_size = None if pool_size is None else whole_number(pool_size, "pool_size", least=1)
         self.seed = seed = whole_number(seed, "seed")
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
@@ -224,7 +235,7 @@ class ActiveLearner:
     def ask(self, n: int) -> Tensor:
         """Chooses samples to label; the same answer until the next `tell`.
 
-        The first query, when nothing is labelled, is uniformly random whatever the strategy.
+        The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s.
 
         Args:
             n: how many; the whole unlabelled pool where that is smaller.
@@ -253,15 +264,20 @@ class ActiveLearner:
                 "the unlabelled pool is empty; Dataset.hide_labels() makes a pool of labelled samples"
             )
         n = min(n, len(pool))
-        if not len(self.labelled):
+        pipeline = self.pipeline if len(self.labelled) else self.start
+        if pipeline is None:
             stream = seeds.generator(self.seed, "initial")
             picks = torch.randperm(len(pool), generator=stream)[:n]
             return Query(picks=picks, scores=None, topped_up=0, indices=pool[picks])
-        if not self._fitted:
+        if len(self.labelled) and not self._fitted:
             raise UsageError("the network has not been trained yet: fit() before ask()")
+        if self.pool_size is not None:
+            stream = seeds.generator(self.seed, self.round + 1, "part of the pool")
+            part = torch.randperm(len(pool), generator=stream)[: max(n, self.pool_size)]
+            pool = pool[part.sort().values]
         state = self._round_state(self.round + 1)
         targets = self.targets.to(self.device)
-        chosen = self.pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
+        chosen = pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
         return Query(**vars(chosen), indices=pool[chosen.picks])
 
     @ALWAYS_GRADIENTS

@@ -112,7 +112,8 @@ def query(
     classes = _number_of_classes(num_classes, module, targets, pool)
     _check(pool, labelled, targets, classes)
     model = None if module is None else Classifier(nn.Identity(), module).eval()
-    state = RoundState(seed, 1, classes, on, model)
+    cold = pipeline.strategy.info.cold_start and not len(targets)
+    state = RoundState(seed, 0 if cold else 1, classes, on, model)
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alframe.records.origin import ENVIRONMENT, Recorded, read_recorded
-from alframe.records.reading import Unusable
+from alframe.records.reading import Unusable, parse_json, read_text
 
 Found = tuple[str, int, Path]  # strategy, seed and rounds of a trial
 ANEW = "`alframe run --force` runs them anew"
@@ -52,7 +52,8 @@ def own_trials(setting: Path, trials: Sequence[Found]) -> tuple[list[Found], lis
         notes.append(f"{_named(setting, changed)}: left out, being of other data than the rest; {ANEW}")
     notes += _unpaired(setting, {trial: one for trial, one in same.items() if trial not in changed})
     left_out = copies | others | changed
-    return [trial for trial in trials if trial not in left_out], notes
+    kept = [trial for trial in trials if trial not in left_out]
+    return kept, notes + _started_apart(setting, kept)
 
 
 def copies_of(settings: Sequence[Path]) -> dict[Path, Path]:
@@ -137,6 +138,32 @@ def _unpaired(setting: Path, known: dict[Found, Recorded]) -> list[str]:
         return []
     which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
     return [f"{setting}: strategies with {which} did not start from the same initial weights; {ANEW}"]
+
+
+def _started_apart(setting: Path, trials: Sequence[Found]) -> list[str]:
+    """A note on strategies that did not start from the labelled set of most: they chose their own."""
+    by_seed: dict[int, dict[str, frozenset[int]]] = collections.defaultdict(dict)
+    for strategy, seed, file in trials:
+        if (start := _first_labelled(file)) is not None:
+            by_seed[seed][strategy] = start
+    apart = set()
+    for starts in by_seed.values():
+        common, count = collections.Counter(starts.values()).most_common(1)[0]
+        apart |= {name for name, start in starts.items() if start != common or count == 1 < len(starts)}
+    if not apart:
+        return []
+    return [
+        f"{setting}: not all strategies started from the same labelled set ({', '.join(sorted(apart))}): "
+        "what is compared is start and strategy together; run.initial=random compares strategies alone"
+    ]
+
+
+def _first_labelled(file: Path) -> frozenset[int] | None:
+    """The samples of a trial's first round; None where they are not to be read."""
+    try:
+        return frozenset(map(int, parse_json(read_text(file).partition("\n")[0])["queried"]))
+    except (FileNotFoundError, Unusable, ValueError, TypeError, KeyError):
+        return None
 
 
 def _named(setting: Path, trials: set[Found]) -> str:

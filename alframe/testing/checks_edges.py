@@ -31,6 +31,22 @@ def one_labelled_sample(subject: Subject) -> None:
     _solve(subject, subject.problem(L=1))
 
 
+@check(*QUERY, after=ANSWERS)
+def starts_without_labels(subject: Subject) -> None:
+    """What says that it can start without labels does, by the features alone: the head was never trained."""
+    if not subject.plugin.info.cold_start:
+        return
+    for one, other in zip(
+        _solve(subject, subject.problem(L=0)),
+        _solve(subject, subject.problem(L=0, head_scale=2.0)),
+        strict=True,
+    ):
+        if one.picks is None or not len(one.picks):
+            raise CheckFailedError("nothing was chosen")
+        if other.picks is None or not torch.equal(one.picks, other.picks):
+            raise CheckFailedError("another head, and other samples were chosen")
+
+
 @check(*QUERY, "train", after=ANSWERS)
 def a_class_without_labels(subject: Subject) -> None:
     """A class may have no labelled sample."""

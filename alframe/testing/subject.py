@@ -154,4 +154,5 @@ class Subject:
 
 
 def _round(problem: Problem, seed: int) -> RoundState:
-    return RoundState(seed, 1, problem.num_classes, torch.device(problem.inputs.device), problem.model)
+    number = 1 if len(problem.targets) else 0
+    return RoundState(seed, number, problem.num_classes, torch.device(problem.inputs.device), problem.model)

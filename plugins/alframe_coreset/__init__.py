@@ -25,6 +25,7 @@ def alframe_info() -> PluginInfo:
         reference="Sener and Savarese, ICLR 2018, arXiv 1708.00489",
         aliases=("CoreSet",),
         family="diversity",
+        cold_start=True,
         api=3,
     )
 

@@ -90,6 +90,29 @@ def test_strategies_share_initial_set_and_first_accuracy(lab):
     assert len({record["accuracy"] for record in firsts}) == 1
 
 
+def test_a_strategy_may_choose_the_initial_set(lab):
+    drawn = lab()[1].records[0]["queried"]
+    runs = {
+        (initial, name): lab(strategy=[name], initial=initial, rounds=1)[1].records
+        for initial in ("coreset", "own")
+        for name in ("margin", "coreset")
+    }
+    first = {key: records[0]["queried"] for key, records in runs.items()}
+    assert first["own", "margin"] == drawn
+    assert len(set(first["coreset", "margin"])) == 10
+    assert first["coreset", "margin"] == first["coreset", "coreset"] == first["own", "coreset"] != drawn
+    assert runs["coreset", "margin"][0]["query_seconds"] > 0
+
+
+@pytest.mark.parametrize("stop_after", [0, 1])
+def test_an_interrupted_trial_with_a_start_of_its_own(lab, stop_after):
+    options = {"strategy": ["random"], "initial": "coreset"}
+    with pytest.raises(KeyboardInterrupt):
+        lab(Watch(stop_after=stop_after), **options)
+    _, continued = lab(**options)
+    assert repeatable(continued.records) == repeatable(lab(out="other", **options)[1].records)
+
+
 def test_growing_queries(lab):
     _, summary = lab(query_growth=2.0)
     assert [record["labelled"] for record in summary.records] == [10, 20, 40, 80]

@@ -126,6 +126,20 @@ def test_other_initial_weights_are_noted(write, tmp_path):
     assert "strategies with seed 1 did not start from the same initial weights" in note
 
 
+def test_other_starts_are_noted(write, tmp_path):
+    started = {"margin": [3, 4], "random": [4, 3], "badge": [5, 6]}
+    for strategy, first in started.items():
+        record = {"labelled": 2, "accuracy": 0.5, "queried": first}
+        (write(strategy, 1) / "rounds.jsonl").write_text(json.dumps(record) + "\n")
+    trials, (note,) = read(tmp_path / "mlp")
+    assert len(trials) == 3
+    assert "not all strategies started from the same labelled set (badge): what is compared is" in note
+    shutil.rmtree(tmp_path / "mlp" / "badge")
+    assert read(tmp_path / "mlp")[1] == []
+    (tmp_path / "mlp" / "random" / "seed-1" / "rounds.jsonl").write_text(json.dumps(record) + "\n")
+    assert "(margin, random)" in read(tmp_path / "mlp")[1][0]
+
+
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"{}{", b'{"trial": 7}', b'{"trial": {}, "data": []}'])
 def test_a_damaged_description_ends_nothing(write, tmp_path, content):
     file = write("margin", 1) / ENVIRONMENT

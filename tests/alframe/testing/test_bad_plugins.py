@@ -187,6 +187,17 @@ def deviation_of_labelled(pool, labelled):
     return sums(pool) + labelled.features.norm(dim=1).std()
 
 
+def first_by_the_head(pool, labelled, scores, n):
+    eligible = wanted(pool, scores) > -torch.inf
+    doubt = (sums(pool) if len(labelled) else -pool.probs.amax(dim=1)).masked_fill(~eligible, -torch.inf)
+    return top(doubt, min(n, int(eligible.sum())))
+
+
+def needs_a_label(pool, labelled, scores, n):
+    assert labelled.features.norm(dim=1).max() >= 0
+    return top(wanted(pool, scores), n)
+
+
 def class_means(pool, labelled, ctx):
     classes = range(ctx.num_classes)
     means = torch.stack([labelled.features[labelled.targets == c].mean(dim=0) for c in classes])
@@ -407,6 +418,8 @@ BAD = [
     ("one_labelled_sample", scores(deviation_of_labelled)),
     ("one_labelled_sample", scores(exits_at_one_label)),
     ("one_labelled_sample", trains(deviation_in_training)),
+    ("starts_without_labels", info(cold_start=True, api=3) | selects(first_by_the_head)),
+    ("starts_without_labels", info(cold_start=True, api=3) | selects(needs_a_label)),
     ("a_class_without_labels", scores(class_means)),
     ("two_classes", scores(third_class)),
     ("same_samples", scores(standardised)),
