@@ -192,7 +192,7 @@ FAST = Recipe(epochs=15, learning_rate=0.01)
 
 
 def fast_learner(dataset, strategy="margin", **kwargs):
-    return ActiveLearner(dataset, "mlp", strategy, recipe=FAST, device="cpu", **kwargs)
+    return ActiveLearner(dataset, "mlp", strategy, device="cpu", **{"recipe": FAST} | kwargs)
 
 
 def label_rounds(learner, oracle, rounds=3, n=10):

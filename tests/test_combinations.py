@@ -8,7 +8,18 @@ from alframe.learning.pipeline import Pipeline
 from alframe.registry.registry import Registry
 
 EMBEDDERS = ["default", "alfamix", "badge", "cdal", "coregcn"]
-SCORERS = [None, "alfamix", "bald", "deepfool", "entropy", "least-confidence", "margin", "uncertaingcn"]
+SCORERS = [
+    None,
+    "alfamix",
+    "bald",
+    "deepfool",
+    "entropy",
+    "least-confidence",
+    "margin",
+    "qbc",
+    "uncertaingcn",
+    "variationratio",
+]
 SELECTORS = ["default", "alfamix", "badge", "coreset"]
 
 
@@ -40,6 +51,10 @@ def trained(trained_registry):
     picks = learner.ask(15)
     learner.tell(picks, targets[picks])
     learner.fit()
+    heads = [torch.randn(4, 16, generator=generator) for _ in range(3)]
+    learner._states["default"]["members"] = [
+        {"head.weight": head, "head.bias": torch.zeros(4)} for head in heads
+    ]
     return learner
 
 

@@ -55,6 +55,15 @@ class Rows(Protocol):
         """
         ...
 
+    @property
+    def members(self) -> int:
+        """How many networks a committee has; 0 where there is none."""
+        ...
+
+    def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
+        """For one block of rows after another their ``b x C`` probabilities by members of a committee."""
+        ...
+
 
 class View:
     """Samples as a strategy sees them. Every tensor is computed when first read, then kept.
@@ -170,6 +179,39 @@ class View:
                 collections.deque(block, maxlen=0)  # what it left: the next block's masks come after
 
         return joined(parts(), len(self))
+
+    @property
+    def members(self) -> int:
+        """How many networks a committee has, as ``--train ensemble`` trains one; 0 where there is none."""
+        return self._rows.members
+
+    def member_probs(self) -> Iterator[Tensor]:
+        """Class probabilities by each member of a committee, one ``n x C`` tensor a member, never kept.
+
+        A member is the same network for all rows of all views.
+
+        Raises:
+            UsageError: there is no committee.
+        """
+        for member in range(max(1, self.members)):
+            blocks = self._rows.member_probs(range(member, member + 1))
+            yield joined((next(block) for block in blocks), len(self))
+
+    def members_by_rows(self, function: Callable[[Iterator[Tensor]], Tensor]) -> Tensor:
+        """What a function makes of each row's probabilities by all members, block by block.
+
+        Args:
+            function: maps an iterator over the members' ``b x C`` probabilities, each made when it is asked
+                for, to ``b x ...`` results, each row on its own.
+
+        Returns:
+            ``n x ...`` tensor; no ``n x C`` tensor is held.
+
+        Raises:
+            UsageError: there is no committee.
+        """
+        blocks = self._rows.member_probs(range(self.members))
+        return joined((function(block) for block in blocks), len(self))
 
     @functools.cached_property
     def embedding(self) -> Geometry:

@@ -98,7 +98,7 @@ class RoundLoop:
             topped_up=begun.query.topped_up,
             queried=tuple(begun.query.indices.tolist()),
             diagnostics=begun.diagnostics | {"labelled_entropy": balance},
-            logged=_merged(begun.query.logged, result.logged),
+            logged=_merged(begun.query.logged, {**result.logged, **self._of_committee(result.logged)}),
             stability=self._stability(),
         )
 
@@ -110,6 +110,14 @@ class RoundLoop:
         """
         self.rounds += (done,)
         self.note = self._why_early()
+
+    def _of_committee(self, logged: Logged) -> Logged:
+        """A committee's own accuracy, among what its trainer logged; the record's is the first member's."""
+        accuracy = self._learner.evaluate_committee()
+        if accuracy is None:
+            return {}
+        name = self._learner.pipeline.providers["train"].name
+        return {name: {**logged.get(name, {}), "committee_accuracy": accuracy}}
 
     def _query(self, number: int) -> tuple[Query, Cost]:
         options = self._settings.run

@@ -15,7 +15,7 @@ from torch import Tensor
 from alframe import seeds
 from alframe.contract.recipe import Recipe, TrainResult
 from alframe.contract.sections import NETWORK, STRATEGY
-from alframe.contract.views import LabelledView
+from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.errors import PluginError, UsageError
@@ -28,7 +28,7 @@ from alframe.learning.inputs import positions as as_positions
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
-from alframe.learning.rows import NetworkRows
+from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
 from alframe.learning.validation import require_network
 from alframe.networks.classifier import Classifier, initial_state, private_copy, same_state
@@ -327,13 +327,28 @@ class ActiveLearner:
         Raises:
             UsageError: the data set has no test part.
         """
+        rows, targets = self._test_rows()
+        return evaluate(rows.logits(rows.features()), targets)
+
+    @torch.no_grad()
+    def evaluate_committee(self) -> float | None:
+        """Accuracy on the test part of the mean of a committee's probabilities; None where there is none."""
+        if not self._members():
+            return None
+        rows, targets = self._test_rows()
+        mean = View(rows).members_by_rows(lambda members: sum(members, torch.zeros(())))
+        return float((mean.argmax(dim=1) == targets).double().mean())
+
+    def _test_rows(self) -> tuple[NetworkRows, Tensor]:
         if self._test is None:
             raise UsageError("the data set has no test part: Dataset.split_test() holds one out")
         samples, targets = self._test
         positions = torch.arange(len(samples), device=self.device)
         known = self._known_of_test if self._body_is_frozen else None
-        rows = NetworkRows(self.model, samples, positions, self.seed, known)
-        return evaluate(rows.logits(rows.features()), targets)
+        return NetworkRows(self.model, samples, positions, self.seed, known, self._members()), targets
+
+    def _members(self) -> Members:
+        return members_of(self._states.get(self.pipeline.providers["train"].name, {}))
 
     @torch.no_grad()
     def predict(self, indices: Any) -> Tensor:
@@ -414,7 +429,8 @@ class ActiveLearner:
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
         known = self._known if self._body_is_frozen else None
-        return NetworkRows(self.model, self._samples, positions.to(self.device), seed, known)
+        on_device = positions.to(self.device)
+        return NetworkRows(self.model, self._samples, on_device, seed, known, self._members())
 
     @functools.cached_property
     def _known(self) -> Tensor:

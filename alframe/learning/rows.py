@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +23,23 @@ NO_NETWORK = (
 )
 
 
+NO_COMMITTEE = (
+    "this strategy asks several trained networks, and there is one: `--train ensemble`, or with "
+    "`--train linear-probe` also `-o linear-probe.members=5`"
+)
+HEAD = "head."
+Members = Sequence[Mapping[str, Tensor]]
+
+
+def members_of(state: Mapping[str, Any]) -> Members:
+    """Weights of a committee's members; none where a trainer keeps no committee in its ``ctx.state``."""
+    kept = state.get("members")
+    if not isinstance(kept, list) or not all(isinstance(one, dict) and one for one in kept):
+        return ()
+    tensors = all(isinstance(value, Tensor) for one in kept for value in one.values())
+    return kept if tensors else ()
+
+
 class NetworkRows:
     """Rows that a network computes from inputs in memory.
 
@@ -31,6 +49,7 @@ class NetworkRows:
         positions: ``n`` of them to look at.
         seed: seed of the dropout masks of Monte Carlo passes.
         known: features of all samples, ``M x D``, where the body stays as it is.
+        members: weights of each member of a committee: the head's alone, or the whole network's.
     """
 
     def __init__(
@@ -40,7 +59,9 @@ class NetworkRows:
         positions: Tensor,
         seed: int,
         known: Tensor | None = None,
+        members: Members = (),
     ) -> None:
+        self._members = members
         self._model = model
         self._samples = samples
         self._positions = positions
@@ -97,6 +118,25 @@ class NetworkRows:
         )
         for block in blocks:
             yield (self._mc_pass(block, same_features, layers, stream) for stream in streams)
+
+    @property
+    def members(self) -> int:
+        """How many networks a committee has; 0 where there is none."""
+        return len(self._members)
+
+    def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
+        """Some members' probabilities of each block of rows."""
+        if not self._members:
+            raise UsageError(NO_COMMITTEE)
+        device, chosen = self._samples.device, [self._members[member] for member in which]
+        members = [{name: value.to(device) for name, value in one.items()} for one in chosen]
+        heads = all(name.startswith(HEAD) for one in members for name in one)
+        module: torch.nn.Module = self._model.head if heads else self._model
+        if heads:
+            members = [{name.removeprefix(HEAD): value for name, value in one.items()} for one in members]
+        blocks = _blocks(self.features(), self.logits) if heads else self.inputs(self._rows_per_pass())
+        for block in blocks:
+            yield (_probs_of(module, member, block) for member in members)
 
     @torch.no_grad()
     def _mc_pass(
@@ -173,6 +213,21 @@ class FeatureRows:
         masks = [torch.Generator(device).manual_seed(derive(self._seed, "dropout", step)) for step in steps]
         for block in _blocks(self._features, self.logits):
             yield (self.logits(_dropped(block, dropout, mask)).softmax(dim=1) for mask in masks)
+
+    members = 0
+
+    def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
+        """There are none."""
+        raise UsageError(
+            "this strategy asks several trained networks, and a query on features has one head: use "
+            "alframe.ActiveLearner or `alframe run`"
+        )
+
+
+@torch.no_grad()
+def _probs_of(module: torch.nn.Module, weights: Mapping[str, Tensor], block: Tensor) -> Tensor:
+    logits: Tensor = torch.func.functional_call(module, dict(weights), (block,))
+    return logits.softmax(dim=1)
 
 
 class _Masks:

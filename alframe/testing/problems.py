@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from alframe.data.samples import Samples
-from alframe.learning.rows import NetworkRows
+from alframe.learning.rows import Members, NetworkRows
 from alframe.networks.classifier import Classifier
 
 INPUTS, FEATURES = 8, 16
 TINY = 1e-30  # which float32 can't tell from 0 beside 1
 SHORT_BATCH = 7
+MEMBERS = 3  # of a committee
 
 
 class ShortBatches(NetworkRows):
@@ -40,6 +41,7 @@ class Problem:
         num_classes: number of classes, ``C``.
         n: the budget.
         model: the network, in evaluation mode.
+        members: weights of a committee's heads.
         rows: what makes rows of samples.
     """
 
@@ -48,6 +50,7 @@ class Problem:
     num_classes: int
     n: int
     model: Classifier
+    members: Members = ()
     rows: type[NetworkRows] = NetworkRows
 
     @property
@@ -83,7 +86,8 @@ class Problem:
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         device = self.inputs.device
-        return self.rows(self.model, Samples(self.inputs, device), positions.to(device), seed=0)
+        samples = Samples(self.inputs, device)
+        return self.rows(self.model, samples, positions.to(device), seed=0, members=self.members)
 
 
 def make_problem(
@@ -130,7 +134,14 @@ def make_problem(
         head.weight.copy_(draw(C, features, scale=0.5, steps=16) * head_scale)
         head.bias.copy_(draw(C, scale=0.5, steps=16) * head_scale)
     targets = torch.arange(L) % C
-    return Problem(x, targets, C, n, Classifier(body, head, dropout).eval())
+    members = [
+        {
+            "head.weight": draw(C, features, scale=0.5, steps=16) * head_scale,
+            "head.bias": draw(C, scale=0.5, steps=16) * head_scale,
+        }
+        for _ in range(MEMBERS)
+    ]
+    return Problem(x, targets, C, n, Classifier(body, head, dropout).eval(), members)
 
 
 def blank_rows(problem: Problem) -> Problem:

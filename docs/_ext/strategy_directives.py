@@ -59,6 +59,9 @@ def _facts(plugin: Plugin) -> list[tuple[str, nodes.Node]]:
     facts: list[tuple[str, nodes.Node]] = []
     if info.reference:
         facts.append(("paper", _reference(info.reference)))
+    facts.append(("goes by", nodes.Text(info.family)))
+    if info.cold_start:
+        facts.append(("starts", nodes.Text("also without any labels, by features alone")))
     for stage in STAGES:
         facts.append((stage, _server(plugin, stage)))
     if info.needs:
@@ -72,7 +75,9 @@ def _server(plugin: Plugin, stage: str) -> nodes.Node:
     if stage in plugin.stages:
         return nodes.Text("its own")
     if lender := plugin.info.uses.get(stage):
-        return nodes.inline("", "", nodes.Text("that of "), _page(lender))
+        known = any(one.name == lender for one in built_in())
+        name = _page(lender) if known else nodes.literal("", lender)
+        return nodes.inline("", "", nodes.Text("that of "), name)
     return nodes.Text(f"the default: {STAGE_DEFAULTS[stage]}")
 
 

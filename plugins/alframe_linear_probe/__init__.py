@@ -23,6 +23,9 @@ class Options(CheckedOptions):
 
     c: float = option(1.0, "inverse of the penalty's weight, as scikit-learn's C", above=0)
     iterations: int = option(200, "most iterations of Newton's method", least=1)
+    members: int = option(
+        0, "heads fitted to bootstrap samples besides, for strategies that ask a committee", least=0
+    )
 
 
 @hookimpl
@@ -33,6 +36,7 @@ def alframe_info() -> PluginInfo:
         reference="Alain and Bengio, 2016, arXiv 1610.01644",
         options=Options,
         trains="head",
+        api=3,
     )
 
 
@@ -45,16 +49,21 @@ def alframe_train(
     ctx: Context,
 ) -> TrainResult:
     """Fits the head by Newton's method; of the recipe only ``validation`` counts."""
-    from alframe_linear_probe._probe import probe
+    from alframe_linear_probe._probe import bootstrap, probe
 
-    return probe(model, labelled, validation, options.c, options.iterations, ctx)
+    result = probe(model, labelled, validation, options.c, options.iterations, ctx)
+    if options.members:
+        ctx.state["members"] = bootstrap(model, labelled, options, ctx.generator)
+    return result
 
 
 @hookimpl
 def alframe_train_together(
     trainings: Sequence[Training], options: Options
 ) -> Sequence[TrainResult | TrialError] | None:
-    """Fits several heads of one size."""
+    """Fits several heads of one size; a committee's trial is fitted alone."""
+    if options.members:
+        return None
     from alframe_linear_probe._probe import probe_together
 
     return probe_together(trainings, options.c, options.iterations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from alframe import Classifier, Context, LabelledView, Training, TrainResult, TrialError, UsageError
 from alframe_linear_probe._newton import Regressions, minimise
+
+if TYPE_CHECKING:
+    from alframe_linear_probe import Options
 
 
 def probe(
@@ -89,6 +93,38 @@ def fit(trainings: Sequence[Training], c: float, iterations: int) -> list[TrainR
         numbers.append(torch.stack([_accuracy(training) for training in trainings]))
     read = torch.stack([number.float() for number in numbers]).T.tolist()  # a GPU is waited for once
     return [_result(training, *row) for training, row in zip(trainings, read, strict=True)]
+
+
+def bootstrap(
+    model: Classifier, labelled: LabelledView, options: Options, generator: torch.Generator
+) -> list[dict[str, Tensor]]:
+    """Weights of heads that are each fitted to ``L`` samples drawn from the labelled set with replacement.
+
+    Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979.
+
+    Args:
+        model: a network whose head is one linear layer, from whose weights the heads start.
+        labelled: the ``L`` samples.
+        options: how many heads, and how each is fitted.
+        generator: a CPU generator.
+    """
+    head, size, members = _linear(model), len(labelled), options.members
+    problem = _problem([head], [labelled], options.c)
+    drawn = torch.randint(size, (members, size), generator=generator)
+    counts = torch.zeros(members, size).scatter_add_(1, drawn, torch.ones(members, size))
+    shares = (counts / size)[:, None].to(problem.x)
+    of_all = Regressions(
+        problem.x.expand(members, -1, -1),
+        problem.y.expand(members, -1),
+        shares,
+        problem.decay.expand(members, -1, -1),
+        problem.free,
+    )
+    found, _ = minimise(of_all, _weights(head).expand(members, -1, -1), options.iterations)
+    names = {"head.weight": found[:, :, : head.in_features]}
+    if head.bias is not None:
+        names["head.bias"] = found[:, :, -1]
+    return [{name: values[one].clone() for name, values in names.items()} for one in range(members)]
 
 
 def _result(

@@ -20,12 +20,12 @@ from alframe import (
     UsageError,
 )
 from alframe.data.samples import Samples
-from alframe.learning.rows import NetworkRows
+from alframe.learning.rows import FeatureRows, NetworkRows
 from alframe.registry.registry import Registry
 from alframe_linear_probe import Options
 from alframe_linear_probe._newton import GRADIENT_TOLERANCE
+from alframe_linear_probe._probe import bootstrap, probe, probe_together
 from alframe_linear_probe._probe import fit as fit_heads
-from alframe_linear_probe._probe import probe, probe_together
 
 CPU = torch.device("cpu")
 
@@ -90,6 +90,7 @@ def gradient(model, x, y, c):
 @pytest.mark.parametrize("c", [0.01, 1.0, 100.0])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
 def test_the_gradient_is_nothing_at_the_end(toy, c, scale):
+    torch.manual_seed(0)
     model = Classifier(nn.Identity(), nn.Linear(6, 3))
     x = toy.inputs * scale
     result = fit(model, x, toy.targets, c)
@@ -304,3 +305,29 @@ def test_of_the_recipe_validation_counts(toy):
     result = learner.fit()
     assert learner.validation_size == 20
     assert dataclasses.asdict(result)["validation_accuracy"] > 0.8
+
+
+class TestBootstrap:
+    def fitted(self, toy, members=4):
+        torch.manual_seed(0)
+        model = Classifier(nn.Identity(), nn.Linear(6, 3))
+        view = LabelledView(FeatureRows(toy.inputs[:60], None), toy.targets[:60])
+        generator = torch.Generator().manual_seed(0)
+        return model, bootstrap(model, view, Options(members=members), generator)
+
+    def test_each_head_is_the_fit_to_its_samples(self, toy):
+        _, members = self.fitted(toy)
+        drawn = torch.randint(60, (4, 60), generator=torch.Generator().manual_seed(0))
+        for member, rows in zip(members, drawn, strict=True):
+            theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(
+                toy.inputs[rows], toy.targets[rows]
+            )
+            torch.testing.assert_close(
+                member["head.weight"], torch.from_numpy(theirs.coef_).float(), atol=2e-3, rtol=2e-3
+            )
+
+    def test_the_network_stays_as_it_is_and_members_differ(self, toy):
+        model, members = self.fitted(toy)
+        torch.manual_seed(0)
+        assert torch.equal(model.head.weight, nn.Linear(6, 3).weight)
+        assert not torch.allclose(members[0]["head.weight"], members[1]["head.weight"])
