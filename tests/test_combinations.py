@@ -17,11 +17,12 @@ SCORERS = [
     "least-confidence",
     "margin",
     "qbc",
+    "uherding",
     "uncertaingcn",
     "variationratio",
 ]
-SELECTORS = ["default", "alfamix", "badge", "coreset", "maxherding"]
-WEIGHING = ("maxherding",)  # samples by their scores, which can't be those of
+SELECTORS = ["default", "alfamix", "badge", "coreset", "maxherding", "uherding"]
+WEIGHING = ("maxherding", "uherding")  # samples by their scores, which can't be those of
 NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
 
