@@ -21,7 +21,7 @@ SCORERS = [
     "uncertaingcn",
     "variationratio",
 ]
-SELECTORS = ["default", "alfamix", "badge", "coreset", "maxherding", "uherding"]
+SELECTORS = ["default", "alfamix", "badge", "coreset", "maxherding", "probcover", "uherding"]
 WEIGHING = ("maxherding", "uherding")  # samples by their scores, which can't be those of
 NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
