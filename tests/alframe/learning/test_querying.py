@@ -148,9 +148,9 @@ class TestWhatUsersHave:
 
     STRATEGIES = (
         *("random", "entropy", "margin", "least-confidence", "bald", "badge", "alfamix", "coreset", "cdal"),
-        *("coregcn", "uncertaingcn"),
+        *("coregcn", "uncertaingcn", "maxherding", "uherding", "probcover"),
     )
-    NEED_NO_HEAD = ("random", "coreset", "coregcn", "uncertaingcn")
+    NEED_NO_HEAD = ("random", "coreset", "coregcn", "uncertaingcn", "maxherding", "probcover")
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
     @classmethod
