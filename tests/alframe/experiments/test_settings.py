@@ -101,6 +101,12 @@ def test_what_makes_a_setting(registry, change, same):
     assert (base.setting_folder == changed.setting_folder) is same
 
 
+def test_a_start_by_an_alias_is_the_same_setting(registry):
+    by_name, alias = (resolve(registry, {"run": {"initial": name}}) for name in ("coreset", "CoreSet"))
+    assert by_name.setting_folder == alias.setting_folder
+    assert by_name.start_of(by_name.pipelines[0]).strategy.name == "coreset"
+
+
 def test_two_files_of_one_name_are_two_settings(registry):
     folders = {resolve(registry, {"data": {"name": f"npz:{d}/x.npz"}}).setting_folder for d in ("a", "b")}
     assert len(folders) == 2
