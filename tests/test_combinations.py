@@ -20,7 +20,13 @@ SCORERS = [
     "uncertaingcn",
     "variationratio",
 ]
-SELECTORS = ["default", "alfamix", "badge", "coreset"]
+SELECTORS = [
+    "default",
+    "alfamix",
+    "badge",
+    "centroids",
+    "coreset",
+]
 
 
 def test_these_are_all_providers(registry):

@@ -14,15 +14,18 @@ OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingc
 NAMES = [plugin.key for plugin in Registry().plugins]
 # Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.
 BEARTYPE = {"leaves_global_random_state": "beartype draws from Python's random state"}
+CLUSTERING = ("alfamix", "centroids")  # k-means looks at blocks, which are tuples
 
 
-@parametrize_with_checks([name for name in NAMES if name != "alframe/alfamix"], options=OPTIONS)
+@parametrize_with_checks(
+    [name for name in NAMES if name.removeprefix("alframe/") not in CLUSTERING], options=OPTIONS
+)
 def test_conforms(check):
     check()
 
 
-@parametrize_with_checks(["alfamix"], expected_failures=BEARTYPE)
-def test_alfamix_conforms(check):
+@parametrize_with_checks(list(CLUSTERING), expected_failures=BEARTYPE)
+def test_what_clusters_conforms(check):
     check()
 
 
@@ -32,8 +35,9 @@ def test_every_selector_draws_among_equals(name):
     assert check() == ""
 
 
-def test_alfamix_leaves_the_global_random_state_where_types_are_not_checked():
-    command = [sys.executable, "-m", "alframe_cli", "check", "alfamix", "--json"]
+@pytest.mark.parametrize("name", CLUSTERING)
+def test_it_leaves_the_global_random_state_where_types_are_not_checked(name):
+    command = [sys.executable, "-m", "alframe_cli", "check", name, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     outcomes = {outcome["check"]: outcome["verdict"] for outcome in json.loads(done.stdout)["checks"]}
     assert outcomes["leaves_global_random_state"] == "passed"
