@@ -26,6 +26,7 @@ SELECTORS = [
     "badge",
     "centroids",
     "coreset",
+    "typiclust",
 ]
 
 
