@@ -17,6 +17,7 @@ SCORERS = [
     "entropy",
     "least-confidence",
     "margin",
+    "powermargin",
     "qbc",
     "uncertaingcn",
     "variationratio",
@@ -28,6 +29,7 @@ SELECTORS = [
     "centroids",
     "coreset",
     "dropquery",
+    "stochastic",
     "typiclust",
 ]
 
@@ -76,6 +78,7 @@ def test_every_embedder_scorer_and_selector_combine(
     """The whole product: a selector does not know whose embedding it got, nor whose scores."""
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
+    options["stochastic"] = {"form": "softrank"}  # of scores of any sign
     pipeline = Pipeline(trained_registry, "random", {k: v for k, v in stages.items() if v}, options)
     monkeypatch.setattr(trained, "pipeline", pipeline)
     first, second = trained.query(12), trained.query(12)
