@@ -19,6 +19,7 @@ SCORERS = [
     "margin",
     "powermargin",
     "qbc",
+    "randomweighted",
     "uncertaingcn",
     "variationratio",
 ]
@@ -26,6 +27,7 @@ SELECTORS = [
     "default",
     "alfamix",
     "badge",
+    "base",
     "centroids",
     "coreset",
     "dropquery",
