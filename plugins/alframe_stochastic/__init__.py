@@ -33,7 +33,7 @@ class Options(CheckedOptions):
 def alframe_info() -> PluginInfo:
     """Describes the selector."""
     return PluginInfo(
-        summary="samples drawn by score, with any scorer: see --select; without one, uniformly at random",
+        summary="drawn by any scorer's scores; without a scorer, uniformly at random",
         reference="Kirsch et al., TMLR 2023, arXiv 2106.12059",
         options=Options,
         family="baseline",
