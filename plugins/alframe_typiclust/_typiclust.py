@@ -149,8 +149,6 @@ def _nearest(points: Euclidean, k: int) -> tuple[Float[Tensor, "q k"], Int64[Ten
     positions = torch.empty(values.shape, dtype=torch.int64, device=norms.device)
     for block in row_blocks(len(points), len(points), norms.device):
         distances = points[block].squared_distances(points)
-        distances.diagonal(block.start).fill_(
-            torch.inf
-        )  # itself by its place: a row may coincide with others
+        distances.diagonal(block.start).fill_(torch.inf)  # itself, by its place: copies of it count
         values[block], positions[block] = distances.topk(k, dim=1, largest=False)
     return values, positions

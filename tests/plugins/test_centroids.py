@@ -114,9 +114,10 @@ def test_it_needs_neither_labels_nor_a_head(make):
 
 
 def test_labels_change_nothing(make):
-    problem = make()
-    alone = alframe.query("centroids", features=problem.X, n=20, device="cpu")
-    assert alframe.query("centroids", **problem.query).indices.tolist() == alone.indices.tolist()
+    query = make().query
+    first = alframe.query("centroids", **query)
+    others = {"labelled_features": query["features"][:3], "labelled_targets": [0, 1, 2]}
+    assert alframe.query("centroids", **(query | others)).indices.tolist() == first.indices.tolist()
 
 
 def test_identical_points_still_give_the_budget_and_the_seed_decides():

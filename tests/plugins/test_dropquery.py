@@ -115,7 +115,7 @@ def test_fewer_changes_are_enough_where_candidates_are_few():
 @pytest.mark.parametrize("passes", range(1, 40))
 def test_rounding_makes_no_candidate(passes):
     """A share of t passes is not above t passes, whatever ``t / passes`` is in float32."""
-    shares = torch.arange(passes + 1, dtype=torch.float32).div_(passes)
+    shares = torch.arange(passes + 1, dtype=torch.float32) * (1 / passes)
     assert with_most_changes(shares, 1, passes, 0.0).tolist() == list(range(passes // 2 + 1, passes + 1))
 
 

@@ -91,18 +91,12 @@ def test_a_query_is_the_method(L, make):
         query |= {"labelled_features": problem.XL, "labelled_targets": problem.yL}
     picks = alframe.query("typiclust", **query).indices.tolist()
     x = np.concatenate([problem.X, problem.XL[:L]]).astype(np.float32)
-    draws = alframe_generator(3)
+    draws = alframe.seeds.generator(3, int(L > 0), "select", "typiclust")
     order = order_by_content(torch.tensor(x), draws)
     labels = np.empty(len(x), dtype=int)
     labels[order] = kmeans(unit_rows(torch.tensor(x), order), L + 25, draws).labels
     x = x.astype(float) / np.linalg.norm(x.astype(float), axis=1, keepdims=True)
     assert_is_the_method(picks, x, labels, np.arange(len(x)) >= 300, 25, tolerance=TOLERANCE)
-
-
-def alframe_generator(seed):
-    from alframe import seeds
-
-    return seeds.generator(seed, 1, "select", "typiclust")
 
 
 def test_distances_and_not_their_squares():
