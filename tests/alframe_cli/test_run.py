@@ -199,7 +199,7 @@ def test_a_budget_above_the_pool_ends_early(alframe, quick):
         (["--query-size", "-3"], "query_size must be at least 1, got -3"),
         (["--initial-size", "0"], "initial_size must be at least 1"),
         (["--epochs", "0"], "epochs must be at least 1"),
-        (["--initial", "lucky"], "expected random|balanced, got 'lucky'"),
+        (["--initial", "lucky"], "unknown start 'lucky'. Known: balanced, centroids, "),
         (["--seeds", "a,b"], "'a' is not a seed"),
         (["--device", "gpu"], "device 'gpu' can't be used"),
         (["--select", "entropy"], "'entropy' has no select stage"),
