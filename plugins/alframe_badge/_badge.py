@@ -70,9 +70,10 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
     if len(picks) > 1:
         picks = picks[torch.randint(len(picks), (1,), generator=generator).to(picks.device)]
     law = torch.full_like(norms, torch.inf)
-    _fold_in(law, points, picks)
-    size = SMALLEST_BLOCK
+    latest, size = picks, SMALLEST_BLOCK
     while len(picks) < n:
+        lower_to_nearest(law, points, points[latest])
+        law[latest] = 0
         cumulative = law.cumsum(0, dtype=torch.float64)
         if cumulative[-1] == 0:
             rest = (
@@ -89,8 +90,8 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
         same = candidates[:, None] == candidates
         distances = block.squared_distances(block).masked_fill_(same, 0)
         accepted = _accepted(law[candidates], distances, luck, n - len(picks))
-        picks = torch.cat([picks, candidates[accepted.to(candidates.device)]])
-        _fold_in(law, points, candidates[accepted.to(candidates.device)])
+        latest = candidates[accepted.to(candidates.device)]
+        picks = torch.cat([picks, latest])
         size = 2 * size if 2 * len(accepted) > size else size // 2
         size = min(max(size, SMALLEST_BLOCK), LARGEST_BLOCK)
     return picks
@@ -110,8 +111,3 @@ def _accepted(then: Tensor, distances: Tensor, luck: Tensor, most: int) -> Tenso
         start = accepted[-1] + 1
         torch.minimum(now, distances[accepted[-1]], out=now)
     return torch.tensor(accepted)
-
-
-def _fold_in(law: Tensor, points: Geometry, picks: Tensor) -> None:
-    lower_to_nearest(law, points, points[picks])
-    law[picks] = 0

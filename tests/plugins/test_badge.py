@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 import alframe
 from alframe import Euclidean, OuterProduct, SymmetricKL
 from alframe.experiments.cost import measured
+from alframe.ops import lower_to_nearest
 from alframe_badge._badge import LARGEST_BLOCK, kmeans_plus_plus, log_residuals, residuals
 
 
@@ -81,6 +82,23 @@ def test_the_first_of_several_rows_of_largest_norm_is_drawn():
     first = [int(kmeans_plus_plus(Euclidean(x), 1, generator(seed))) for seed in range(400)]
     assert stats.chisquare(np.bincount(first, minlength=30)[10:]).pvalue > 1e-3
     assert min(first) >= 10
+
+
+def test_the_last_picks_are_compared_with_nobody(monkeypatch):
+    """A look at all points costs most where their factors are made again."""
+    folded = []
+
+    def count(minima, points, centres):
+        folded.append(len(centres))
+        return lower_to_nearest(minima, points, centres)
+
+    monkeypatch.setattr("alframe_badge._badge.lower_to_nearest", count)
+    points = Euclidean(torch.randn(200, 5, generator=generator()))
+    assert len(kmeans_plus_plus(points, 1, generator())) == 1
+    assert folded == []
+    assert len(kmeans_plus_plus(points, 40, generator())) == 40
+    assert folded[0] == 1
+    assert sum(folded) < 40
 
 
 def frequencies(draw, n, runs=2000):
