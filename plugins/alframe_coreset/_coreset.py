@@ -81,8 +81,8 @@ def _farthest(
 
     Args:
         points: ``N`` points.
-        minima: ``N`` squared distances to the nearest centre, ``-inf`` of what is picked; changed in place, but
-            not for the last of ``n`` picks.
+        minima: ``N`` squared distances to the nearest centre, ``-inf`` of what is picked; changed in place,
+            but not for the last of ``n`` picks.
         n: most picks.
         generator: of the order among equals.
         least: a squared distance.

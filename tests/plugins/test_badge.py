@@ -32,7 +32,7 @@ def test_the_embedding_is_the_formula_up_to_a_factor(problem, bias, dtype):
     z = torch.nn.functional.pad(X, (0, 1), value=1.0) if bias else X
     logits = X @ W.T + b
     log_scale = float(log_residuals(logits).max())
-    points = OuterProduct(residuals(logits, log_scale), z)
+    points = OuterProduct(residuals(logits, log_residuals(logits) - log_scale), z)
     wanted = gradient_embeddings(z.double().numpy(), logits.double().numpy(), log_scale)
     scale = (wanted**2).sum(1).max()
     np.testing.assert_allclose(points.squared_norms(), (wanted**2).sum(1), rtol=1e-3, atol=1e-4 * scale)
@@ -44,7 +44,8 @@ def test_the_embedding_is_the_formula_up_to_a_factor(problem, bias, dtype):
 def test_logits_so_large_that_the_residual_vanishes(make):
     """``1 - p_y`` of e-300 keeps its digits: the embedding is that of logits shifted into range."""
     logits = torch.tensor([[700.0, 0.0, -1.0], [702.0, 0.0, 1.0]], dtype=torch.float64)
-    a = residuals(logits.float(), float(log_residuals(logits.float()).max())).double()
+    log_factors = log_residuals(logits.float())
+    a = residuals(logits.float(), log_factors - log_factors.max()).double()
     others = logits[:, 1:] - logits[:, :1]
     wanted = torch.cat([-others.exp().sum(1, keepdim=True), others.exp()], dim=1)
     torch.testing.assert_close(a / a[0, 0].abs(), wanted / wanted[0, 0].abs(), rtol=1e-4, atol=1e-6)
