@@ -6,12 +6,14 @@ from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.dropout import dropout_mask
 from alframe.ops.images import FitImages
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
+from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import eligible, lower_to_nearest
 
 __all__ = [
     "FitImages",
     "KMeansResult",
+    "LazyRows",
     "by_blocks",
     "dropout_mask",
     "eligible",

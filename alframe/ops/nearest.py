@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from alframe.ops.blocks import row_blocks
-from alframe.ops.geometry import Geometry
+from alframe.ops.geometry import Geometry, in_memory
 
 
 def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geometry) -> Float[Tensor, " n"]:
@@ -29,9 +29,10 @@ def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geo
     """
     if len(centres) == 0:
         return minima
-    for block in row_blocks(len(points), len(centres), minima.device):
-        nearest = points[block].squared_distances(centres).amin(dim=1)
-        torch.minimum(minima[block], nearest, out=minima[block])
+    for some in in_memory(centres):
+        for block in row_blocks(len(points), len(some), minima.device):
+            nearest = points[block].squared_distances(some).amin(dim=1)
+            torch.minimum(minima[block], nearest, out=minima[block])
     return minima
 
 

@@ -1,7 +1,8 @@
+import pytest
 import torch
 
-from alframe import Euclidean
-from alframe.ops import blocks, eligible, lower_to_nearest
+from alframe import Euclidean, OuterProduct, SymmetricKL
+from alframe.ops import LazyRows, blocks, eligible, lazy, lower_to_nearest
 
 
 def test_minima_are_lowered_in_place(monkeypatch):
@@ -17,6 +18,29 @@ def test_minima_are_lowered_in_place(monkeypatch):
 def test_no_centres_change_nothing():
     x = Euclidean(torch.rand(3, 2))
     assert lower_to_nearest(torch.full((3,), torch.inf), x, x[:0]).isinf().all()
+
+
+@pytest.mark.parametrize("kind", ["outer product", "divergence"])
+def test_many_centres_that_are_made_are_few_at_a_time_and_made_once(kind, monkeypatch):
+    p = torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64).softmax(1)
+    sizes = []
+
+    def make(positions):
+        sizes.append(len(p[positions]))
+        return p[positions]
+
+    def points(rows):
+        return SymmetricKL(rows) if kind == "divergence" else OuterProduct(rows, p)
+
+    wanted = points(p).squared_distances(points(p)[20:]).amin(1)
+    centres = points(LazyRows(make, 50, 0))[20:]
+    _ = centres.squared_norms()
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 20)
+    monkeypatch.setattr(lazy, "KEPT_ELEMENTS", 3 * 7)
+    sizes.clear()
+    minima = torch.full((50,), torch.inf, dtype=torch.float64)
+    torch.testing.assert_close(lower_to_nearest(minima, points(p), centres), wanted)
+    assert sizes == [7, 7, 7, 7, 2]
 
 
 def test_who_may_be_chosen():
