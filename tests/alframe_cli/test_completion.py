@@ -41,7 +41,10 @@ def test_commands():
     [
         (["run", "--strategy", "co"], ["coregcn", "coreset"]),
         (["run", "--strategy", "al"], ["alfamix", "all"]),
-        (["run", "--strategy", "alfamix,ba"], ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base"]),
+        (
+            ["run", "--strategy", "alfamix,ba"],
+            ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base"],
+        ),
         (["run", "--strategy", "badge,ba"], ["badge,bait", "badge,bald", "badge,base"]),
         (["run", "--dataset", "dig"], ["digits"]),
         (["run", "--dataset", "npz"], ["npz:"]),
