@@ -27,6 +27,7 @@ SELECTORS = [
     "default",
     "alfamix",
     "badge",
+    "bait",
     "base",
     "centroids",
     "coreset",

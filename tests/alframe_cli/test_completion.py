@@ -41,8 +41,11 @@ def test_commands():
     [
         (["run", "--strategy", "co"], ["coregcn", "coreset"]),
         (["run", "--strategy", "al"], ["alfamix", "all"]),
-        (["run", "--strategy", "alfamix,ba"], ["alfamix,badge", "alfamix,bald", "alfamix,base"]),
-        (["run", "--strategy", "badge,ba"], ["badge,bald", "badge,base"]),
+        (
+            ["run", "--strategy", "alfamix,ba"],
+            ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base"],
+        ),
+        (["run", "--strategy", "badge,ba"], ["badge,bait", "badge,bald", "badge,base"]),
         (["run", "--dataset", "dig"], ["digits"]),
         (["run", "--dataset", "npz"], ["npz:"]),
         (["run", "--model", "resnet18"], ["resnet18", "resnet18-cifar"]),
@@ -100,7 +103,7 @@ def test_the_script(alframe, shell):
     ("line", "replies", "space"),
     [
         ("alframe run --strategy alfam", "alfamix", True),
-        ("alframe run --strategy margin,ba", "margin,badge margin,bald margin,base", True),
+        ("alframe run --strategy margin,ba", "margin,badge margin,bait margin,bald margin,base", True),
         ("alframe run -o train.opt", "train.optimizer=", False),
         ("alframe run --dataset np", "npz:", False),
     ],
