@@ -130,7 +130,7 @@ class _OfRows:
     def __len__(self) -> int:
         return len(self._matrices()[0])
 
-    def _matrices(self) -> tuple[Tensor | LazyRows, ...]:
+    def _matrices(self) -> tuple[Any, ...]:
         raise NotImplementedError
 
     def _made(self, positions: slice) -> Any:
@@ -159,7 +159,7 @@ class _OfRows:
         for block in row_blocks(len(self), width, made[0].device, elements):
             yield self._made(block)
 
-    def _lazy(self) -> list[LazyRows]:
+    def _lazy(self) -> list[Any]:
         return [rows for rows in self._matrices() if isinstance(rows, LazyRows)]
 
 
@@ -181,7 +181,7 @@ class OuterProduct(_OfRows):
         self._norms: Tensor | None = None
         self._has_offset: bool | None = None
 
-    def _matrices(self) -> tuple[Tensor | LazyRows, ...]:
+    def _matrices(self) -> tuple[Any, ...]:
         return self.a, self.b
 
     def __getitem__(self, positions: Tensor | slice) -> OuterProduct:
@@ -273,7 +273,7 @@ class SymmetricKL(_OfRows):
         self._norms: Tensor | None = None
         self._look_from(_offset(p))
 
-    def _matrices(self) -> tuple[Tensor | LazyRows, ...]:
+    def _matrices(self) -> tuple[Any, ...]:
         return (self.p,)
 
     def __getitem__(self, positions: Tensor | slice) -> SymmetricKL:
