@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alframe import ActiveLearner, Dataset
+from alframe import ActiveLearner, Dataset, UsageError
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.registry import Registry
 
@@ -32,9 +32,12 @@ SELECTORS = [
     "centroids",
     "coreset",
     "dropquery",
+    "maxherding",
     "stochastic",
     "typiclust",
 ]
+WEIGHING = ("maxherding",)  # samples by their scores, which can't be those of
+NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
 
 def test_these_are_all_providers(registry):
@@ -84,6 +87,10 @@ def test_every_embedder_scorer_and_selector_combine(
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
     pipeline = Pipeline(trained_registry, "random", {k: v for k, v in stages.items() if v}, options)
     monkeypatch.setattr(trained, "pipeline", pipeline)
+    if select in WEIGHING and score in NEGATIVE:
+        with pytest.raises(UsageError, match="weighed by their scores"):
+            trained.query(12)
+        return
     first, second = trained.query(12), trained.query(12)
     assert len(first.picks.unique()) == 12
     assert torch.equal(first.picks, second.picks)

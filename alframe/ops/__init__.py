@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.cover import Cover, cover_greedy
 from alframe.ops.dropout import dropout_mask
 from alframe.ops.images import FitImages
+from alframe.ops.kernels import Kernel
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import eligible, lower_to_nearest
 
 __all__ = [
+    "Cover",
     "FitImages",
     "KMeansResult",
+    "Kernel",
     "LazyRows",
     "by_blocks",
+    "cover_greedy",
     "dropout_mask",
     "eligible",
     "kmeans",

@@ -1,0 +1,48 @@
+"""Greedy coverage of the pool by a kernel on unit-length features, each sample weighed by its score.
+
+Bae et al., "Generalized coverage for more robust low-budget active learning", ECCV 2024, arXiv 2407.12212:
+maximise ``sum_i w_i max_s k(x_i, x_s)`` over the labelled samples and picks ``s``. Whether the labelled are
+among the ``i`` changes nothing: they cover themselves.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from alframe import Context, Euclidean, LabelledView, PoolView, UsageError
+from alframe.ops import Kernel, cover_greedy, eligible
+
+
+def herd(
+    pool: PoolView, labelled: LabelledView, scores: Tensor | None, n: int, kernel: Kernel, ctx: Context
+) -> Tensor:
+    """Chooses from the pool what covers it best; logs the mean of how well its samples are covered then.
+
+    Args:
+        pool: ``N`` samples.
+        labelled: ``L`` samples that cover already; there may be none.
+        scores: ``N`` weights of at least 0, ``-inf`` of samples that are left out; or None, all the same.
+        n: most picks.
+        kernel: of distances between unit-length features.
+        ctx: of the selector.
+
+    Returns:
+        At most ``n`` positions in the pool; fewer once no sample adds anything.
+
+    Raises:
+        UsageError: a score is negative.
+    """
+    points, positions = eligible(Euclidean(normalize(pool.features)), scores)
+    weights = None if scores is None else scores[positions]
+    if weights is not None and len(weights) and (least := float(weights.min())) < 0:
+        raise UsageError(
+            f"samples are weighed by their scores, and one has {least:g}: expected scores of at least 0, as "
+            "those of uherding, entropy or least-confidence are; --strategy maxherding weighs all alike"
+        )
+    centres = Euclidean(normalize(labelled.features))
+    cover = cover_greedy(points, centres, n, ctx.generator, kernel=kernel, weights=weights)
+    if len(positions):
+        ctx.log("coverage", float(cover.values.mean(dtype=torch.float64)))
+    return positions[cover.picks]
