@@ -12,6 +12,7 @@ SCORERS = [
     None,
     "alfamix",
     "bald",
+    "cal",
     "deepfool",
     "dropquery",
     "entropy",
