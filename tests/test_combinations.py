@@ -34,6 +34,7 @@ SELECTORS = [
     "coreset",
     "dropquery",
     "maxherding",
+    "falcun",
     "stochastic",
     "typiclust",
 ]
