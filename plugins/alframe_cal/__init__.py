@@ -47,6 +47,7 @@ def alframe_score(pool: PoolView, labelled: LabelledView, options: Options, ctx:
     if not len(labelled):
         raise UsageError("cal needs labelled samples to compare with; choose the first ones at random")
     order = torch.randperm(len(labelled), generator=ctx.generator).to(ctx.device)  # of equally near ones
+    logits = pool.lazy_rows(lambda logits, rows: logits, of="logits")  # not kept where they are many
     return divergence_from_neighbours(
-        pool.features, pool.logits, labelled.features[order], labelled.logits[order], options.neighbours
+        pool.features, logits, labelled.features[order], labelled.logits[order], options.neighbours
     )

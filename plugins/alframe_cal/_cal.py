@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from alframe.ops import row_blocks
+from alframe.ops import LazyRows, row_blocks
 
 
 def divergence_from_neighbours(
     features: Float[Tensor, "n d"],
-    logits: Float[Tensor, "n c"],
+    logits: Float[Tensor, "n c"] | LazyRows,
     labelled_features: Float[Tensor, "l d"],
     labelled_logits: Float[Tensor, "l c"],
     k: int,
@@ -27,7 +27,7 @@ def divergence_from_neighbours(
 
     Args:
         features: ``n x d`` tensor.
-        logits: ``n x c`` tensor.
+        logits: ``n x c`` tensor, or rows that are made when they are looked at.
         labelled_features: ``l x d`` tensor, at least one row. Of equally near rows the order decides.
         labelled_logits: ``l x c`` tensor.
         k: number of neighbours; all where there are fewer.

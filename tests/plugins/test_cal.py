@@ -142,6 +142,14 @@ def test_without_labelled_samples_it_says_what_it_needs():
         alframe.query("cal", features=np.eye(2), head=HEAD, n=1)
 
 
+def test_logits_that_are_not_kept_give_the_same(make, monkeypatch):
+    problem = make(N=3000)
+    whole = alframe.query("cal", **problem.query)
+    monkeypatch.setattr("alframe.ops.lazy.KEPT_ELEMENTS", 500)
+    parts = alframe.query("cal", **problem.query)
+    torch.testing.assert_close(parts.scores, whole.scores, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_scores_as_the_cpu_does(make):
