@@ -12,6 +12,7 @@ SCORERS = [
     None,
     "alfamix",
     "bald",
+    "cal",
     "deepfool",
     "dropquery",
     "entropy",
@@ -33,6 +34,7 @@ SELECTORS = [
     "coreset",
     "dropquery",
     "maxherding",
+    "falcun",
     "stochastic",
     "typiclust",
 ]

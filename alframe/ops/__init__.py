@@ -11,6 +11,7 @@ from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import eligible, lower_to_nearest
+from alframe.ops.ties import equal_from, first_of_equals
 
 __all__ = [
     "Cover",
@@ -22,6 +23,8 @@ __all__ = [
     "cover_greedy",
     "dropout_mask",
     "eligible",
+    "equal_from",
+    "first_of_equals",
     "kmeans",
     "lower_to_nearest",
     "machine_memory",

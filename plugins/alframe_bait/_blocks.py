@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from alframe.ops import row_blocks
-from alframe_bait._shared import FALLEN, SMALLEST, Information, first_of_equals
+from alframe.ops import first_of_equals, row_blocks
+from alframe_bait._shared import FALLEN, SMALLEST, TIE, Information
 
 if TYPE_CHECKING:
     from alframe_bait._classes import ClassRows
@@ -74,7 +74,7 @@ class BlockGreedy:
         scores = self._sign * solved.diagonal(dim1=1, dim2=2).sum(dim=1)
         if self._sign < 0:  # by rounding, where the row alone keeps M from being singular
             scores = torch.where(scores <= 0, scores, NEVER_WISE)
-        return first_of_equals(scores.masked_fill_(self._taken, -torch.inf), self._ranks)
+        return first_of_equals(scores.masked_fill_(self._taken, -torch.inf), self._ranks, TIE)
 
     def _inner(self, place: Tensor | slice) -> Tensor:
         """``I + A``, or ``I - A``."""

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from alframe.ops import row_blocks
-from alframe_bait._shared import FALLEN, SMALLEST, Information, first_of_equals, ties_from
+from alframe.ops import equal_from, first_of_equals, row_blocks
+from alframe_bait._shared import FALLEN, SMALLEST, TIE, Information
 
 CANDIDATES = 1024  # rows among which several picks are looked for
 SMALLEST_BLOCK, LARGEST_BLOCK = 4, 64  # picks that are looked for together
@@ -92,7 +92,7 @@ class RankOneGreedy:
             candidates = self._candidates()
             steps = self._look_ahead(candidates, min(size, n - found))
             after, best_outside = self._after(steps, candidates)
-            good = (best_outside < ties_from(steps.best)) & ~steps.fallen
+            good = (best_outside < equal_from(steps.best, TIE)) & ~steps.fallen
             good[0] = ~steps.fallen[0]
             accepted = int(good.cumprod(0).sum())
             rounding = False
@@ -150,7 +150,7 @@ class RankOneGreedy:
     def _candidates(self) -> Tensor:
         """Positions of the best rows, and of the next pick for sure."""
         scores = self._scores(self._numbers, self._taken)
-        scores[first_of_equals(scores, self._ranks)] = torch.inf
+        scores[first_of_equals(scores, self._ranks, TIE)] = torch.inf
         return scores.topk(min(CANDIDATES, len(scores))).indices
 
     def _look_ahead(self, candidates: Tensor, m: int) -> Steps:
@@ -161,7 +161,7 @@ class RankOneGreedy:
         made = []
         for t in range(m):
             scores = self._scores(numbers, taken)
-            place = first_of_equals(scores, ranks)
+            place = first_of_equals(scores, ranks, TIE)
             a, b = numbers[:, place]
             fallen = b < FALLEN * b_then[place]
             w[t] = self._applied(v[place], w[:t]) / self._inner(a).sqrt()

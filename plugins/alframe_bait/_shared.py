@@ -1,31 +1,15 @@
-"""What the forms of BAIT share: the information and its inverse, and the first of equally good rows."""
+"""What the forms of BAIT share: the information and its inverse, and what is rounding."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 TIE = 1e-10  # of the best score: rows that are equal differ by rounding, and by less
 FALLEN = 1e-4  # of a row's number when last computed from its definition: below, rounding may show
 SMALLEST = 1e-12  # of what is 1 - a in a removal: less is rounding
 REFRESHED = 256  # picks after which the inverse is computed from its definition again
-
-
-def ties_from(best: Tensor) -> Tensor:
-    """The least score that counts as equal to the best."""
-    return best - TIE * best.abs()
-
-
-def first_of_equals(scores: Float[Tensor, " n"], ranks: Int64[Tensor, " n"]) -> Int64[Tensor, " 1"]:
-    """Of the rows with the largest score the one of least rank; it stays on the device.
-
-    Args:
-        scores: ``n`` numbers, at least one.
-        ranks: places of the rows in a random order.
-    """
-    equal = scores >= ties_from(scores.max())
-    return torch.where(equal, ranks, torch.iinfo(ranks.dtype).max).argmin(dim=0, keepdim=True)
 
 
 class Information:

@@ -151,7 +151,7 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
-        *("bait",),
+        *("bait", "cal", "falcun"),
     )
     NEED_NO_HEAD = ("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust")
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
