@@ -21,6 +21,7 @@ SCORERS = [
     "powermargin",
     "qbc",
     "randomweighted",
+    "uherding",
     "uncertaingcn",
     "variationratio",
 ]
@@ -33,12 +34,14 @@ SELECTORS = [
     "centroids",
     "coreset",
     "dropquery",
-    "maxherding",
     "falcun",
+    "maxherding",
+    "probcover",
     "stochastic",
     "typiclust",
+    "uherding",
 ]
-WEIGHING = ("maxherding",)  # samples by their scores, which can't be those of
+WEIGHING = ("maxherding", "uherding")  # samples by their scores, which can't be those of
 NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
 

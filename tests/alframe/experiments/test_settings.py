@@ -44,7 +44,10 @@ def test_every_value_survives_the_way_through_a_file(registry):
         ({"run": {"seeds": [1, 1]}}, "seeds names one twice"),
         ({"run": {"seeds": ["a"]}}, "run.seeds: expected list of int"),
         ({"run": {"strategy": []}}, "strategy is empty"),
-        ({"run": {"initial": "lucky"}}, "run.initial: unknown start 'lucky'. Known: balanced, centroids, coreset, "),
+        (
+            {"run": {"initial": "lucky"}},
+            "run.initial: unknown start 'lucky'. Known: balanced, centroids, coreset, ",
+        ),
         ({"run": {"roundz": 1}}, "Did you mean 'rounds'"),
         ({"run": {"log": ["cvs"]}}, "unknown plugin for --log 'cvs'. Did you mean 'csv'"),
         ({"run": {"log": ["margin"]}}, "'margin' has no event hook; csv, tensorboard have one"),
