@@ -1,5 +1,7 @@
 """Stages of different strategies combine: the whole product, on a small problem."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -80,9 +82,14 @@ def trained(trained_registry):
     return learner
 
 
-@pytest.mark.parametrize("select", SELECTORS)
-@pytest.mark.parametrize("score", SCORERS)
-@pytest.mark.parametrize("embed", EMBEDDERS)
+def product():
+    """All; where neither embedding nor score is the default, those that run with the slow tests."""
+    for names in itertools.product(EMBEDDERS, SCORERS, SELECTORS):
+        both = names[0] != "default" and names[1] is not None
+        yield pytest.param(*names, marks=[pytest.mark.slow] if both else [])
+
+
+@pytest.mark.parametrize(("embed", "score", "select"), list(product()))
 def test_every_embedder_scorer_and_selector_combine(
     embed, score, select, trained, trained_registry, monkeypatch
 ):
