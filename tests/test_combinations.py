@@ -35,6 +35,7 @@ SELECTORS = [
     "dropquery",
     "maxherding",
     "falcun",
+    "lcmd",
     "stochastic",
     "typiclust",
 ]
