@@ -37,6 +37,7 @@ SELECTORS = [
     "coreset",
     "dropquery",
     "falcun",
+    "lcmd",
     "maxherding",
     "probcover",
     "stochastic",

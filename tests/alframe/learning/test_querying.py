@@ -151,9 +151,12 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
-        *("bait", "cal", "falcun"),
+        *("bait", "cal", "falcun", "lcmd"),
     )
-    NEED_NO_HEAD = ("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust")
+    NEED_NO_HEAD = (
+        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
+        *("lcmd",),
+    )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
     @classmethod

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe import Euclidean, OuterProduct, SymmetricKL
-from alframe.ops import LazyRows, blocks, eligible, lazy, lower_to_nearest
+from alframe.ops import LazyRows, assign_to_nearest, blocks, eligible, lazy, lower_to_nearest
 
 
 def test_minima_are_lowered_in_place(monkeypatch):
@@ -13,6 +13,22 @@ def test_minima_are_lowered_in_place(monkeypatch):
     lower_to_nearest(minima, Euclidean(x), Euclidean(y))
     assert lower_to_nearest(minima, Euclidean(x), Euclidean(z)) is minima
     torch.testing.assert_close(minima, (torch.cdist(x, torch.cat([y, z])) ** 2).amin(1))
+
+
+def test_owners_are_the_nearest_centres(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 20)
+    generator = torch.Generator().manual_seed(0)
+    x, y, z = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (50, 4, 7))
+    minima = torch.full((50,), torch.inf, dtype=torch.float64)
+    owners = torch.zeros(50, dtype=torch.int64)
+    assign_to_nearest(minima, owners, Euclidean(x), Euclidean(y))
+    assign_to_nearest(minima, owners, Euclidean(x), Euclidean(z[:0]), 4)
+    assign_to_nearest(minima, owners, Euclidean(x), Euclidean(z), 4)
+    wanted, which = (torch.cdist(x, torch.cat([y, z])) ** 2).min(1)
+    torch.testing.assert_close(minima, wanted)
+    assert torch.equal(owners, which)
+    assign_to_nearest(minima, owners, Euclidean(x), Euclidean(z), 11)
+    assert torch.equal(owners, which)  # of equally near ones the first
 
 
 def test_no_centres_change_nothing():
