@@ -38,6 +38,7 @@ SELECTORS = [
     "dropquery",
     "falcun",
     "lcmd",
+    "maxdet",
     "maxherding",
     "probcover",
     "stochastic",
