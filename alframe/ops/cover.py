@@ -136,7 +136,7 @@ class _Gains:
 
     def made_sure(self) -> Float[Tensor, " n"]:
         """The same; those among which the largest may be are summed anew where rounding may decide."""
-        while len(doubtful := self._doubtful()):
+        while self._doubt and len(doubtful := self._doubtful()):
             if len(doubtful) > len(self._summed) / 2:
                 self._sum_all()
             else:

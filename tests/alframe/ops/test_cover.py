@@ -3,6 +3,8 @@ import pytest
 import torch
 from scipy import stats
 from scipy.spatial.distance import cdist
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from alframe import Euclidean, OuterProduct, SymmetricKL
 from alframe.ops import Kernel, blocks, cover, cover_greedy, kernels
@@ -252,6 +254,28 @@ def test_how_many_distances_a_query_takes(shape, width, passes, monkeypatch):
     result = cover_greedy(points, points[:0], 150, generator(), kernel=Kernel(shape, width))
     rows = 1500 * len(result.picks)  # each pick's own
     assert Counting.asked - rows < passes * 1500**2
+
+
+class Largest(TorchDispatchMode):
+    """Numbers of the largest tensor that is made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        answer = func(*args, **(kwargs or {}))
+        made = [one.numel() for one in tree_leaves(answer) if isinstance(one, torch.Tensor)]
+        self.numbers = max(self.numbers, *made, 0)
+        return answer
+
+
+@pytest.mark.parametrize(("shape", "width"), [("top-hat", 0.4), ("gaussian", 1.0)])
+def test_no_more_than_a_block_is_held(shape, width, monkeypatch):
+    monkeypatch.setattr(kernels, "STORED_BYTES", 0)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 10_000)
+    x = unit_rows(1500)
+    with Largest() as largest:
+        pick(x, x[:5], 20, shape=shape, width=width)
+    assert largest.numbers <= 10_000
 
 
 @pytest.mark.cuda
