@@ -1,5 +1,7 @@
 """Stages of different strategies combine: the whole product, on a small problem."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -12,16 +14,37 @@ SCORERS = [
     None,
     "alfamix",
     "bald",
+    "cal",
     "deepfool",
+    "dropquery",
     "entropy",
     "least-confidence",
     "margin",
+    "powermargin",
     "qbc",
+    "randomweighted",
     "uherding",
     "uncertaingcn",
     "variationratio",
 ]
-SELECTORS = ["default", "alfamix", "badge", "coreset", "maxherding", "probcover", "uherding"]
+SELECTORS = [
+    "default",
+    "alfamix",
+    "badge",
+    "bait",
+    "base",
+    "centroids",
+    "coreset",
+    "dropquery",
+    "falcun",
+    "lcmd",
+    "maxdet",
+    "maxherding",
+    "probcover",
+    "stochastic",
+    "typiclust",
+    "uherding",
+]
 WEIGHING = ("maxherding", "uherding")  # samples by their scores, which can't be those of
 NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
@@ -61,15 +84,21 @@ def trained(trained_registry):
     return learner
 
 
-@pytest.mark.parametrize("select", SELECTORS)
-@pytest.mark.parametrize("score", SCORERS)
-@pytest.mark.parametrize("embed", EMBEDDERS)
+def product():
+    """All; where neither embedding nor score is the default, those that run with the slow tests."""
+    for names in itertools.product(EMBEDDERS, SCORERS, SELECTORS):
+        both = names[0] != "default" and names[1] is not None
+        yield pytest.param(*names, marks=[pytest.mark.slow] if both else [])
+
+
+@pytest.mark.parametrize(("embed", "score", "select"), list(product()))
 def test_every_embedder_scorer_and_selector_combine(
     embed, score, select, trained, trained_registry, monkeypatch
 ):
     """The whole product: a selector does not know whose embedding it got, nor whose scores."""
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
+    options["stochastic"] = {"form": "softrank"}  # of scores of any sign
     pipeline = Pipeline(trained_registry, "random", {k: v for k, v in stages.items() if v}, options)
     monkeypatch.setattr(trained, "pipeline", pipeline)
     if select in WEIGHING and score in NEGATIVE:
@@ -79,4 +108,4 @@ def test_every_embedder_scorer_and_selector_combine(
     first, second = trained.query(12), trained.query(12)
     assert len(first.picks.unique()) == 12
     assert torch.equal(first.picks, second.picks)
-    assert first.topped_up == 0 or "alfamix" in (score, select)
+    assert first.topped_up == 0 or "alfamix" in (score, select) or select == "dropquery"

@@ -7,7 +7,7 @@ from torch.utils._pytree import tree_leaves
 
 import alframe
 from alframe import Classifier
-from alframe.ops import blocks, geometry
+from alframe.ops import blocks, geometry, lazy
 
 N, D, C = 3000, 7, 60
 BY_ROWS = ["entropy", "margin", "least-confidence", "bald"]
@@ -47,6 +47,13 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(geometry, "VECTOR_ELEMENTS", 0)
 
 
+@pytest.fixture
+def made_again(monkeypatch):
+    """All but what is as large as the features: predictions of 350 samples are kept."""
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 101 * C)
+    monkeypatch.setattr(lazy, "KEPT_ELEMENTS", 0)
+
+
 @pytest.mark.parametrize("strategy", BY_ROWS)
 def test_scores_of_single_samples_hold_a_block_of_classes(strategy, problem, small_blocks):
     with Allocations(N * C // 5) as seen:
@@ -59,6 +66,33 @@ def test_distances_of_predictions_hold_one_tensor_of_all_classes(strategy, probl
     with Allocations(N * C // 2) as seen:
         alframe.query(strategy, **problem)
     assert len(seen.large) == 1
+
+
+@pytest.mark.parametrize("strategy", ["badge", "cdal"])
+def test_distances_of_more_predictions_hold_none_of_all_classes(strategy, problem, small_blocks, made_again):
+    with Allocations(N * C // 2) as seen:
+        alframe.query(strategy, **problem)
+    assert [str(func) for _, func in seen.large.values()] == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("strategy", "stages"),
+    [
+        ("badge", {}),
+        ("badge", {"select": "coreset"}),
+        ("badge", {"select": "alfamix"}),
+        ("cdal", {}),
+        ("cdal", {"select": "badge"}),
+        ("cdal", {"select": "alfamix"}),
+    ],
+    ids=str,
+)
+def test_predictions_that_are_made_again_change_no_pick(strategy, stages, seed, problem, request):
+    problem |= {"stages": stages, "seed": seed, "options": {"bias": True} if strategy == "badge" else {}}
+    kept = alframe.query(strategy, **problem)
+    request.getfixturevalue("made_again")
+    assert torch.equal(alframe.query(strategy, **problem).indices, kept.indices)
 
 
 @pytest.mark.parametrize("strategy", [*BY_ROWS, "badge", "cdal", "coreset"])

@@ -14,8 +14,12 @@ from torch import Tensor
 
 from alframe.data.samples import Samples
 from alframe.errors import AlframeError
-from alframe.ops.blocks import BATCH_SIZE, by_blocks, joined
+from alframe.ops import lazy
+from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks
 from alframe.ops.geometry import Geometry
+from alframe.ops.lazy import LazyRows
+
+Numbers = Literal["features", "logits", "probs"]
 
 
 class UnknownLabelsError(AlframeError):
@@ -96,18 +100,14 @@ class View:
     @functools.cached_property
     def logits(self) -> Tensor:
         """``n x C`` tensor of logits."""
-        return self._of_logits(lambda block: block)
+        return self.by_rows(lambda block: block, of="logits")
 
     @functools.cached_property
     def probs(self) -> Tensor:
         """``n x C`` tensor of class probabilities."""
-        return self._of_logits(lambda block: block.softmax(dim=1))
+        return self.by_rows(lambda block: block)
 
-    def by_rows(
-        self,
-        function: Callable[[Tensor], Tensor],
-        of: Literal["features", "logits", "probs"] = "probs",
-    ) -> Tensor:
+    def by_rows(self, function: Callable[[Tensor], Tensor], of: Numbers = "probs") -> Tensor:
         """What a function makes of each row, block by block: logits and probabilities are not kept for it.
 
         For scores that look at each sample alone. Probabilities of a million samples and a thousand classes
@@ -124,19 +124,59 @@ class View:
         Example:
             ``pool.by_rows(lambda probs: 1 - probs.square().sum(dim=1))``
         """
-        if of == "features":
-            return by_blocks(function, self.features)
-        if of in self.__dict__:
-            return by_blocks(function, self.__dict__[of])
-        return self._of_logits(function if of == "logits" else lambda block: function(block.softmax(dim=1)))
+        return joined((function(self._at(rows, of)) for rows in self._blocks(of)), len(self))
 
-    def _of_logits(self, function: Callable[[Tensor], Tensor]) -> Tensor:
-        if "logits" in self.__dict__:
-            return by_blocks(function, self.logits)
-        features = self._rows.features()
-        one_block = len(features) <= BATCH_SIZE  # small whatever the number of classes
-        classes = 0 if one_block else self._rows.logits(features[:1]).shape[1]
-        return by_blocks(lambda block: function(self._rows.logits(block)), features, width=classes)
+    def lazy_rows(
+        self, function: Callable[[Tensor, Tensor | slice], Tensor], of: Numbers = "probs"
+    ) -> Tensor | LazyRows:
+        """What a function makes of each row, for a geometry: it is kept where that is little memory.
+
+        Little are 90 million numbers, or as many as there are features. Of more rows the first that make so
+        much are kept, and all others are made again for each look at them.
+
+        Args:
+            function: maps ``b x C`` probabilities, and the positions of their rows for who has more to say of
+                those, to ``b x c`` numbers, each row on its own; it must leave its arguments as they are. It
+                is called for as long as there is the geometry.
+            of: which numbers it wants.
+
+        Returns:
+            ``n x c`` tensor or `alframe.ops.LazyRows`; `OuterProduct` and `SymmetricKL` take both.
+
+        Example:
+            ``SymmetricKL(pool.lazy_rows(lambda probs, rows: probs))``
+        """
+
+        def make(rows: Tensor | slice) -> Tensor:
+            return function(self._at(rows, of), rows)
+
+        if len(self) > BATCH_SIZE:
+            most = lazy.KEPT_ELEMENTS
+            if of != "features":  # what is made of features alone costs little to make
+                most = max(most, self._rows.features().numel())
+            if len(self) * make(slice(0, 1)).shape[1] > most:
+                return LazyRows(make, len(self), most)
+        return joined((make(rows) for rows in self._blocks(of)), len(self))
+
+    def _at(self, rows: Tensor | slice, of: Numbers) -> Tensor:
+        """The numbers of some rows, computed unless they are known."""
+        name, known = self._known(of)
+        block = known[rows] if name else self._rows.logits(known[rows])
+        return block.softmax(dim=1) if of == "probs" and name != "probs" else block
+
+    def _blocks(self, of: Numbers) -> Iterator[slice]:
+        """All rows, as they are computed."""
+        name, known = self._known(of)
+        one_block = name or len(known) <= BATCH_SIZE  # small whatever the number of classes
+        classes = 0 if one_block else self._rows.logits(known[:1]).shape[1]
+        return row_blocks(len(known), max(classes, known[:1].numel()), known.device)
+
+    def _known(self, of: Numbers) -> tuple[str, Tensor]:
+        """What has been read and serves, and its name; else the features, without one."""
+        if of == "features":
+            return of, self.features
+        name = next((name for name in (of, "logits") if name in self.__dict__), "")
+        return name, self.__dict__[name] if name else self._rows.features()
 
     def mc_probs(self, passes: int, dropout: float = 0.5) -> Iterator[Tensor]:
         """Class probabilities under Monte Carlo dropout, one ``n x C`` tensor a pass, never kept.

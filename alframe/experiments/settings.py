@@ -126,18 +126,26 @@ class Settings:
                 identifying(self.model_options),
             ],
             "recipe": identifying(self.recipe),
-            "budgets": {name: getattr(self.run, name) for name in budgets},
+            "budgets": {name: getattr(self.run, name) for name in budgets} | {"initial": self._initial},
             "trainer": [trainer.key, identifying(self.pipelines[0].options[trainer.name])]
             if trainer
             else None,
             **({"start": self._start_key} if self._start_key else {}),
-            **({"pool_size": run.pool_size} if (run := self.run).pool_size else {}),
+            **({"pool_size": self.run.pool_size} if self.run.pool_size else {}),
         }
 
     @property
+    def _start(self) -> Pipeline | None:
+        """Who chooses all strategies' initial sets; a strategy's own start is the strategy's."""
+        return None if self.run.initial == OWN else self.start_of(self.pipelines[0])
+
+    @property
+    def _initial(self) -> str:
+        return self.run.initial if self._start is None else self._start.strategy.name  # one for all aliases
+
+    @property
     def _start_key(self) -> list[Any]:
-        """What makes the setting of who chooses the initial set; a strategy's own start is the strategy's."""
-        start = None if self.run.initial == OWN else self.start_of(self.pipelines[0])
+        start = self._start
         return [] if start is None else [start.strategy.key, list(map(identifying, start.options.values()))]
 
     def start_of(self, pipeline: Pipeline) -> Pipeline | None:

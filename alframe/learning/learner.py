@@ -119,7 +119,6 @@ class ActiveLearner:
         dataset = dataset.prepared()
         if not isinstance(strategy, Pipeline):
             strategy = Pipeline(registry or installed(), strategy, stages, options)
-            strategy.require_used(options or {})
         elif stages or options:
             raise UsageError(
                 "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
@@ -130,6 +129,10 @@ class ActiveLearner:
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
         self.start = start if isinstance(start, Pipeline) else start_named(start, strategy, options or {})
+        of_start = self.start.options if self.start is not None else {}
+        strategy.require_used(
+            {name: given for name, given in (options or {}).items() if name not in of_start}
+        )
         self.pool_size = None if pool_size is None else whole_number(pool_size, "pool_size", least=1)
         self.seed = seed = whole_number(seed, "seed")
         self.recipe = recipe or Recipe()

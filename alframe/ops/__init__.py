@@ -8,18 +8,24 @@ from alframe.ops.dropout import dropout_mask
 from alframe.ops.images import FitImages
 from alframe.ops.kernels import Kernel
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
+from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
-from alframe.ops.nearest import eligible, lower_to_nearest
+from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
+from alframe.ops.ties import equal_from, first_of_equals
 
 __all__ = [
     "Cover",
     "FitImages",
     "KMeansResult",
     "Kernel",
+    "LazyRows",
+    "assign_to_nearest",
     "by_blocks",
     "cover_greedy",
     "dropout_mask",
     "eligible",
+    "equal_from",
+    "first_of_equals",
     "kmeans",
     "lower_to_nearest",
     "machine_memory",

@@ -12,6 +12,7 @@ from torch import Tensor
 from alframe.ops.geometry import Geometry
 from alframe.ops.kernels import Kernel, KernelBlocks
 from alframe.ops.nearest import lower_to_nearest
+from alframe.ops.ties import first_of_equals
 
 EQUAL = 1e-6  # gains that differ by no more than this share are equal
 DOUBT = 1e-6  # of what was subtracted from a gain, the share by which it may be wrong
@@ -75,14 +76,11 @@ def cover_greedy(
     picks: list[Tensor] = []
     while len(picks) < min(n, len(points)):
         values = gains.made_sure()
-        best = values.max()
-        if best <= 0:
+        if values.max() <= 0:
             break
-        equal = values >= best * (1 - EQUAL)
-        picks.append(torch.where(equal, ranks, len(ranks)).argmin())
+        picks.append(first_of_equals(values, ranks, EQUAL))
         gains.cover(picks[-1])
-    chosen = torch.stack(picks) if picks else order[:0].to(covered.device)
-    return Cover(chosen, gains.covered)
+    return Cover(torch.cat([order[:0].to(covered.device), *picks]), gains.covered)
 
 
 def _with_digits(points: Any, centres: Any, kernel: Kernel) -> tuple[Geometry, Geometry]:
@@ -143,9 +141,9 @@ class _Gains:
                 self._sum(doubtful)
         return self.values()
 
-    def cover(self, pick: Int64[Tensor, ""]) -> None:
+    def cover(self, pick: Int64[Tensor, " 1"]) -> None:
         """Covers what a pick covers, and lowers all gains by what they no longer add."""
-        row = torch.cat([values[0] for _, values in self._blocks.across(pick[None])])
+        row = torch.cat([values[0] for _, values in self._blocks.across(pick)])
         before, self.covered = self.covered, torch.maximum(self.covered, row)
         risen = (self.covered > before).nonzero()[:, 0]
         self._summed[pick] = -torch.inf

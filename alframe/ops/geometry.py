@@ -15,8 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from alframe.ops import lazy
 from alframe.ops.blocks import by_blocks, joined, row_blocks
-from alframe.ops.offset import common_offset
+from alframe.ops.lazy import LazyRows
+from alframe.ops.offset import SAMPLED, common_offset
 
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
 SKETCH_COLUMNS = 1024
@@ -122,7 +124,46 @@ class Euclidean:
         return Vectors(_at_least_32_bits(self.x), exact=True)
 
 
-class OuterProduct:
+class _OfRows:
+    """What geometries share whose matrices may be `LazyRows`: distances are those of rows in memory."""
+
+    def __len__(self) -> int:
+        return len(self._matrices()[0])
+
+    def _matrices(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def _made(self, positions: slice) -> Any:
+        """The points at ``positions`` with their rows in memory, and what is known of them anew."""
+        raise NotImplementedError
+
+    def _distances(self, other: Any) -> Tensor:
+        """`squared_distances` where all rows are in memory."""
+        raise NotImplementedError
+
+    def squared_distances(self, other: Any) -> Float[Tensor, "n m"]:
+        """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
+        theirs = other._made(slice(None)) if other._lazy() else other
+        return joined((part._distances(theirs) for part in self._parts(len(theirs))), len(self))
+
+    def in_memory(self) -> Iterator[Any]:
+        """The points in parts, one after the other, whose rows are in memory while they are looked at."""
+        return self._parts(0, lazy.KEPT_ELEMENTS)
+
+    def _parts(self, width: int, elements: int | None = None) -> Iterator[Any]:
+        made = self._lazy()
+        if not made:
+            yield self
+            return
+        width = max(width, sum(rows.shape[1] for rows in made))
+        for block in row_blocks(len(self), width, made[0].device, elements):
+            yield self._made(block)
+
+    def _lazy(self) -> list[Any]:
+        return [rows for rows in self._matrices() if isinstance(rows, LazyRows)]
+
+
+class OuterProduct(_OfRows):
     """Outer products ``a_i b_i^T`` under the Euclidean distance, kept as their factors.
 
     ``|a_i b_i^T - a_j b_j^T|^2 = |a_i|^2 |b_i|^2 + |a_j|^2 |b_j|^2 - 2 (a_i.a_j)(b_i.b_j)``, so the ``c d``
@@ -130,34 +171,38 @@ class OuterProduct:
     float64.
 
     Args:
-        a: ``n x c`` tensor of left factors; those of 16 bits are compared in float32.
+        a: ``n x c`` tensor of left factors, or `LazyRows`; those of 16 bits are compared in float32.
         b: ``n x d`` tensor of right factors, likewise.
     """
 
-    def __init__(self, a: Float[Tensor, "n c"], b: Float[Tensor, "n d"]) -> None:
+    def __init__(self, a: Float[Tensor, "n c"] | LazyRows, b: Float[Tensor, "n d"] | LazyRows) -> None:
         self.a = _at_least_32_bits(a)
         self.b = _at_least_32_bits(b)
         self._norms: Tensor | None = None
         self._has_offset: bool | None = None
 
-    def __len__(self) -> int:
-        return len(self.a)
+    def _matrices(self) -> tuple[Any, ...]:
+        return self.a, self.b
 
     def __getitem__(self, positions: Tensor | slice) -> OuterProduct:
         """The points at ``positions``, in that order."""
-        part = OuterProduct(self.a[positions], self.b[positions])
+        part = OuterProduct(_part(self.a, positions), _part(self.b, positions))
         part._norms = self.squared_norms()[positions]
+        part._has_offset = self._wants_digits()
+        return part
+
+    def _made(self, positions: slice) -> OuterProduct:
+        part = OuterProduct(self.a[positions], self.b[positions])
         part._has_offset = self._wants_digits()
         return part
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared Frobenius norm of each product: ``n`` numbers."""
         if self._norms is None:
-            self._norms = _squared_lengths(self.a) * _squared_lengths(self.b)
+            self._norms = _of_rows(_squared_lengths, self.a) * _of_rows(_squared_lengths, self.b)
         return self._norms
 
-    def squared_distances(self, other: OuterProduct) -> Float[Tensor, "n m"]:
-        """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
+    def _distances(self, other: OuterProduct) -> Tensor:
         if self._wants_digits():
             return self._in_float64(other)
         products = (self.a @ other.a.T).mul_(self.b @ other.b.T)
@@ -166,11 +211,11 @@ class OuterProduct:
     def _wants_digits(self) -> bool:
         """Whether either factor has a common offset, next to which distances are lost in 32 bits."""
         if self._has_offset is None:
-            self._has_offset = any(common_offset(factor) is not None for factor in (self.a, self.b))
+            self._has_offset = any(_offset(factor) is not None for factor in (self.a, self.b))
         return self._has_offset
 
     def _in_float64(self, other: OuterProduct) -> Tensor:
-        """The same as `squared_distances`, block by block with twice the digits."""
+        """The same as `_distances`, block by block with twice the digits."""
         a, b = other.a.double(), other.b.double()
         norms = _squared_lengths(a) * _squared_lengths(b)
         distances = self.squared_norms().new_empty(len(self), len(other))
@@ -202,38 +247,47 @@ class OuterProduct:
         """
         n, c, d = len(self), self.a.shape[1], self.b.shape[1]
         if n * c * d <= VECTOR_ELEMENTS:
-            return Vectors((self.a[:, :, None] * self.b[:, None, :]).reshape(n, c * d), exact=True)
+            a, b = self.a[:], self.b[:]
+            return Vectors((a[:, :, None] * b[:, None, :]).reshape(n, c * d), exact=True)
         k = max(1, min(SKETCH_COLUMNS, VECTOR_ELEMENTS // n))
-        left, right = (self.a @ _signs(c, k, generator, self.a), self.b @ _signs(d, k, generator, self.b))
+        left, right = (_sketch(rows, k, generator) for rows in self._matrices())
         return Vectors(left.mul_(right).div_(math.sqrt(k)), exact=False)
 
 
-class SymmetricKL:
+class SymmetricKL(_OfRows):
     """Distributions compared by their symmetric Kullback-Leibler divergence, which is the squared distance.
 
     ``KL(p||q)/2 + KL(q||p)/2 = sum (p - q) (log p - log q) / 2``, in nats. The origin is the uniform
     distribution. Where distributions are much alike, ``p`` and ``log p`` are seen from one amid them.
-    Logarithms of more than `VECTOR_ELEMENTS` numbers are not kept beside ``p``, but made again by blocks.
+    Logarithms of more than `VECTOR_ELEMENTS` numbers, and those of `LazyRows`, are not kept beside ``p``, but
+    made again by blocks.
 
     Args:
-        p: ``n x c`` tensor of probabilities; the logarithm of those below 1e-12 is that of 1e-12.
+        p: ``n x c`` tensor of probabilities, or `LazyRows`; the logarithm of those below 1e-12 is that of
+            1e-12.
     """
 
-    def __init__(self, p: Float[Tensor, "n c"]) -> None:
+    def __init__(self, p: Float[Tensor, "n c"] | LazyRows) -> None:
         self.p = p
         self._log_p: Tensor | None = None
         self._norms: Tensor | None = None
-        self._look_from(common_offset(p))
+        self._look_from(_offset(p))
 
-    def __len__(self) -> int:
-        return len(self.p)
+    def _matrices(self) -> tuple[Any, ...]:
+        return (self.p,)
 
     def __getitem__(self, positions: Tensor | slice) -> SymmetricKL:
         """The points at ``positions``, in that order."""
         part = copy.copy(self)
-        part.p, part._own = self.p[positions], self._own[positions]
+        part.p, part._own = _part(self.p, positions), self._own[positions]
         part._log_p = None if self._log_p is None else self._log_p[positions]
         part._norms = None if self._norms is None else self._norms[positions]
+        return part
+
+    def _made(self, positions: slice) -> SymmetricKL:
+        part = copy.copy(self)
+        part.p = self.p[positions]
+        part._look()
         return part
 
     def squared_norms(self) -> Float[Tensor, " n"]:
@@ -246,16 +300,15 @@ class SymmetricKL:
         if self._amid is None:
             return self._own - self._of_logs(lambda p, log_p: log_p.mean(dim=1))
         uniform = torch.full_like(self._amid, 1 / self.p.shape[1])
-        return by_blocks(lambda p: torch.linalg.vecdot(p - uniform, _log_ratio(p, uniform)), self.p)
+        return _of_rows(lambda p: torch.linalg.vecdot(p - uniform, _log_ratio(p, uniform)), self.p)
 
-    def squared_distances(self, other: SymmetricKL) -> Float[Tensor, "n m"]:
-        """Divergence from each distribution of ``other``, an ``n x m`` tensor; never negative."""
+    def _distances(self, other: SymmetricKL) -> Tensor:
         if other._amid is not self._amid:
             other = copy.copy(other)
             other._look_from(self._amid)
         if other._log_p is None:  # for all blocks of points that are compared with the same centres
             other._log_p = other._logs()
-        theirs, their_logs = other._moved(other.p).T, other._log_p.T
+        theirs, their_logs = other._moved(other.p[:]).T, other._log_p.T
         crossed = self._of_logs(lambda p, log_p: (self._moved(p) @ their_logs).addmm_(log_p, theirs))
         sums = crossed.neg_().add_(self._own[:, None]).add_(other._own)
         return _without_rounding(sums.div_(2), self._own.abs())
@@ -263,12 +316,17 @@ class SymmetricKL:
     def _look_from(self, amid: Tensor | None) -> None:
         """Sees ``p`` and ``log p`` from those of a distribution, or as they are."""
         self._amid = None if amid is None else amid.clamp(min=SMALLEST_PROBABILITY)
-        self._log_p = self._logs() if self.p.numel() <= VECTOR_ELEMENTS else None
+        self._look()
+
+    def _look(self) -> None:
+        """What is known of the distributions, as they are seen."""
+        keeps_logs = isinstance(self.p, Tensor) and self.p.numel() <= VECTOR_ELEMENTS
+        self._log_p = self._logs() if keeps_logs else None
         self._norms = None
         self._own = self._of_logs(lambda p, log_p: torch.linalg.vecdot(self._moved(p), log_p))
 
     def _logs(self) -> Tensor:
-        return by_blocks(lambda block: _log_ratio(block, self._amid), self.p)
+        return _of_rows(lambda block: _log_ratio(block, self._amid), self.p)
 
     def _of_logs(self, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """``function(p, log p)``, block by block."""
@@ -293,14 +351,28 @@ class SymmetricKL:
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """``sqrt(2 p)``: squared distances between rows are the divergence to second order (Hellinger)."""
-        return Vectors((2 * _at_least_32_bits(self.p)).sqrt_(), exact=False)
+        return Vectors(_of_rows(lambda p: (2 * _at_least_32_bits(p)).sqrt_(), self.p), exact=False)
+
+
+def _part(rows: Tensor | LazyRows, positions: Tensor | slice) -> Tensor | LazyRows:
+    return rows.part(positions) if isinstance(rows, LazyRows) else rows[positions]
+
+
+def _of_rows(function: Callable[[Tensor], Tensor], rows: Tensor | LazyRows) -> Tensor:
+    """``function(rows)``, computed block by block; each row on its own."""
+    blocks = row_blocks(len(rows), rows.shape[1], rows.device)
+    return joined((function(rows[block]) for block in blocks), len(rows))
+
+
+def _offset(rows: Tensor | LazyRows) -> Tensor | None:
+    return common_offset(rows if isinstance(rows, Tensor) else rows[:: max(1, -(-len(rows) // SAMPLED))])
 
 
 def _squared_lengths(rows: Tensor) -> Tensor:
     return torch.linalg.vector_norm(_at_least_32_bits(rows), dim=1).square_()  # vecdot copies the rows
 
 
-def _at_least_32_bits(rows: Tensor) -> Tensor:
+def _at_least_32_bits(rows: Any) -> Any:
     return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
 
 
@@ -335,8 +407,11 @@ def _without_rounding(distances: Tensor, magnitudes: Tensor) -> Tensor:
     return distances.masked_fill_(distances <= threshold[:, None], 0)
 
 
-def _signs(rows: int, columns: int, generator: torch.Generator, like: Tensor) -> Tensor:
-    return (2.0 * torch.randint(2, (rows, columns), generator=generator) - 1).to(like)
+def _sketch(rows: Tensor | LazyRows, columns: int, generator: torch.Generator) -> Tensor:
+    """Random sums of the columns, each with its signs."""
+    signs = 2.0 * torch.randint(2, (rows.shape[1], columns), generator=generator) - 1
+    signs = signs.to(rows.device, rows.dtype)
+    return rows @ signs if isinstance(rows, Tensor) else _of_rows(lambda block: block @ signs, rows)
 
 
 class Embeddings(NamedTuple):
@@ -349,6 +424,11 @@ class Embeddings(NamedTuple):
 
     pool: Geometry | Tensor
     labelled: Geometry | Tensor
+
+
+def in_memory(points: Geometry) -> Iterator[Geometry]:
+    """The points in parts whose rows are in memory; all at once where they are kept, or never made."""
+    return points.in_memory() if isinstance(points, _OfRows) else iter([points])
 
 
 def as_geometry(points: Geometry | Tensor) -> Geometry:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from alframe.ops.blocks import row_blocks
-from alframe.ops.geometry import Geometry
+from alframe.ops.geometry import Geometry, in_memory
 
 
 def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geometry) -> Float[Tensor, " n"]:
@@ -29,10 +29,44 @@ def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geo
     """
     if len(centres) == 0:
         return minima
-    for block in row_blocks(len(points), len(centres), minima.device):
-        nearest = points[block].squared_distances(centres).amin(dim=1)
-        torch.minimum(minima[block], nearest, out=minima[block])
+    for some in in_memory(centres):
+        for block in row_blocks(len(points), len(some), minima.device):
+            nearest = points[block].squared_distances(some).amin(dim=1)
+            torch.minimum(minima[block], nearest, out=minima[block])
     return minima
+
+
+def assign_to_nearest(
+    minima: Float[Tensor, " n"],
+    owners: Int64[Tensor, " n"],
+    points: Geometry,
+    centres: Geometry,
+    first: int = 0,
+) -> None:
+    """As `lower_to_nearest`, and notes which centre is each point's nearest; of equally near ones the first.
+
+    Args:
+        minima: ``n`` squared distances, ``inf`` where there is no centre yet; changed in place.
+        owners: ``n`` numbers of centres; changed in place where another is nearer.
+        points: ``n`` points of any geometry.
+        centres: further centres, of the same geometry; there may be none.
+        first: number of the first of these.
+
+    Example:
+        >>> from alframe import Euclidean
+        >>> x = Euclidean(torch.tensor([[0.0], [1.0], [5.0]]))
+        >>> minima, owners = torch.full((3,), torch.inf), torch.zeros(3, dtype=torch.int64)
+        >>> assign_to_nearest(minima, owners, x, x[torch.tensor([0, 2])])
+        >>> minima.tolist(), owners.tolist()
+        ([0.0, 1.0, 0.0], [0, 0, 1])
+    """
+    for some in in_memory(centres) if len(centres) else ():
+        for block in row_blocks(len(points), len(some), minima.device):
+            nearest, which = points[block].squared_distances(some).min(dim=1)
+            is_nearer = nearest < minima[block]
+            owners[block] = torch.where(is_nearer, which + first, owners[block])
+            torch.minimum(minima[block], nearest, out=minima[block])
+        first += len(some)
 
 
 def eligible(points: Geometry, scores: Float[Tensor, " n"] | None) -> tuple[Geometry, Int64[Tensor, " m"]]:

@@ -46,15 +46,17 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
     from alframe import Embeddings, OuterProduct
     from alframe_badge._badge import log_residuals, residuals
 
-    scale = float(pool.by_rows(log_residuals, of="logits").max()) if len(pool) else 0.0
-    parts = [
-        OuterProduct(
-            view.by_rows(lambda logits: residuals(logits, scale), of="logits"),
-            pad(view.features, (0, 1), value=1.0) if options.bias else view.features,
-        )
-        for view in (pool, labelled)
-    ]
-    return Embeddings(*parts)
+    of_pool, of_labelled = (view.by_rows(log_residuals, of="logits") for view in (pool, labelled))
+    log_scale = of_pool.max() if len(pool) else 0.0
+
+    def gradients(view: PoolView | LabelledView, log_factors: Tensor) -> OuterProduct:
+        a = view.lazy_rows(lambda logits, rows: residuals(logits, log_factors[rows]), of="logits")
+        if not options.bias:
+            return OuterProduct(a, view.features)
+        with_1 = view.lazy_rows(lambda block, rows: pad(block, (0, 1), value=1.0), of="features")
+        return OuterProduct(a, with_1)
+
+    return Embeddings(gradients(pool, of_pool - log_scale), gradients(labelled, of_labelled - log_scale))
 
 
 @hookimpl

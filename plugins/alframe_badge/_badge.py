@@ -19,31 +19,28 @@ LARGEST_RATIO = 40.0  # of logarithms: exp(40) squared is still a float32
 
 def log_residuals(logits: Float[Tensor, "n c"]) -> Float[Tensor, " n"]:
     """``log(1 - p_y)`` of each row; the largest is the scale of the gradient embeddings."""
-    return _log_residuals(logits, _others(logits, logits.max(dim=1, keepdim=True).indices))
+    others = _others(logits, logits.max(dim=1, keepdim=True).indices)
+    return others.logsumexp(dim=1) - logits.logsumexp(dim=1)
 
 
-def residuals(logits: Float[Tensor, "n c"], log_scale: float) -> Float[Tensor, "n c"]:
-    """``(p - onehot(y)) / exp(log_scale)``, the gradient of the pseudo-label's loss in the logits.
+def residuals(logits: Float[Tensor, "n c"], log_factors: Float[Tensor, " n"]) -> Float[Tensor, "n c"]:
+    """``(p - onehot(y)) / scale``, the gradient of the pseudo-label's loss in the logits.
 
     Formed as ``1 - p_y`` times the softmax over the other classes, so that nothing cancels or vanishes at
     logits of 100 where ``1 - p_y`` is no number of its own beside 1.
 
     Args:
         logits: ``n x c`` tensor.
-        log_scale: logarithm of a common factor, which k-means++ does not see.
+        log_factors: `log_residuals` of them, less the logarithm of a common scale, which k-means++ does not
+            see: ``n`` numbers.
     """
     label = logits.max(dim=1, keepdim=True).indices
-    others = _others(logits, label)
-    factor = (_log_residuals(logits, others) - log_scale).clamp_(max=LARGEST_RATIO).exp_()
-    return others.softmax(dim=1).scatter_(1, label, -1.0).mul_(factor[:, None])
+    factors = log_factors.clamp(max=LARGEST_RATIO).exp_()
+    return _others(logits, label).softmax(dim=1).scatter_(1, label, -1.0).mul_(factors[:, None])
 
 
 def _others(logits: Tensor, label: Tensor) -> Tensor:
     return logits.scatter(1, label, -torch.inf)
-
-
-def _log_residuals(logits: Tensor, others: Tensor) -> Tensor:
-    return others.logsumexp(dim=1) - logits.logsumexp(dim=1)
 
 
 def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Tensor:
@@ -70,9 +67,10 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
     if len(picks) > 1:
         picks = picks[torch.randint(len(picks), (1,), generator=generator).to(picks.device)]
     law = torch.full_like(norms, torch.inf)
-    _fold_in(law, points, picks)
-    size = SMALLEST_BLOCK
+    latest, size = picks, SMALLEST_BLOCK
     while len(picks) < n:
+        lower_to_nearest(law, points, points[latest])
+        law[latest] = 0
         cumulative = law.cumsum(0, dtype=torch.float64)
         if cumulative[-1] == 0:
             rest = (
@@ -89,8 +87,8 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
         same = candidates[:, None] == candidates
         distances = block.squared_distances(block).masked_fill_(same, 0)
         accepted = _accepted(law[candidates], distances, luck, n - len(picks))
-        picks = torch.cat([picks, candidates[accepted.to(candidates.device)]])
-        _fold_in(law, points, candidates[accepted.to(candidates.device)])
+        latest = candidates[accepted.to(candidates.device)]
+        picks = torch.cat([picks, latest])
         size = 2 * size if 2 * len(accepted) > size else size // 2
         size = min(max(size, SMALLEST_BLOCK), LARGEST_BLOCK)
     return picks
@@ -110,8 +108,3 @@ def _accepted(then: Tensor, distances: Tensor, luck: Tensor, most: int) -> Tenso
         start = accepted[-1] + 1
         torch.minimum(now, distances[accepted[-1]], out=now)
     return torch.tensor(accepted)
-
-
-def _fold_in(law: Tensor, points: Geometry, picks: Tensor) -> None:
-    lower_to_nearest(law, points, points[picks])
-    law[picks] = 0

@@ -32,4 +32,5 @@ def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
     """Class probabilities, compared by ``KL(p||q)/2 + KL(q||p)/2``."""
     from alframe import Embeddings, SymmetricKL
 
-    return Embeddings(SymmetricKL(pool.probs), SymmetricKL(labelled.probs))
+    parts = (view.lazy_rows(lambda probs, rows: probs) for view in (pool, labelled))
+    return Embeddings(*map(SymmetricKL, parts))

@@ -81,7 +81,8 @@ def _farthest(
 
     Args:
         points: ``N`` points.
-        minima: ``N`` squared distances to the nearest centre, ``-inf`` of what is picked; changed in place.
+        minima: ``N`` squared distances to the nearest centre, ``-inf`` of what is picked; changed in place,
+            but not for the last of ``n`` picks.
         n: most picks.
         generator: of the order among equals.
         least: a squared distance.
@@ -99,8 +100,9 @@ def _farthest(
         block = points[positions]
         inside = _picks_of_block(minima[positions], block.squared_distances(block), outside, n - found, least)
         picked.append(positions[inside.to(positions.device)])
-        _fold_in(minima, points, picked[-1])
         found += len(inside)
+        if found < n:
+            _fold_in(minima, points, picked[-1])
         size = min(max(2 * len(inside), SMALLEST_BLOCK), LARGEST_BLOCK)
     return picked
 

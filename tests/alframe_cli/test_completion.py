@@ -41,8 +41,11 @@ def test_commands():
     [
         (["run", "--strategy", "co"], ["coregcn", "coreset"]),
         (["run", "--strategy", "al"], ["alfamix", "all"]),
-        (["run", "--strategy", "alfamix,ba"], ["alfamix,badge", "alfamix,bald"]),
-        (["run", "--strategy", "badge,ba"], ["badge,bald"]),
+        (
+            ["run", "--strategy", "alfamix,ba"],
+            ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base"],
+        ),
+        (["run", "--strategy", "badge,ba"], ["badge,bait", "badge,bald", "badge,base"]),
         (["run", "--dataset", "dig"], ["digits"]),
         (["run", "--dataset", "npz"], ["npz:"]),
         (["run", "--model", "resnet18"], ["resnet18", "resnet18-cifar"]),
@@ -56,7 +59,7 @@ def test_commands():
         (["run", "-o", "model.hid"], ["model.hidden="]),
         (["run", "--model", "resnet18", "-o", "model.ima"], ["model.image_size="]),
         (["run", "--rou"], ["--rounds"]),
-        (["compare", "runs", "--reference", "rando"], ["random"]),
+        (["compare", "runs", "--reference", "rando"], ["random", "randomweighted"]),
         (["compare", "runs", "--strategies", "al"], ["alfamix"]),
         (["show", "dig"], ["digits"]),
         (["show", "trai"], ["train"]),
@@ -100,7 +103,7 @@ def test_the_script(alframe, shell):
     ("line", "replies", "space"),
     [
         ("alframe run --strategy alfam", "alfamix", True),
-        ("alframe run --strategy margin,ba", "margin,badge margin,bald", True),
+        ("alframe run --strategy margin,ba", "margin,badge margin,bait margin,bald margin,base", True),
         ("alframe run -o train.opt", "train.optimizer=", False),
         ("alframe run --dataset np", "npz:", False),
     ],

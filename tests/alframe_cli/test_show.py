@@ -19,7 +19,7 @@ from alframe.registry.registry import installed
         ("mnist-mlp", ["preset mnist-mlp", "epochs = 1000", "ALFA-Mix authors"]),
         ("train", ["train.weight_decay", "adam|adamw|sgd", "train.stop_accuracy"]),
         ("data", ["data.dir", "`alframe show NAME`"]),
-        ("stages", ["stages.train", "default, linear-probe, mixup", "deepfool, entropy"]),
+        ("stages", ["stages.train", "default, ensemble, linear-probe, mixup", "dropquery, entropy"]),
         ("vision", ["plugin vision"]),
         ("alframe/margin", ["strategy margin"]),
     ],

@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist
 import alframe
 from alframe import Euclidean, OuterProduct, SymmetricKL
 from alframe.experiments.cost import measured
+from alframe.ops import lower_to_nearest
 from alframe_badge._badge import LARGEST_BLOCK, kmeans_plus_plus, log_residuals, residuals
 
 
@@ -31,7 +32,7 @@ def test_the_embedding_is_the_formula_up_to_a_factor(problem, bias, dtype):
     z = torch.nn.functional.pad(X, (0, 1), value=1.0) if bias else X
     logits = X @ W.T + b
     log_scale = float(log_residuals(logits).max())
-    points = OuterProduct(residuals(logits, log_scale), z)
+    points = OuterProduct(residuals(logits, log_residuals(logits) - log_scale), z)
     wanted = gradient_embeddings(z.double().numpy(), logits.double().numpy(), log_scale)
     scale = (wanted**2).sum(1).max()
     np.testing.assert_allclose(points.squared_norms(), (wanted**2).sum(1), rtol=1e-3, atol=1e-4 * scale)
@@ -43,7 +44,8 @@ def test_the_embedding_is_the_formula_up_to_a_factor(problem, bias, dtype):
 def test_logits_so_large_that_the_residual_vanishes(make):
     """``1 - p_y`` of e-300 keeps its digits: the embedding is that of logits shifted into range."""
     logits = torch.tensor([[700.0, 0.0, -1.0], [702.0, 0.0, 1.0]], dtype=torch.float64)
-    a = residuals(logits.float(), float(log_residuals(logits.float()).max())).double()
+    log_factors = log_residuals(logits.float())
+    a = residuals(logits.float(), log_factors - log_factors.max()).double()
     others = logits[:, 1:] - logits[:, :1]
     wanted = torch.cat([-others.exp().sum(1, keepdim=True), others.exp()], dim=1)
     torch.testing.assert_close(a / a[0, 0].abs(), wanted / wanted[0, 0].abs(), rtol=1e-4, atol=1e-6)
@@ -81,6 +83,23 @@ def test_the_first_of_several_rows_of_largest_norm_is_drawn():
     first = [int(kmeans_plus_plus(Euclidean(x), 1, generator(seed))) for seed in range(400)]
     assert stats.chisquare(np.bincount(first, minlength=30)[10:]).pvalue > 1e-3
     assert min(first) >= 10
+
+
+def test_the_last_picks_are_compared_with_nobody(monkeypatch):
+    """A look at all points costs most where their factors are made again."""
+    folded = []
+
+    def count(minima, points, centres):
+        folded.append(len(centres))
+        return lower_to_nearest(minima, points, centres)
+
+    monkeypatch.setattr("alframe_badge._badge.lower_to_nearest", count)
+    points = Euclidean(torch.randn(200, 5, generator=generator()))
+    assert len(kmeans_plus_plus(points, 1, generator())) == 1
+    assert folded == []
+    assert len(kmeans_plus_plus(points, 40, generator())) == 40
+    assert folded[0] == 1
+    assert sum(folded) < 40
 
 
 def frequencies(draw, n, runs=2000):

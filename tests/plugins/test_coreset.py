@@ -6,6 +6,7 @@ from scipy.spatial.distance import cdist
 
 import alframe
 from alframe import Euclidean, OuterProduct, SymmetricKL
+from alframe.ops import lower_to_nearest
 from alframe_coreset._coreset import k_centre_greedy
 
 
@@ -60,6 +61,22 @@ def test_a_block_picks_what_single_steps_pick(dtype, kind, n):
     assert len(picks.unique()) == n
     assert_each_pick_is_farthest(picks.tolist(), between[:, :5].min(axis=1), between, 1e-5)
     assert picks[:395].tolist() == wanted[:395]  # the last five coincide with the centres
+
+
+def test_the_last_picks_are_compared_with_nobody(monkeypatch):
+    """A look at all points costs most where their rows are made again."""
+    folded = []
+
+    def count(minima, points, centres):
+        folded.append(len(centres))
+        return lower_to_nearest(minima, points, centres)
+
+    monkeypatch.setattr("alframe_coreset._coreset.lower_to_nearest", count)
+    points = Euclidean(torch.randn(200, 5, generator=generator()))
+    assert len(k_centre_greedy(points, points[:7], 1, generator())) == 1
+    assert folded == [7]
+    assert len(k_centre_greedy(points, points[:7], 40, generator())) == 40
+    assert sum(folded) < 7 + 7 + 40
 
 
 def test_without_labelled_points_it_starts_anywhere():

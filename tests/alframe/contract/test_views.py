@@ -5,6 +5,7 @@ import alframe
 from alframe.contract.views import LabelledView, UnknownLabelsError
 from alframe.data.samples import Samples
 from alframe.learning.rows import NetworkRows
+from alframe.ops import LazyRows, lazy
 from alframe.ops.geometry import Euclidean
 
 
@@ -102,3 +103,49 @@ class TestByRows:
     def test_no_dropout_is_an_error(self, view_of, linear_model, inputs):
         with pytest.raises(alframe.UsageError, match="needs a network with dropout"):
             view_of(linear_model, inputs).mc_by_rows(lambda passes: next(passes), 3)
+
+
+class TestLazyRows:
+    @pytest.mark.parametrize("of", ["features", "logits", "probs"])
+    def test_of_few_rows_are_a_tensor(self, of, view_of, linear_model, inputs, monkeypatch):
+        monkeypatch.setattr(lazy, "KEPT_ELEMENTS", 0)
+        pool = view_of(linear_model, inputs)
+        assert torch.equal(pool.lazy_rows(lambda block, rows: block.exp(), of), getattr(pool, of).exp())
+
+    @pytest.mark.parametrize("of", ["features", "logits", "probs"])
+    def test_of_many_are_made_again_and_are_the_same(self, of, view_of, linear_model, monkeypatch):
+        linear_model.head = torch.nn.Linear(3, 20)
+        pool = view_of(linear_model, torch.randn(2000, 3))
+        kept = pool.lazy_rows(lambda block, rows: block.exp(), of)
+        monkeypatch.setattr(lazy, "KEPT_ELEMENTS", 0)
+        rows = pool.lazy_rows(lambda block, rows: block.exp(), of)
+        assert isinstance(kept, torch.Tensor)
+        assert isinstance(rows, LazyRows)
+        assert not {"probs", "logits"} & vars(pool).keys()
+        for positions in (slice(5, 900), torch.tensor([1999, 0, 3])):
+            torch.testing.assert_close(rows[positions], kept[positions])
+
+    def test_are_kept_where_features_are_as_many(self, view_of, linear_model, monkeypatch):
+        monkeypatch.setattr(lazy, "KEPT_ELEMENTS", 0)
+        pool = view_of(linear_model, torch.randn(2000, 3))
+        assert isinstance(pool.lazy_rows(lambda probs, rows: probs), torch.Tensor)
+
+    def test_the_function_knows_which_rows_they_are(self, view_of, linear_model, monkeypatch):
+        monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 3000)
+        linear_model.head = torch.nn.Linear(3, 20)
+        pool = view_of(linear_model, torch.randn(2000, 3))
+        number = torch.arange(2000.0)[:, None].expand(2000, 20)
+        assert torch.equal(pool.lazy_rows(lambda probs, rows: number[rows]), number)
+        monkeypatch.setattr(lazy, "KEPT_ELEMENTS", 0)
+        positions = torch.tensor([4, 1500, 1])
+        assert torch.equal(pool.lazy_rows(lambda probs, rows: number[rows])[positions], number[positions])
+
+    @pytest.mark.parametrize("known", ["logits", "probs"])
+    def test_of_what_was_read_before_are_not_computed_again(
+        self, known, view_of, linear_model, inputs, count_calls
+    ):
+        pool = view_of(linear_model, inputs)
+        wanted = getattr(pool, known).softmax(dim=1) if known == "logits" else pool.probs
+        linear_model.head.forward = counted = count_calls(linear_model.head.forward)
+        assert torch.equal(pool.lazy_rows(lambda probs, rows: probs), wanted)
+        assert counted.counter.calls == 0

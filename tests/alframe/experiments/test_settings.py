@@ -44,7 +44,10 @@ def test_every_value_survives_the_way_through_a_file(registry):
         ({"run": {"seeds": [1, 1]}}, "seeds names one twice"),
         ({"run": {"seeds": ["a"]}}, "run.seeds: expected list of int"),
         ({"run": {"strategy": []}}, "strategy is empty"),
-        ({"run": {"initial": "lucky"}}, "run.initial: unknown start 'lucky'. Known: balanced, coreset, "),
+        (
+            {"run": {"initial": "lucky"}},
+            "run.initial: unknown start 'lucky'. Known: balanced, centroids, coreset, ",
+        ),
         ({"run": {"roundz": 1}}, "Did you mean 'rounds'"),
         ({"run": {"log": ["cvs"]}}, "unknown plugin for --log 'cvs'. Did you mean 'csv'"),
         ({"run": {"log": ["margin"]}}, "'margin' has no event hook; csv, tensorboard have one"),
@@ -99,6 +102,12 @@ def test_options_of_a_broken_plugin(registry, make_plugin):
 def test_what_makes_a_setting(registry, change, same):
     base, changed = resolve(registry, {}), resolve(registry, change)
     assert (base.setting_folder == changed.setting_folder) is same
+
+
+def test_a_start_by_an_alias_is_the_same_setting(registry):
+    by_name, alias = (resolve(registry, {"run": {"initial": name}}) for name in ("coreset", "CoreSet"))
+    assert by_name.setting_folder == alias.setting_folder
+    assert by_name.start_of(by_name.pipelines[0]).strategy.name == "coreset"
 
 
 def test_two_files_of_one_name_are_two_settings(registry):

@@ -1,7 +1,9 @@
+import dataclasses
+
 import pytest
 import torch
 
-from alframe import PluginInfo, UsageError
+from alframe import PluginInfo, UsageError, option
 from alframe.learning.initial import initial_set, start_named
 from alframe.learning.pipeline import Pipeline
 from doubles import fast_learner
@@ -72,6 +74,24 @@ class TestFirstQuery:
         assert seen == []
         own = fast_learner(toy.hide_labels(), "largest", start="own", registry=registry).ask(5)
         assert not torch.equal(first, own)
+
+    def test_its_options_are_no_strategys(self, toy, registry, make_plugin):
+        @dataclasses.dataclass(frozen=True)
+        class Options:
+            column: int = option(0, "feature")
+
+        def select(pool, n, options):
+            return pool.features[:, options.column].topk(n).indices
+
+        def info():
+            return PluginInfo(summary="x", cold_start=True, options=Options, api=3)
+
+        registry.register(make_plugin(alframe_info=info, alframe_select=select), "by-feature")
+        arguments = {"registry": registry, "options": {"by-feature": {"column": 3}}}
+        learner = fast_learner(toy.hide_labels(), start="by-feature", **arguments)
+        assert torch.equal(learner.ask(5), learner.features()[:, 3].topk(5).indices.cpu())
+        with pytest.raises(UsageError, match="options for 'by-feature' are of no use here"):
+            fast_learner(toy.hide_labels(), **arguments)
 
     def test_balanced_is_for_those_who_have_labels(self, toy):
         with pytest.raises(UsageError, match="a balanced start needs labels"):

@@ -148,9 +148,15 @@ class TestWhatUsersHave:
 
     STRATEGIES = (
         *("random", "entropy", "margin", "least-confidence", "bald", "badge", "alfamix", "coreset", "cdal"),
-        *("coregcn", "uncertaingcn", "maxherding", "uherding", "probcover"),
+        *("coregcn", "uncertaingcn"),
+        *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
+        *("stochastic", "typiclust"),
+        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
     )
-    NEED_NO_HEAD = ("random", "coreset", "coregcn", "uncertaingcn", "maxherding", "probcover")
+    NEED_NO_HEAD = (
+        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
+        *("lcmd", "maxdet", "maxherding", "probcover"),
+    )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
     @classmethod
@@ -273,7 +279,9 @@ class TestWhatUsersHave:
                 self.ask(strategy, **changes)
 
     @pytest.mark.filterwarnings("ignore::alframe.AlframeWarning")
-    @pytest.mark.parametrize("strategy", ["coreset", "alfamix", "badge", "coregcn", "uncertaingcn"])
+    @pytest.mark.parametrize(
+        "strategy", ["coreset", "alfamix", "badge", "coregcn", "uncertaingcn", "centroids"]
+    )
     def test_features_without_distances_are_the_users(self, strategy):
         with pytest.raises(UsageError, match="features are as large as|not finite|beyond float32"):
             self.ask(strategy, features=self.X32 * 1e30)

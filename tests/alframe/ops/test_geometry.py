@@ -4,8 +4,9 @@ import torch
 from scipy import special
 from scipy.spatial.distance import cdist
 
-from alframe.ops import geometry
+from alframe.ops import blocks, geometry
 from alframe.ops.geometry import Euclidean, Geometry, OuterProduct, SymmetricKL, as_geometry
+from alframe.ops.lazy import LazyRows
 
 
 def generator(seed=0):
@@ -270,3 +271,80 @@ def test_logarithms_that_are_not_kept_are_those_that_are(alike, monkeypatch):
     torch.testing.assert_close(made_anew.squared_distances(made_anew[few]), kept.squared_distances(kept[few]))
     torch.testing.assert_close(made_anew[5:90].squared_norms(), kept[5:90].squared_norms())
     assert made_anew._log_p is None
+
+
+def lazily(rows, most=0, rounding=0.0):
+    """The rows made when they are asked for, otherwise rounded where other rows are made beside them."""
+
+    def make(positions):
+        part = rows[positions]
+        return part * (1 + rounding * (len(part) % 7 - 3))
+
+    return LazyRows(make, len(rows), most)
+
+
+def lazy_and_kept(kind, wrap, dtype=torch.float32, offset=0.0):
+    """Points whose matrices are made, and the same with matrices that are kept."""
+    a, b = factors(90, c=5, d=8, dtype=dtype)
+    p = distributions(90, c=5, dtype=dtype)
+    if kind == "outer product":
+        return OuterProduct(wrap(a), wrap(b + offset)), OuterProduct(a, b + offset)
+    if kind == "left factors":
+        return OuterProduct(wrap(a), b + offset), OuterProduct(a, b + offset)
+    p = (p + offset * p[:1]) / (1 + offset)
+    return SymmetricKL(wrap(p)), SymmetricKL(p)
+
+
+@pytest.mark.parametrize("most", [0, 100])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.parametrize("kind", ["outer product", "left factors", "divergence"])
+class TestLazyRows:
+    @pytest.fixture(autouse=True)
+    def _small_blocks(self, monkeypatch):
+        monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 300)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+    def test_are_the_points_that_are_kept(self, kind, offset, most, dtype):
+        made, kept = lazy_and_kept(kind, lambda rows: lazily(rows, most), dtype, offset)
+        few = torch.tensor([7, 0, 89])
+        assert isinstance(made, Geometry)
+        assert len(made) == 90
+        assert torch.equal(made.squared_norms(), kept.squared_norms())
+        assert made.resolution() == kept.resolution()
+        wanted = kept.squared_distances(kept[few])
+        for points, others in ((made, made[few]), (made, kept[few]), (kept, made[few])):
+            torch.testing.assert_close(points.squared_distances(others), wanted)
+        for positions in (slice(11, 60), torch.tensor([3, 80, 3]), torch.arange(89)):
+            part = made[positions]
+            assert torch.equal(part.squared_norms(), kept.squared_norms()[positions])
+            torch.testing.assert_close(part.squared_distances(kept[few]), wanted[positions])
+            torch.testing.assert_close(part[1:3].squared_distances(made[few]), wanted[positions][1:3])
+
+    def test_in_float64(self, kind, offset, most):
+        made, kept = lazy_and_kept(kind, lambda rows: lazily(rows, most), offset=offset)
+        fine, wanted = made[torch.arange(5, 70)].double(), kept[torch.arange(5, 70)].double()
+        distances = fine.squared_distances(made[:4].double())
+        assert distances.dtype == torch.float64
+        torch.testing.assert_close(distances, wanted.squared_distances(kept[:4].double()))
+
+    @pytest.mark.parametrize("elements", [1 << 27, 90 * 10])
+    def test_have_the_same_vectors(self, kind, offset, most, elements, monkeypatch):
+        monkeypatch.setattr(geometry, "VECTOR_ELEMENTS", elements)
+        made, kept = lazy_and_kept(kind, lambda rows: lazily(rows, most), offset=offset)
+        (x, exact), (wanted, kept_exact) = (points.vectors(generator()) for points in (made, kept))
+        assert exact == kept_exact
+        torch.testing.assert_close(x, wanted)
+
+
+@pytest.mark.parametrize("most", [0, 400])
+@pytest.mark.parametrize("kind", ["outer product", "divergence"])
+def test_lazy_rows_that_coincide_are_at_distance_0_however_they_are_rounded(kind, most, monkeypatch):
+    """What is known of a row is not held against another making of it."""
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 60)
+    rounding = 8 * torch.finfo(torch.float32).eps
+    points, _ = lazy_and_kept(kind, lambda rows: lazily(rows.repeat(2, 1), most, rounding))
+    for some in (torch.tensor([4]), torch.tensor([4, 5]), torch.arange(3, 11)):
+        between = points.squared_distances(points[some])
+        assert (between[some].diag() == 0).all()
+        assert (between[some + 90].diag() == 0).all()
+        assert (between > 0).sum() == (180 - 2) * len(some)

@@ -1,0 +1,86 @@
+"""Rows of a matrix that is too large to be kept: they are made when they are asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from alframe.ops.blocks import joined, row_blocks
+
+KEPT_ELEMENTS = 90_000_000  # numbers of a matrix that are kept in any case, 360 MB in float32
+
+
+class LazyRows:
+    """An ``n x c`` matrix for geometries, of which the first rows are kept.
+
+    All others are made whenever they are asked for: a pass over the rows costs their making.
+
+    Args:
+        make: makes the rows at positions, a tensor of them or a slice, in that order: ``m x c``. What it
+            makes of a row may depend on the other positions by rounding alone.
+        n: how many rows there are.
+        most: how many numbers are kept at the most.
+
+    Attributes:
+        shape: ``(n, c)``.
+        dtype: that of the rows.
+        device: where they are made.
+
+    Example:
+        >>> rows = LazyRows(lambda positions: torch.arange(6.0).view(3, 2)[positions].exp(), 3, most=2)
+        >>> rows.shape, rows[0:1].tolist()
+        ((3, 2), [[1.0, 2.7182817459106445]])
+    """
+
+    def __init__(self, make: Callable[[Tensor | slice], Tensor], n: int, most: int) -> None:
+        like = make(slice(0, 1))
+        columns = like.shape[1]
+        self.shape = (n, columns)
+        self.dtype: torch.dtype = like.dtype
+        self.device: torch.device = like.device
+        self._make = make
+        kept = min(n, most // max(1, columns))
+        self._kept = joined((make(block) for block in row_blocks(kept, columns, like.device)), kept)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, positions: Tensor | slice) -> Tensor:
+        """The rows at ``positions``, made or kept, in that order."""
+        if isinstance(positions, slice):
+            rows = range(len(self))[positions]
+            if rows.step == 1 and rows.stop <= len(self._kept):
+                return self._kept[positions]
+        return self._make(positions)
+
+    def part(self, positions: Tensor | slice) -> LazyRows:
+        """The rows at ``positions``, of which none is made yet."""
+        if isinstance(positions, Tensor):
+            return self._like(lambda inner: self[positions[inner]], len(positions), self.dtype)
+        rows = range(len(self))[positions]
+
+        def make(inner: Tensor | slice) -> Tensor:
+            if isinstance(inner, Tensor):
+                return self[rows.start + rows.step * inner]
+            chosen = rows[inner]
+            return self[chosen.start : chosen.stop : chosen.step]
+
+        return self._like(make, len(rows), self.dtype)
+
+    def float(self) -> LazyRows:
+        """The same rows in float32."""
+        return self._like(lambda positions: self[positions].float(), len(self), torch.float32)
+
+    def double(self) -> LazyRows:
+        """The same rows in float64."""
+        return self._like(lambda positions: self[positions].double(), len(self), torch.float64)
+
+    def _like(self, make: Callable[[Tensor | slice], Tensor], n: int, dtype: torch.dtype) -> LazyRows:
+        """Rows of these: what is kept is kept here."""
+        rows = copy.copy(self)
+        rows._make, rows.shape, rows.dtype = make, (n, self.shape[1]), dtype
+        rows._kept = self._kept[:0].to(dtype)
+        return rows
