@@ -6,16 +6,13 @@ Ash et al., NeurIPS 2021, arXiv 2106.09675, algorithm 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from alframe.ops import first_of_equals, row_blocks
 from alframe_bait._shared import FALLEN, SMALLEST, TIE, Information
-
-if TYPE_CHECKING:
-    from alframe_bait._classes import ClassRows
 
 NEVER_WISE = -1e300  # a score that only rows which are taken are below
 
@@ -36,9 +33,7 @@ class BlockGreedy:
         sign: 1 to add rows, -1 to remove them.
     """
 
-    def __init__(
-        self, rows: ClassRows, information: Information, fisher: Tensor, ranks: Tensor, sign: int
-    ) -> None:
+    def __init__(self, rows: Any, information: Information, fisher: Tensor, ranks: Tensor, sign: int) -> None:
         self._rows, self._information, self._fisher = rows, information, fisher
         self._ranks, self._sign = ranks, sign
         self._taken = torch.zeros_like(ranks, dtype=torch.bool)
