@@ -38,6 +38,7 @@ class BinaryRows:
     def __init__(self, z: Float[Tensor, "n d"], weights: Float[Tensor, " n"]) -> None:
         self.z = z
         self._weights = weights
+        self._scratch = weights.new_empty(0, 0)
 
     def __len__(self) -> int:
         return len(self.z)
@@ -56,7 +57,10 @@ class BinaryRows:
 
     def products(self, positions: slice, directions: Float[Tensor, "d k"]) -> Float[Tensor, "b k"]:
         """``v.w`` of some rows and ``k`` directions ``w``, in float64."""
-        return (self.z[positions].double() @ directions).mul_(self._weights[positions, None])
+        z = self.z[positions]
+        if len(self._scratch) < len(z):  # a fresh one for each block costs as much as the product
+            self._scratch = self._weights.new_empty(z.shape)
+        return (self._scratch[: len(z)].copy_(z) @ directions).mul_(self._weights[positions, None])
 
     def information(self) -> Float[Tensor, "d d"]:
         """The sum of ``v v^T``, in float64."""

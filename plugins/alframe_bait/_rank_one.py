@@ -137,15 +137,19 @@ class RankOneGreedy:
     def _scores(self, numbers: Tensor, taken: Tensor) -> Tensor:
         """The fall of ``tr(P F)``, or minus its rise; ``-inf`` of rows that are taken."""
         a, b = numbers
-        return (self._sign * b / self._inner(a)).masked_fill_(taken, -torch.inf)
+        return (b / self._inner(a)).masked_fill_(taken, -torch.inf)
 
     def _inner(self, a: Tensor) -> Tensor:
-        """``1 + a``, or ``1 - a``."""
-        return (1 + self._sign * a).clamp_(min=SMALLEST)
+        """``a + 1``; in a removal ``a - 1``, which is below 0 but for rounding."""
+        inner = a + self._sign
+        return inner if self._sign > 0 else inner.clamp_(max=-SMALLEST)
 
     def _changes(self, alpha: Tensor, beta: Tensor, q: Tensor) -> Tensor:
         """What a step adds to ``a`` and ``b``."""
-        return torch.stack([-self._sign * alpha.square(), alpha * (q * alpha - 2 * self._sign * beta)])
+        changes = alpha.new_empty(2, *alpha.shape)
+        torch.mul(alpha, alpha, out=changes[0]).mul_(-self._sign)
+        torch.mul(alpha, q, out=changes[1]).sub_(beta, alpha=2 * self._sign).mul_(alpha)
+        return changes
 
     def _candidates(self) -> Tensor:
         """Positions of the best rows, and of the next pick for sure."""
@@ -164,7 +168,7 @@ class RankOneGreedy:
             place = first_of_equals(scores, ranks, TIE)
             a, b = numbers[:, place]
             fallen = b < FALLEN * b_then[place]
-            w[t] = self._applied(v[place], w[:t]) / self._inner(a).sqrt()
+            w[t] = self._applied(v[place], w[:t]) / self._inner(a).abs().sqrt()
             of_fisher = w[t : t + 1] @ self._fisher
             y[t] = self._applied(of_fisher, w[:t])
             q = of_fisher @ w[t]
