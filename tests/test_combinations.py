@@ -45,6 +45,7 @@ SELECTORS = [
     "typiclust",
     "uherding",
 ]
+READING = ("default", "alfamix", "badge", "coreset", "lcmd", "maxdet")  # embeddings
 WEIGHING = ("maxherding", "uherding")  # samples by their scores, which can't be those of
 NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
@@ -85,17 +86,20 @@ def trained(trained_registry):
 
 
 def product():
-    """All; where neither embedding nor score is the default, those that run with the slow tests."""
-    for names in itertools.product(EMBEDDERS, SCORERS, SELECTORS):
-        both = names[0] != "default" and names[1] is not None
-        yield pytest.param(*names, marks=[pytest.mark.slow] if both else [])
+    """All pairs of stages; of three that are all some plugin's, those whose selector reads the embedding."""
+    for embed, score, select in itertools.product(EMBEDDERS, SCORERS, SELECTORS):
+        three = embed != "default" and score is not None
+        if not three:
+            yield embed, score, select
+        elif score in ("alfamix", "entropy", "margin") and select in READING:
+            yield pytest.param(embed, score, select, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(("embed", "score", "select"), list(product()))
 def test_every_embedder_scorer_and_selector_combine(
     embed, score, select, trained, trained_registry, monkeypatch
 ):
-    """The whole product: a selector does not know whose embedding it got, nor whose scores."""
+    """A selector does not know whose embedding it got, nor whose scores."""
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
