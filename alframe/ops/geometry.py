@@ -6,6 +6,7 @@ combines with any embedder.
 
 from __future__ import annotations
 
+import abc
 import copy
 import math
 from collections.abc import Callable, Iterator
@@ -124,22 +125,23 @@ class Euclidean:
         return Vectors(_at_least_32_bits(self.x), exact=True)
 
 
-class _OfRows:
+class _OfRows(abc.ABC):
     """What geometries share whose matrices may be `LazyRows`: distances are those of rows in memory."""
 
     def __len__(self) -> int:
         return len(self._matrices()[0])
 
+    @abc.abstractmethod
     def _matrices(self) -> tuple[Any, ...]:
-        raise NotImplementedError
+        """What a point is a row of."""
 
+    @abc.abstractmethod
     def _made(self, positions: slice) -> Any:
         """The points at ``positions`` with their rows in memory, and what is known of them anew."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _distances(self, other: Any) -> Tensor:
         """`squared_distances` where all rows are in memory."""
-        raise NotImplementedError
 
     def squared_distances(self, other: Any) -> Float[Tensor, "n m"]:
         """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""

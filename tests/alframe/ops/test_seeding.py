@@ -77,3 +77,36 @@ def test_a_repeated_choice_is_the_choice(monkeypatch, fails):
     assert torch.equal(seeds(), expected)
     assert len(records) == 1
     assert bool(replays) != fails
+
+
+def one_after_the_other(x, k, generator):
+    """Greedy k-means++ with candidates for several seeds at once, each of them looked at once, in order."""
+    trials = 2 + int(np.log(k))
+    closest, found = np.full(len(x), np.inf), []
+    while len(found) < k:
+        count = trials * min(1 + len(found) // 4, k - len(found), 1 + k // 4)
+        law = np.cumsum(closest if found else np.ones(len(x)))
+        uniforms, luck = (torch.rand(count, generator=generator, dtype=torch.float64).numpy() for _ in "ab")
+        candidates, then = np.searchsorted(law, uniforms * law[-1], side="right"), closest.copy()
+        left = list(zip(candidates, luck, strict=True))
+        while len(found) < k:
+            tried = []
+            while left and len(tried) < trials:
+                candidate, chance = left.pop(0)
+                if chance * then[candidate] <= closest[candidate]:
+                    tried.append(candidate)
+            if len(tried) < trials:
+                break
+            lowered = np.minimum(((x[tried][:, None] - x) ** 2).sum(axis=2), closest)
+            best = lowered.sum(axis=1).argmin()
+            closest = lowered[best]
+            found.append(tried[best])
+    return x[found]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_candidate_is_looked_at_once(seed):
+    x = blobs(300).double()
+    expected = one_after_the_other(x.numpy(), 40, generator(seed))
+    found = seeding.greedy_seeds(x, x.square().sum(1), 40, generator(seed))
+    np.testing.assert_array_equal(found, expected)
