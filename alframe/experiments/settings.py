@@ -16,7 +16,15 @@ from typing import Any
 from alframe.contract.options import build, identifying
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
-from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
+from alframe.contract.sections import (
+    AUTO,
+    NETWORK,
+    SECTIONS,
+    DataSource,
+    ModelSource,
+    RunOptions,
+    StageProviders,
+)
 from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.experiments.configuration import Sections
@@ -227,7 +235,8 @@ def resolve(
     dataset, _ = registry.offers.located(DATASETS, source.name)
     model_section = given.pop("model", {})
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
-    model, model_location = registry.offers.located(MODELS, model_source.name)
+    network = suiting_network(registry, model_source.name, source.name)
+    model, model_location = registry.offers.located(MODELS, network)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
@@ -257,6 +266,21 @@ def resolve(
         listeners=listeners,
         varied=varied or {},
     )
+
+
+def suiting_network(registry: Registry, name: str, dataset: str) -> str:
+    """The name of a network, or for ``auto`` of the one that suits a data set.
+
+    Args:
+        registry: the plugins.
+        name: what the user says.
+        dataset: name of the data set, with its location.
+    """
+    if name != AUTO:
+        return name
+    offer, location = registry.offers.located(DATASETS, dataset)
+    suits = offer.value.network
+    return (suits(location) if suits is not None else None) or NETWORK
 
 
 def _pipelines(
