@@ -101,7 +101,8 @@ class Dataset:
                 f"data set {self.name!r}: test inputs and test targets come together or not at all"
             )
         self._check_part("training", self.inputs, self.targets, lowest=UNKNOWN)
-        if self.transform is None and self.fit is None and self.inputs.dtype in HALF:
+        parts = [part for part in (self.inputs, self.test_inputs) if part is not None]
+        if self.transform is None and self.fit is None and any(part.dtype in HALF for part in parts):
             object.__setattr__(self, "transform", as_float32)
         if self.test_inputs is not None and self.test_targets is not None:
             self._check_part("test", self.test_inputs, self.test_targets, lowest=0)

@@ -17,8 +17,6 @@ from alframe.contract.options import build, identifying
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import (
-    AUTO,
-    NETWORK,
     SECTIONS,
     DataSource,
     ModelSource,
@@ -235,7 +233,7 @@ def resolve(
     dataset, _ = registry.offers.located(DATASETS, source.name)
     model_section = given.pop("model", {})
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
-    network = suiting_network(registry, model_source.name, source.name)
+    network = registry.offers.network_for(model_source.name, source.name)
     model, model_location = registry.offers.located(MODELS, network)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
@@ -266,21 +264,6 @@ def resolve(
         listeners=listeners,
         varied=varied or {},
     )
-
-
-def suiting_network(registry: Registry, name: str, dataset: str) -> str:
-    """The name of a network, or for ``auto`` of the one that suits a data set.
-
-    Args:
-        registry: the plugins.
-        name: what the user says.
-        dataset: name of the data set, with its location.
-    """
-    if name != AUTO:
-        return name
-    offer, location = registry.offers.located(DATASETS, dataset)
-    suits = offer.value.network
-    return (suits(location) if suits is not None else None) or NETWORK
 
 
 def _pipelines(

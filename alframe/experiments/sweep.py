@@ -12,7 +12,7 @@ from typing import Any
 from alframe.contract.sections import MOST_TRIALS, SECTIONS
 from alframe.errors import UsageError
 from alframe.experiments.configuration import merge
-from alframe.experiments.settings import Sections, Settings, resolve, suiting_network
+from alframe.experiments.settings import Sections, Settings, resolve
 from alframe.registry.offers import DATASETS, MODELS, PRESETS
 from alframe.registry.registry import Registry
 
@@ -95,7 +95,7 @@ def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     """The declared type of every option that can vary, by section and key."""
     types: dict[str, list[type]] = {name: [section] for name, section in SECTIONS.items()}
     dataset = registry.offers.located(DATASETS, _name(sections, "data"))[0]
-    network = suiting_network(registry, _name(sections, "model"), _name(sections, "data"))
+    network = registry.offers.network_for(_name(sections, "model"), _name(sections, "data"))
     model = registry.offers.located(MODELS, network)[0]
     types["data"].append(dataset.value.options)
     types["model"].append(model.value.options)
