@@ -31,14 +31,14 @@ def dropping_layers(model: Classifier) -> list[nn.Module]:
     layers = model.dropout_layers()
     if not layers:
         raise UsageError(
-            "posterior samples need a committee, as `--train ensemble` trains one, or a network with dropout: "
+            "posterior samples need a committee, as of `--train ensemble`, or a network with dropout: "
             + DROPOUT_WANTED
         )
     for layer in layers:
         if not isinstance(layer, (nn.Dropout, *OF_CHANNELS)):
             raise UsageError(
-                "posterior samples need dropout whose masks rows can share, nn.Dropout or nn.Dropout1d to 3d, "
-                f"and the network has {type(layer).__name__}"
+                "posterior samples need dropout whose masks rows can share, nn.Dropout or nn.Dropout1d to "
+                f"3d, and the network has {type(layer).__name__}"
             )
     return layers
 
