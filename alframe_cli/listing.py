@@ -19,7 +19,8 @@ from alframe_cli.params import as_json, data_dir, plugin_files
 from alframe_cli.plain_text import echo
 
 PART = "part"
-HEADINGS = {"": "others", PART: "parts for others, which --strategy all leaves out"}
+HEADINGS = {"": "others", PART: "parts"}
+NOTES = {PART: "(for others to use; --strategy all leaves them out)"}
 
 
 @click.command()
@@ -39,7 +40,7 @@ def list_strategies(as_json: bool) -> None:
         return
     rows = []
     for family, members in by_family(registry.strategies):
-        rows.append((f"{HEADINGS.get(family, family)}:", "", "", "", ""))
+        rows.append((f"{HEADINGS.get(family, family)}:", "", NOTES.get(family, ""), "", ""))
         rows += [
             (f"  {p.name}", describe_stages(p), p.info.summary, p.info.reference, p.provider) for p in members
         ]
