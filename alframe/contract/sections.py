@@ -12,6 +12,7 @@ from alframe.contract.stopping import StopOptions
 STRATEGY = "alfamix"
 DATA_SET = "digits"
 NETWORK = "mlp"
+AUTO = "auto"  # a network that suits the data, and `NETWORK` where these don't say
 REFERENCES = ("random", "margin")  # whom `compare` holds the others against
 MOST_TRIALS = 100_000  # of one run, and settings of one sweep: more is a slip of the pen
 
@@ -87,7 +88,9 @@ class DataSource:
 class ModelSource:
     """The engine's own key of the section ``[model]``; the others are the network's options."""
 
-    name: str = option(NETWORK, "network or networks, see list-models")
+    name: str = option(
+        AUTO, "network or networks, see list-models; auto: linear for features in a file, else mlp"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

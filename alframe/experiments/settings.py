@@ -16,7 +16,13 @@ from typing import Any
 from alframe.contract.options import build, identifying
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
-from alframe.contract.sections import SECTIONS, DataSource, ModelSource, RunOptions, StageProviders
+from alframe.contract.sections import (
+    SECTIONS,
+    DataSource,
+    ModelSource,
+    RunOptions,
+    StageProviders,
+)
 from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.experiments.configuration import Sections
@@ -230,7 +236,8 @@ def resolve(
     dataset, _ = registry.offers.located(DATASETS, source.name)
     model_section = given.pop("model", {})
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
-    model, model_location = registry.offers.located(MODELS, model_source.name)
+    network = registry.offers.network_for(model_source.name, source.name)
+    model, model_location = registry.offers.located(MODELS, network)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}

@@ -95,7 +95,8 @@ def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     """The declared type of every option that can vary, by section and key."""
     types: dict[str, list[type]] = {name: [section] for name, section in SECTIONS.items()}
     dataset = registry.offers.located(DATASETS, _name(sections, "data"))[0]
-    model = registry.offers.located(MODELS, _name(sections, "model"))[0]
+    network = registry.offers.network_for(_name(sections, "model"), _name(sections, "data"))
+    model = registry.offers.located(MODELS, network)[0]
     types["data"].append(dataset.value.options)
     types["model"].append(model.value.options)
     for name in sections.keys() - types.keys():
@@ -149,7 +150,10 @@ def _values(value: Any, hint: Any) -> list[Any] | None:
 def _crossed(
     sections: Mapping[str, Mapping[str, Any]], axes: Sequence[Axis]
 ) -> Iterator[tuple[Sections, dict[str, str]]]:
-    """Every combination, and of it what tells settings apart; a strategy's folder tells its options."""
+    """Every combination, and of it what tells settings apart; a strategy's folder tells its options.
+
+    The options of a trainer that the user names are the setting's.
+    """
     number = math.prod(len(values) for _, _, values in axes)
     if number > MOST_TRIALS:
         counts = " x ".join(
@@ -163,7 +167,8 @@ def _crossed(
         varied = {}
         for (name, key, choices), value in zip(axes, values, strict=True):
             one[name][key] = value
-            in_folder = name in SECTIONS and (name != "stages" or key == "train")
+            trainer = one.get("stages", {}).get("train")
+            in_folder = name == trainer or (name in SECTIONS and (name != "stages" or key == "train"))
             if len(choices) > 1 and in_folder:
                 varied[f"{name}.{key}"] = _text(value)
         yield one, varied

@@ -211,9 +211,15 @@ class Pipeline:
 
     @property
     def label(self) -> str:
-        """The strategy with whatever differs from its defaults, as ``badge+select=coreset+cap=0.1``."""
+        """The strategy with whatever differs from its defaults, as ``badge+select=coreset+cap=0.1``.
+
+        A trainer that the user names belongs to the setting, with its options.
+        """
         parts = [f"{stage}={name}" for stage, name in sorted(self._asked.items()) if stage != "train"]
+        asked_trainer = self.providers["train"].name if "train" in self._asked else None
         for name, options in self.options.items():
+            if name == asked_trainer != self.strategy.name:
+                continue
             prefix = "" if name == self.strategy.name else f"{name}."
             parts += [f"{prefix}{key}={value}" for key, value in _differences(options).items()]
         return "+".join([self.asked_for, *parts])

@@ -1,10 +1,12 @@
 import tomllib
 
+import numpy as np
 import pytest
 import tomli_w
 
 from alframe import PluginError, UsageError
 from alframe.experiments.settings import resolve, safe_name
+from alframe.experiments.sweep import resolve_sweep
 
 
 def test_defaults(registry):
@@ -130,6 +132,37 @@ def test_a_network_with_a_location(registry):
 def test_the_digest_of_a_network_without_a_location_stays(registry):
     """Runs of earlier versions are found again; the README shows this folder."""
     assert resolve(registry, {}).setting_folder == "mlp-100+10x100-94cc1558"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "network"),
+    [
+        ({"x_train": np.zeros((4, 3))}, "linear"),
+        ({"x_train": np.zeros((4, 3), np.float16)}, "linear"),
+        ({"x_train": np.zeros((4, 3), np.uint8)}, "mlp"),
+        ({"x_train": np.zeros((4, 8, 8))}, "mlp"),
+        ({"other": np.zeros((4, 3))}, "mlp"),
+        ({"x_train": np.array([None])}, "mlp"),
+    ],
+)
+def test_features_in_a_file_get_a_linear_head_unless_another_network_is_named(
+    registry, tmp_path, arrays, network
+):
+    np.savez(tmp_path / "some.npz", **arrays)
+    data = {"data": {"name": f"npz:{tmp_path / 'some.npz'}"}}
+    settings = resolve(registry, data)
+    assert settings.model_name == settings.sections()["model"]["name"] == network
+    assert resolve(registry, data | {"model": {"name": "cnn"}}).model_name == "cnn"
+    (swept,) = resolve_sweep(registry, data | {"model": {"dropout": 0.5}})
+    assert (swept.model_name, swept.model_options.dropout) == (network, 0.5)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + bytes(40), None])
+def test_a_file_that_is_none_leaves_it_to_the_reader_to_say_so(registry, tmp_path, content):
+    path = tmp_path / "some.npz"
+    if content is not None:
+        path.write_bytes(content)
+    assert resolve(registry, {"data": {"name": f"npz:{path}"}}).model_name == "mlp"
 
 
 def test_what_changes_no_result_is_no_part_of_the_digest(registry):

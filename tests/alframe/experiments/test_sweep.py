@@ -70,6 +70,14 @@ def test_a_comma_in_a_path_is_a_comma(registry):
     assert (settings.location, settings.source.dir) == ("a,b.npz", "c,d")
 
 
+def test_an_option_of_the_trainer_that_is_named_gives_settings(registry):
+    sections = {"stages": {"train": "linear-probe"}, "linear-probe": {"c": [0.1, 1]}}
+    found = resolve_sweep(registry, sections)
+    assert [one.label for one in found] == ["linear-probe.c=0.1", "linear-probe.c=1"]
+    assert [one.pipelines[0].label for one in found] == ["alfamix", "alfamix"]
+    assert len({one.setting_folder for one in found}) == 2
+
+
 def test_a_strategys_option_gives_strategies_not_settings(registry):
     given = {"run": {"strategy": ["alfamix", "random"], "seeds": [1]}, "alfamix": {"cap": "0.1,0.2"}}
     settings = resolve_sweep(registry, given)
