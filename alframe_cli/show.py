@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from alframe.contract.needs import NEEDS
+from alframe.contract.scores import RANGES, in_words
 from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
@@ -90,6 +91,12 @@ def _show_plugin(plugin: Plugin) -> None:
         echo(f"also called {', '.join(plugin.info.aliases)}")
     if plugin.info.needs:
         echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
+    if plugin.info.score_range:
+        echo(f"its scores are {RANGES[plugin.info.score_range]}")
+    if scores := in_words(plugin.info.needs_scores):
+        echo(f"its selector needs scores {scores}")
+    if plugin.info.part:
+        echo("a part for others: --strategy all leaves it out")
     if plugin.problem:
         echo(f"can't be used: {plugin.problem}")
         return

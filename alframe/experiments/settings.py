@@ -175,7 +175,10 @@ class Settings:
         everything = pipelines is None and self.asks_for_all
         pipelines = pipelines or self.pipelines
         run = dataclasses.asdict(self.run) | {
-            "strategy": [ALL] if everything else [pipeline.asked_for for pipeline in pipelines],
+            "strategy": [
+                *([ALL] if everything else []),
+                *(one.asked_for for one in pipelines if one.strategy.info.part or not everything),
+            ],
             "seeds": list(seeds or self.run.seeds),
         }
         sections: Sections = {
@@ -272,8 +275,9 @@ def _pipelines(
     """One a strategy, however often and by whichever name it was asked for."""
     expanded: list[str] = []
     for name in names:
-        expanded += registry.strategy_names if name == ALL else [name]
-    pipelines = [Pipeline(registry, name, stages, options) for name in expanded]
+        expanded += registry.worth_running if name == ALL else [name]
+    refuse = ALL not in names  # else who does not suit is left out, with the reason
+    pipelines = [Pipeline(registry, name, stages, options, refuse=refuse) for name in expanded]
     return tuple({pipeline.strategy.key: pipeline for pipeline in pipelines}.values())
 
 

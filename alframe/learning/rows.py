@@ -12,6 +12,7 @@ from torch import Tensor
 from alframe.contract.needs import DROPOUT_WANTED
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
+from alframe.learning.posterior import SharedMasks, dropping_layers
 from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE, rows_per_block, rows_per_pass
 from alframe.ops.dropout import dropout_mask
@@ -138,6 +139,29 @@ class NetworkRows:
         for block in blocks:
             yield (_probs_of(module, member, block) for member in members)
 
+    def sample_probs(self, which: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """Members of a committee, or the network with masks that all rows share."""
+        if self._members:
+            yield from self.member_probs(which)
+            return
+        layers = dropping_layers(self._model)
+        same_features = set(self._model.body.modules()).isdisjoint(layers)
+        samples = [SharedMasks(self._seed, sample) for sample in which]
+        blocks = (
+            _blocks(self.features(), self.logits) if same_features else self.inputs(self._rows_per_pass())
+        )
+        for block in blocks:
+            yield (self._sampled(block, same_features, layers, masks) for masks in samples)
+
+    @torch.no_grad()
+    def _sampled(
+        self, block: Tensor, of_features: bool, layers: list[torch.nn.Module], masks: SharedMasks
+    ) -> Tensor:
+        """Probabilities of a block of features, or else of inputs."""
+        with masks.in_force(layers, len(block)):
+            logits = self._model.head(self._model.dropout(block)) if of_features else self._model(block)
+        return torch.softmax(logits, dim=1)
+
     @torch.no_grad()
     def _mc_pass(
         self, block: Tensor, of_features: bool, layers: list[torch.nn.Module], stream: _Masks
@@ -213,6 +237,12 @@ class FeatureRows:
         masks = [torch.Generator(device).manual_seed(derive(self._seed, "dropout", step)) for step in steps]
         for block in _blocks(self._features, self.logits):
             yield (self.logits(_dropped(block, dropout, mask)).softmax(dim=1) for mask in masks)
+
+    def sample_probs(self, which: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """The head on features of which the same share of ``dropout`` is dropped in all rows."""
+        samples = [SharedMasks(self._seed, sample) for sample in which]
+        for block in _blocks(self._features, self.logits):
+            yield (self.logits(masks.drop(block, dropout)).softmax(dim=1) for masks in samples)
 
     members = 0
 

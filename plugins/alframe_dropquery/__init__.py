@@ -37,6 +37,7 @@ def alframe_info() -> PluginInfo:
         options=Options,
         expected_failures={"cuda": "dropout masks are drawn on the device, and a GPU draws others"},
         family="both",
+        score_range="unit",
         api=3,
     )
 

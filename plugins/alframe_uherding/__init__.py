@@ -52,6 +52,8 @@ def alframe_info() -> PluginInfo:
         options=Options,
         family="both",
         cold_start=True,
+        score_range="unit",
+        needs_scores="nonnegative",
         api=3,
     )
 

@@ -188,12 +188,32 @@ def test_safe_names():
 
 def test_all_is_every_strategy_once(registry):
     settings = resolve(registry, {"run": {"strategy": ["all", "alfamix"]}})
-    assert [p.label for p in settings.pipelines] == [plugin.name for plugin in registry.strategies]
+    assert [p.label for p in settings.pipelines] == registry.worth_running
     assert settings.asks_for_all
     sections = settings.sections()
     assert sections["run"]["strategy"] == ["all"]
     assert [p.label for p in resolve(registry, sections).pipelines] == [p.label for p in settings.pipelines]
     assert settings.sections(settings.pipelines[:1])["run"]["strategy"] == ["alfamix"]
+
+
+def test_a_part_for_others_is_run_where_it_is_asked_for(registry):
+    def labels(*strategies):
+        return [p.label for p in resolve(registry, {"run": {"strategy": strategies}}).pipelines]
+
+    assert "stochastic" not in labels("all")
+    assert labels("stochastic") == ["stochastic"]
+    assert labels("all", "stochastic") == [*labels("all"), "stochastic"]
+    sections = resolve(registry, {"run": {"strategy": ["all", "stochastic", "margin"]}}).sections()
+    assert sections["run"]["strategy"] == ["all", "stochastic"]
+
+
+def test_of_all_those_whose_scores_do_not_suit_are_no_error_yet(registry):
+    """They are left out later, with the reason; who asks by name is told at once."""
+    stages = {"select": "maxherding"}
+    settings = resolve(registry, {"run": {"strategy": ["all"]}, "stages": stages})
+    assert "margin" in {p.strategy.name for p in settings.pipelines}
+    with pytest.raises(UsageError, match="^maxherding needs scores of at least 0, and those of margin"):
+        resolve(registry, {"run": {"strategy": ["random", "margin"]}, "stages": stages})
 
 
 def test_a_strategy_and_its_alias_are_one_folder(registry):
