@@ -13,7 +13,7 @@ import numpy as np
 from fuzzing.case import DAMAGED, MARKER, Case, Draw
 from fuzzing.material import TRIAL, Arrays, pool, rows, saved
 from fuzzing.runs import Payload
-from fuzzing.strategies import known_options, strategies
+from fuzzing.strategies import REPEATED, known_options, strategies
 from fuzzing.values import argument, bomb, damaged, value
 
 KINDS = (
@@ -89,7 +89,8 @@ def query(draw: Draw) -> Case:
     )
     own = [name for name, _ in known_options() if name.startswith(strategy + ".")]
     if own and draw.chance(0.25):
-        command += ["-o", argument(f"{draw.random.choice(own)}={value(draw.random)}")]
+        given = argument(f"{draw.random.choice(own)}={value(draw.random)}")
+        command += ["-o", given] if not given.partition("=")[0].endswith(REPEATED) else []
     if draw.chance(0.15):
         stage = draw.random.choice(["--embed", "--score", "--select"])
         command += [stage, draw.random.choice(strategies())]

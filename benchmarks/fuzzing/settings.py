@@ -8,7 +8,7 @@ import click
 
 from fuzzing.case import DAMAGED, FINE, Case, Draw
 from fuzzing.material import ON, RUN, SMALL, copy
-from fuzzing.strategies import flags_for, known_options, starts, strategies
+from fuzzing.strategies import REPEATED, flags_for, known_options, starts, strategies
 from fuzzing.values import NUMBERS, argument, damaged, value
 
 WORK = frozenset(
@@ -68,9 +68,10 @@ def options(draw: Draw) -> Case:
             name = name.replace(".", draw.random.choice(["", "..", " . ", ".x.", "\x1b."]))
         given += ["-o", argument(f"{name}={text}" if draw.chance(0.98) else name)]
     names = {one.partition("=")[0] for one in given[1::2]}
-    engine = [one for one in given[1::2] if _is_section(one)]  # a plugin's own values may be anything
+    # a plugin's own values may be anything, but for how often something is done
+    bounded = [one for one in given[1::2] if _is_section(one) or one.partition("=")[0].endswith(REPEATED)]
     real = draw.chance(0.35) and not names & WORK and not any(_long(one) for one in given[1::2])
-    short = not names & WORK and not any(_long(one) for one in engine)
+    short = not names & WORK and not any(_long(one) for one in bounded)
     start = ("--initial", draw.random.choice(starts())) if draw.chance(0.3) else ()
     plugin = next((name.partition(".")[0] for name in sorted(names) if not _is_section(name)), "")
     if short and flags_for(plugin):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+REPEATED = (".passes", ".steps", ".members", ".iterations")  # options that say how often: more take longer
+
 
 @functools.cache
 def strategies() -> tuple[str, ...]:
