@@ -47,6 +47,10 @@ class Rows(Protocol):
         """The features, for who looks at them and not at logits alone."""
         ...
 
+    def fixed(self) -> Tensor | None:
+        """``n x D`` features of another network, which nothing trains; None where nobody named one."""
+        ...
+
     def logits(self, features: Tensor) -> Tensor:
         """``n x C`` logits of a block of features."""
         ...
@@ -96,6 +100,16 @@ class View:
     def features(self) -> Tensor:
         """``n x D`` tensor of features: what the network's body makes of the samples."""
         return self._rows.points()
+
+    @functools.cached_property
+    def fixed(self) -> Tensor:
+        """``n x D`` tensor of fixed features: of the frozen network that ``[features]`` names.
+
+        They are the same in all rounds, also before anything is trained. Where none are named they are the
+        `features`, and so they are in `alframe.query`.
+        """
+        named = self._rows.fixed()
+        return self.features if named is None else named
 
     @functools.cached_property
     def logits(self) -> Tensor:

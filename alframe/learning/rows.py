@@ -50,6 +50,7 @@ class NetworkRows:
         seed: seed of the dropout masks of Monte Carlo passes.
         known: features of all samples, ``M x D``, where the body stays as it is.
         members: weights of each member of a committee: the head's alone, or the whole network's.
+        fixed: fixed features of all samples, ``M x D``, where there are any beside the network's.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class NetworkRows:
         seed: int,
         known: Tensor | None = None,
         members: Members = (),
+        fixed: Tensor | None = None,
     ) -> None:
         self._members = members
+        self._fixed = fixed
         self._model = model
         self._samples = samples
         self._positions = positions
@@ -99,6 +102,10 @@ class NetworkRows:
     def points(self) -> Tensor:
         """The features."""
         return self.features()
+
+    def fixed(self) -> Tensor | None:
+        """The fixed features, ``n x D``; None where there are none beside the network's."""
+        return None if self._fixed is None else self._fixed[self._positions]
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
@@ -198,6 +205,9 @@ class FeatureRows:
         if too_large := without_distances(self._largest, self._features.shape[1]):
             raise UsageError(too_large)
         return self._features
+
+    def fixed(self) -> None:
+        """None beside the features, which nothing trains."""
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:

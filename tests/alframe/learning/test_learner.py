@@ -1,9 +1,12 @@
+import copy
 import gc
+import pickle
 import sys
 
 import pytest
 import torch
 
+import alframe
 from alframe import (
     ActiveLearner,
     Classifier,
@@ -326,3 +329,56 @@ def test_a_network_that_cannot_be_built_is_its_plugins_fault(toy, bare_registry,
     bare_registry.register(make_plugin(alframe_models=lambda: offer), "nets")
     with pytest.raises(PluginError, match=r"^plugin 'nets' \(local\), model 'net' ?" + message):
         ActiveLearner(toy.hide_labels(), "net", "default", registry=bare_registry, device="cpu")
+
+
+class TestFixedFeatures:
+    """Features of another network beside the learner's own."""
+
+    @pytest.fixture
+    def fixed(self, toy):
+        return torch.randn(len(toy), 7, generator=torch.Generator().manual_seed(1))
+
+    @pytest.mark.parametrize("strategy", ["centroids", "typiclust", "probcover", "maxherding", "uherding"])
+    def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
+        learner = fast_learner(toy.hide_labels(), start=strategy, fixed=fixed, seed=3)
+        alone = alframe.query(strategy, features=fixed, n=12, num_classes=3, seed=3, device="cpu")
+        assert learner.ask(12).tolist() == alone.indices.tolist()
+        assert learner.ask(12).tolist() != fast_learner(toy.hide_labels(), start=strategy).ask(12).tolist()
+
+    @pytest.mark.parametrize("strategy", ["typiclust", "probcover", "maxherding"])
+    def test_are_the_same_after_training(self, toy, fixed, strategy):
+        learner = fast_learner(toy.hide_labels(keep=torch.arange(10)), strategy, fixed=fixed)
+        learner.fit()
+        picks = learner.ask(10)
+        other = fast_learner(
+            toy.hide_labels(keep=torch.arange(10)), strategy, fixed=fixed, recipe=Recipe(epochs=1)
+        )
+        other.fit()
+        assert other.ask(10).tolist() == picks.tolist()
+
+    def test_of_any_kind_and_never_copied_without_need(self, toy, fixed):
+        rows = [fixed, fixed.numpy(), fixed.double().tolist()]
+        learners = [fast_learner(toy.hide_labels(), start="centroids", fixed=given) for given in rows]
+        assert len({tuple(learner.ask(9).tolist()) for learner in learners}) == 1
+        assert learners[0]._fixed is fixed
+
+    def test_travel_with_copies(self, toy, fixed):
+        learner = fast_learner(toy.hide_labels(), start="centroids", fixed=fixed)
+        for twin in (copy.deepcopy(learner), pickle.loads(pickle.dumps(learner))):
+            assert twin.ask(9).tolist() == learner.ask(9).tolist()
+
+    @pytest.mark.parametrize(
+        ("fixed", "message"),
+        [
+            (
+                torch.zeros(5, 2),
+                r"shape \[5, 2\], and the data set has 120 training samples: expected one row",
+            ),
+            (torch.zeros(120), "must be a matrix"),
+            (torch.full((120, 2), torch.nan), "fixed features contain NaN"),
+            ("resnet18", "must be an array or tensor of numbers"),
+        ],
+    )
+    def test_of_something_else(self, toy, fixed, message):
+        with pytest.raises(UsageError, match=message):
+            fast_learner(toy.hide_labels(), fixed=fixed)
