@@ -34,14 +34,14 @@ def herd(
     Raises:
         UsageError: a score is negative.
     """
-    points, positions = eligible(Euclidean(normalize(pool.features)), scores)
+    points, positions = eligible(Euclidean(normalize(pool.fixed)), scores)
     weights = None if scores is None else scores[positions]
     if weights is not None and len(weights) and (least := float(weights.min())) < 0:
         raise UsageError(
             f"samples are weighed by their scores, and one has {least:g}: expected scores of at least 0, as "
             "those of uherding, entropy or least-confidence are; --strategy maxherding weighs all alike"
         )
-    centres = Euclidean(normalize(labelled.features))
+    centres = Euclidean(normalize(labelled.fixed))
     cover = cover_greedy(points, centres, n, ctx.generator, kernel=kernel, weights=weights)
     if len(positions):
         ctx.log("coverage", float(cover.values.mean(dtype=torch.float64)))

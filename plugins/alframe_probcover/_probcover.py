@@ -44,10 +44,10 @@ def cover_by_balls(
             "probcover finds its radius by as many clusters as there are classes, and nobody says how many "
             "there are: pass num_classes (2 or more), or set probcover.radius"
         )
-    _, positions = eligible(Euclidean(pool.features), scores)
+    _, positions = eligible(Euclidean(pool.fixed), scores)
     if not len(positions):
         return positions
-    x = normalize(torch.cat([pool.features[positions], labelled.features]))
+    x = normalize(torch.cat([pool.fixed[positions], labelled.fixed]))
     radius = options.radius or covering_radius(x, ctx.num_classes, options.purity, ctx.generator)
     points = Euclidean(x)
     cover = cover_greedy(
