@@ -170,6 +170,7 @@ class ActiveLearner:
         self.targets = dataset.targets.cpu()[known]
         self.round = 0 if len(self.labelled) else -1
         self._states: dict[str, dict[str, Any]] = {}
+        self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
         self._fitted = False
 
@@ -414,7 +415,7 @@ class ActiveLearner:
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]
-        self._states = copied(state["plugins"])
+        self._states, self._caches = copied(state["plugins"]), {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A learner that goes on on its own; it shares what neither changes, the data above all."""
@@ -422,16 +423,16 @@ class ActiveLearner:
         memo[id(self)] = twin
         twin.__dict__ |= self.__dict__
         twin.model = private_copy(self.model)
-        twin._states = copied(self._states)
+        twin._states, twin._caches = copied(self._states), {}
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: all but the display, and features that are computed anew."""
-        left_out = ("progress", "_known", "_known_of_test")
+        left_out = ("progress", "_known", "_known_of_test", "_caches")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"progress": _no_progress}
+        self.__dict__ |= state | {"progress": _no_progress, "_caches": {}}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
@@ -466,5 +467,6 @@ class ActiveLearner:
             device=self.device,
             model=self.model,
             states=self._states,
+            caches=self._caches if self._body_is_frozen or self._fixed is not None else {},
             progress=self.progress,
         )

@@ -107,6 +107,15 @@ class NetworkRows:
         """The fixed features, ``n x D``; None where there are none beside the network's."""
         return None if self._fixed is None else self._fixed[self._positions]
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there are fixed features, or the body stays as it is."""
+        return self._fixed is not None or self._known is not None
+
+    def positions(self) -> Tensor:
+        """Positions of the rows among all samples."""
+        return self._positions
+
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
         """Logits of a block of features."""
@@ -171,11 +180,20 @@ class FeatureRows:
         head: maps features to logits, or None.
         seed: seed of the dropout masks of Monte Carlo passes.
         largest: largest magnitude of a feature, as far as it is known.
+        first: position of the first row, where another view's rows come before.
     """
 
+    is_fixed = False
+
     def __init__(
-        self, features: Tensor, head: torch.nn.Module | None, seed: int = 0, largest: float = 0.0
+        self,
+        features: Tensor,
+        head: torch.nn.Module | None,
+        seed: int = 0,
+        largest: float = 0.0,
+        first: int = 0,
     ) -> None:
+        self._first = first
         self._features = features
         self._largest = largest
         self._head = head
@@ -208,6 +226,10 @@ class FeatureRows:
 
     def fixed(self) -> None:
         """None beside the features, which nothing trains."""
+
+    def positions(self) -> Tensor:
+        """As the rows stand."""
+        return torch.arange(self._first, self._first + len(self), device=self._features.device)
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
