@@ -131,7 +131,7 @@ class Gains:
             self._sum_all()
             self._forget()
             return
-        for rows in risen.split(self._blocks.side):
+        for rows in risen.split(self._blocks.side) if len(risen) else ():
             low, high = before[rows, None], self.covered[rows, None]
             for columns, values in self._blocks.across(rows):
                 lost = torch.minimum(values, high, out=values).sub_(low).clamp_(min=0)

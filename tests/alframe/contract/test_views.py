@@ -36,6 +36,24 @@ def test_fixed_features_are_the_features_where_none_are_named(linear_model, inpu
     assert of_query.fixed is of_query.features
 
 
+def test_a_sample_keeps_its_position_in_all_views(view_of, linear_model, inputs):
+    positions = torch.tensor([4, 2, 9])
+    assert torch.equal(view_of(linear_model, inputs, positions).positions, positions)
+    assert PoolView(FeatureRows(inputs[:3], None, first=7)).positions.tolist() == [7, 8, 9]
+
+
+def test_whose_features_stay(linear_model, inputs):
+    samples = Samples(inputs, torch.device("cpu"))
+
+    def view(**kept):
+        return PoolView(NetworkRows(linear_model, samples, torch.arange(3), 0, **kept))
+
+    assert not view().is_fixed
+    assert view(fixed=inputs).is_fixed
+    assert view(known=inputs).is_fixed
+    assert not PoolView(FeatureRows(inputs, None)).is_fixed
+
+
 def test_nothing_is_computed_until_read_and_then_once(view_of, linear_model, inputs, count_calls):
     linear_model.features = counted = count_calls(linear_model.features)
     pool = view_of(linear_model, inputs)

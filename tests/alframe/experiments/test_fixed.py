@@ -209,7 +209,7 @@ def test_a_finished_trial_needs_neither_network_nor_file(lab):
         lab.run(f"npy:{lab.file}", seed=2)
 
 
-@pytest.mark.parametrize("strategy", ["maxherding", "typiclust"])
+@pytest.mark.parametrize("strategy", ["maxherding", "probcover", "typiclust"])
 def test_interrupted_and_continued_is_uninterrupted(whole, tmp_path, strategy):
     run = {"initial": "own", "data": {"imbalance": 0.5}}
     for stop_after in (0, 1):
