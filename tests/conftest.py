@@ -9,6 +9,7 @@ import torch
 
 from alframe import Classifier, Dataset, hookimpl
 from alframe.registry.registry import Registry, installed
+from forks import forks  # noqa: F401 (a fixture)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores
@@ -90,6 +91,11 @@ def count_calls():
 def _no_settings_from_outside(monkeypatch):
     for name in ("ALFRAME_DISABLE_PLUGINS", "ALFRAME_DATA_DIR", "ALFRAME_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _discovered_anew():
+    """No test sees what another has registered or installed."""
     installed.cache_clear()
     yield
     installed.cache_clear()
