@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import jaxtyping
 import pytest
 import torch
 
@@ -85,6 +86,14 @@ def count_calls():
         return counted
 
     return wrap
+
+
+@pytest.fixture
+def types_unchecked():
+    """For tests that draw thousands of times: to check types takes most of that, and others do it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)
