@@ -58,7 +58,7 @@ def alframe_train_together(
 
 @hookimpl
 def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
-    """The network's features under the Euclidean distance; fixed ones, if there are any, before it is trained."""
+    """The features under the Euclidean distance; fixed ones, if there are any, before any training."""
     from alframe.ops.geometry import Embeddings
 
     if not len(labelled):
