@@ -32,6 +32,7 @@ BAYES = "bald,powerbald,qbc,variationratio"  # a committee of five heads: for te
 SLOW = "coregcn,uncertaingcn,deepfool"
 MANY = f"random,{SCORES},{COVERS},{BOTH}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
+NARROW = ("c100-more", "c10-unit", "c100-unit")  # not of all strategies
 STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset")
 
 
@@ -40,7 +41,7 @@ def study(
 ) -> list[str]:
     """Arguments of `alframe run`."""
     options = {"linear-probe.c": c, "model.dropout": 0.5, "run.pool_size": 5000}
-    if data == "cifar10":
+    if data.startswith("cifar10-") or data == "cifar10":
         options["linear-probe.members"] = 5
     options |= {key.replace("__", "."): value for key, value in more.items() if key != "start"}
     words = ["--dataset", data, "--initial-size", initial, "--query-size", query, "--rounds", rounds]
@@ -60,6 +61,9 @@ STUDIES = {
     "c10-tail": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES}", data__imbalance=0.05),
     "c100-tail": study("cifar100", 0.03, 500, 1000, 3, MANY, data__imbalance=0.05),
 }
+UNIT = "random,qbc,bald,cal,coreset,variationratio"  # again with features of one length
+STUDIES["c10-unit"] = study("cifar10-unit", 0.1, 10, 10, 4, UNIT)
+STUDIES["c100-unit"] = study("cifar100-unit", 0.03, 500, 1000, 3, "random,bait")
 for start in STARTS:
     STUDIES[f"c10-start-{start}"] = study("cifar10", 0.1, 10, 10, 4, "random,margin", start=start)
     STUDIES[f"c100-start-{start}"] = study("cifar100", 0.1, 100, 100, 4, "random,margin", start=start)
@@ -84,12 +88,29 @@ def run(data: Path, out: Path, studies: list[str] | None, seeds: str, jobs: int)
         raise click.UsageError(f"no study {unknown[0]!r}; there are {', '.join([*STUDIES, *GROUPS])}")
     for name in names:
         words = STUDIES[name].copy()
-        words[1] = f"npz:{data / words[1]}_effnetlite0.npz"
+        words[1] = f"npz:{features_file(words[1], data, out)}"
         fixed = ["--train", "linear-probe", "--device", "cpu", "--seeds", seeds, "--jobs", str(jobs)]
         print(f"{name}, seeds {seeds}", flush=True)
         subprocess.run(
             [sys.executable, "-m", "alframe_cli", "run", *words, *fixed, "--out", str(out / name)], check=True
         )
+
+
+def features_file(name: str, data: Path, out: Path) -> Path:
+    """The file of a data set; of one that ends in ``-unit`` it is made: features of length 16, the mean."""
+    full, _, unit = name.partition("-")
+    file = data / f"{full}_effnetlite0.npz"
+    if not unit:
+        return file
+    made = out / f"{full}_unit.npz"
+    if not made.exists():
+        arrays = dict(np.load(file))
+        for part in ("x_train", "x_test"):
+            x = arrays[part].astype(np.float32)
+            arrays[part] = (16 * x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16)
+        out.mkdir(parents=True, exist_ok=True)
+        np.savez(made, **arrays)
+    return made
 
 
 @main.command()
@@ -100,11 +121,11 @@ def tables(data: Path, out: Path) -> None:
     found = {name: compared(out / name) for name in STUDIES if (out / name).is_dir()}
     regimes = {name: one for name, one in found.items() if "-start-" not in name}
     print_areas(regimes)
-    print_ranks({name: one for name, one in regimes.items() if name != "c100-more"})
+    print_ranks({name: one for name, one in regimes.items() if name not in NARROW})
     for short, full in (("c10", "cifar10"), ("c100", "cifar100")):
         arrays = np.load(data / f"{full}_effnetlite0.npz")
         labels, features = arrays["y_train"], arrays["x_train"].astype(np.float32)
-        for name in (f"{short}-few", f"{short}-mid"):  # of a long tail the rows are others
+        for name in (f"{short}-few", f"{short}-mid", f"{short}-unit"):  # of a long tail the rows are others
             if name in regimes:
                 print_picks(name, out / name, regimes[name], features, labels)
         begun = {"random": out / f"{short}-few"} | {s: out / f"{short}-start-{s}" for s in STARTS}
@@ -182,22 +203,29 @@ def print_starts(short: str, folders: dict[str, Path], labels: np.ndarray[Any, A
 def print_picks(
     name: str, folder: Path, one: dict[str, Any], features: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
 ) -> None:
-    """What is picked: the length of features, and how unequal the classes are among the picks of a trial.
+    """What is picked: how long features are, how alike in a batch, how unequal the classes are in a trial.
 
-    The latter is the standard deviation of the classes' numbers in shares of their mean.
+    Alike by the cosine of two; unequal by the classes' standard deviation in shares of their mean.
     """
     lengths = np.linalg.norm(features, axis=1)
-    print_row(f"{name}: picks of", "mean length of features", "inequality of classes")
-    print_row(*["---"] * 3)
+    directions = features / lengths[:, None]
+    print_row(f"{name}: picks of", "length of features", "cosine in a batch", "inequality of classes")
+    print_row(*["---"] * 4)
     for strategy in sorted(one["strategies"], key=lambda s: area(one, s), reverse=True):
-        trials = [
-            np.concatenate([record["queried"] for record in trial[1:]])
-            for trial in read_rounds(folder, strategy)
-        ]
+        batches = [[record["queried"] for record in trial[1:]] for trial in read_rounds(folder, strategy)]
+        trials = [np.concatenate(trial) for trial in batches]
         counts = [np.bincount(labels[picks], minlength=labels.max() + 1) for picks in trials]
         unequal = np.mean([count.std() / count.mean() for count in counts])
-        print_row(strategy, f"{lengths[np.concatenate(trials)].mean():.1f}", f"{unequal:.2f}")
+        alike = np.mean([mean_cosine(directions[batch]) for trial in batches for batch in trial])
+        long = lengths[np.concatenate(trials)].mean()
+        print_row(strategy, f"{long:.1f}", f"{alike:.2f}", f"{unequal:.2f}")
     print()
+
+
+def mean_cosine(directions: np.ndarray[Any, Any]) -> float:
+    """Of two different rows of unit length."""
+    count = len(directions)
+    return float((np.square(directions.sum(axis=0)).sum() - count) / (count * (count - 1)))
 
 
 def read_rounds(folder: Path, strategy: str) -> list[list[dict[str, Any]]]:
