@@ -130,14 +130,16 @@ def _everything(registry: Registry, ctx: click.Context) -> Candidates:
 def _options(registry: Registry, ctx: click.Context) -> Candidates:
     """``section.key=`` of the engine, of the plugins, and of the data set and network on the line."""
     from alframe.contract.options import describe
-    from alframe.contract.sections import SECTIONS
+    from alframe.contract.sections import AUTO, DATA_SET, SECTIONS
     from alframe.registry.offers import DATASETS, MODELS
 
     types: list[tuple[str, Any]] = list(SECTIONS.items())
     types += [(plugin.name, plugin.info.options) for plugin in registry.plugins if not plugin.problem]
-    for kind, flag in ((DATASETS, "dataset"), (MODELS, "model")):
-        default = SECTIONS[kind.section]().name
-        names = {name.partition(":")[0] for name in ctx.params.get(flag) or [default]}
+    datasets = ctx.params.get("dataset") or [DATA_SET]
+    given = ctx.params.get("model") or [AUTO]
+    models = [registry.offers.network_for(name, dataset) for name in given for dataset in datasets]
+    for kind, full_names in ((DATASETS, datasets), (MODELS, models)):
+        names = {name.partition(":")[0] for name in full_names}
         types += [(kind.section, o.value.options) for o in registry.offers.of(kind) if o.name in names]
     for section, options in types:
         for field in describe(options):

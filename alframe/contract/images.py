@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from alframe.contract.resources import ImageModelOptions, ModelRequest
-from alframe.contract.sections import ModelSource
+from alframe.contract.sections import NETWORK
 from alframe.errors import UsageError, one_line
 from alframe.networks.classifier import Classifier
 from alframe.ops.images import FitImages
@@ -41,8 +41,7 @@ def image_shape(name: str, shape: Sequence[int], smallest: int | None = None) ->
     if len(shape) != 3 or (smallest is not None and min(shape[1:]) < smallest):
         least = "" if smallest is None else f" from {smallest} x {smallest}"
         raise UsageError(
-            f"{name} takes images of shape (channels, height, width){least}, got {shape}; "
-            f"try {ModelSource().name}"
+            f"{name} takes images of shape (channels, height, width){least}, got {shape}; try {NETWORK}"
         )
     return shape
 

@@ -116,6 +116,8 @@ class DatasetInfo:
         files: paths of its files in the folder of data sets, which listings look for; a packed copy,
             ``PATH.gz``, counts as well.
         classes: number of classes, where it is known without the data.
+        network: function that names the network that suits what is at a location, for who names none; None
+            where it can't tell. It only looks, and leaves it to ``load`` to say what is wrong.
     """
 
     summary: str
@@ -125,6 +127,7 @@ class DatasetInfo:
     files: tuple[str, ...] = ()
     options: type = DataOptions
     classes: int | None = None
+    network: Callable[[str], str | None] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from alframe.contract.stopping import StopOptions
 STRATEGY = "alfamix"
 DATA_SET = "digits"
 NETWORK = "mlp"
+AUTO = "auto"  # a network that suits the data, and `NETWORK` where these don't say
 REFERENCES = ("random", "margin")  # whom `compare` holds the others against
 MOST_TRIALS = 100_000  # of one run, and settings of one sweep: more is a slip of the pen
 
@@ -87,7 +88,21 @@ class DataSource:
 class ModelSource:
     """The engine's own key of the section ``[model]``; the others are the network's options."""
 
-    name: str = option(NETWORK, "network or networks, see list-models")
+    name: str = option(
+        AUTO, "network or networks, see list-models; auto: linear for features in a file, else mlp"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSource:
+    """The engine's own key of the section ``[features]``; the others are the network's options."""
+
+    name: str | None = option(
+        None,
+        "network whose body gives fixed features, as it is before any training, for strategies that compare "
+        "samples by them; or npy:PATH, an array with a row for each training sample; none: the trained "
+        "network's features",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +119,7 @@ SECTIONS: dict[str, type] = {
     "run": RunOptions,
     "data": DataSource,
     "model": ModelSource,
+    "features": FeatureSource,
     "train": Recipe,
     "stages": StageProviders,
     "stop": StopOptions,

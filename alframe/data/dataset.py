@@ -9,10 +9,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from alframe.data.samples import Transform
+from alframe.data.samples import Transform, as_float32
 from alframe.errors import UsageError
 
 UNKNOWN = -1
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Dataset:
 
     Args:
         name: short name for folders and tables.
-        inputs: ``M x ...`` floating-point tensor, as the network takes it, or what ``transform`` takes.
+        inputs: ``M x ...`` floating-point tensor, as the network takes it, or what ``transform`` takes. Half
+            precision stays as it is in memory; the network gets float32 of it, a batch at a time.
         targets: ``M`` class numbers (int64); -1 where the label is unknown.
         num_classes: number of classes, at least 2.
         test_inputs: inputs of the test part, or None.
@@ -99,6 +101,9 @@ class Dataset:
                 f"data set {self.name!r}: test inputs and test targets come together or not at all"
             )
         self._check_part("training", self.inputs, self.targets, lowest=UNKNOWN)
+        parts = [part for part in (self.inputs, self.test_inputs) if part is not None]
+        if self.transform is None and self.fit is None and any(part.dtype in HALF for part in parts):
+            object.__setattr__(self, "transform", as_float32)
         if self.test_inputs is not None and self.test_targets is not None:
             self._check_part("test", self.test_inputs, self.test_targets, lowest=0)
             if self.test_inputs.shape[1:] != self.inputs.shape[1:]:

@@ -12,6 +12,11 @@ Transform = Callable[[Tensor], Tensor]
 KEPT_BYTES = 1 << 30  # network inputs of a labelled set are made once, not in each epoch, up to this size
 
 
+def as_float32(batch: Tensor) -> Tensor:
+    """Network inputs of numbers that are stored in half precision."""
+    return batch.to(torch.float32)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Samples:
     """Samples as they are stored, on any device, and how they become network inputs.

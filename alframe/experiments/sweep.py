@@ -12,15 +12,17 @@ from typing import Any
 from alframe.contract.sections import MOST_TRIALS, SECTIONS
 from alframe.errors import UsageError
 from alframe.experiments.configuration import merge
+from alframe.experiments.fixed import located
 from alframe.experiments.settings import Sections, Settings, resolve
 from alframe.registry.offers import DATASETS, MODELS, PRESETS
 from alframe.registry.registry import Registry
 
-NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
+NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}, "features": {"name": str}}
 NO_AXES = {
     "run": ("jobs", "together", "device", "out", "keep_features"),
     "data": ("name", "dir", "download"),
     "model": ("name",),
+    "features": ("name",),
 }
 Axis = tuple[str, str, list[Any]]  # section, key, values
 
@@ -95,9 +97,12 @@ def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     """The declared type of every option that can vary, by section and key."""
     types: dict[str, list[type]] = {name: [section] for name, section in SECTIONS.items()}
     dataset = registry.offers.located(DATASETS, _name(sections, "data"))[0]
-    model = registry.offers.located(MODELS, _name(sections, "model"))[0]
+    network = registry.offers.network_for(_name(sections, "model"), _name(sections, "data"))
+    model = registry.offers.located(MODELS, network)[0]
     types["data"].append(dataset.value.options)
     types["model"].append(model.value.options)
+    if (features := located(registry, sections.get("features", {}).get("name"))) and features[0]:
+        types["features"].append(features[0].value.options)
     for name in sections.keys() - types.keys():
         if registry.named(name):
             types[name] = [registry.plugin(name).info.options]
@@ -149,7 +154,10 @@ def _values(value: Any, hint: Any) -> list[Any] | None:
 def _crossed(
     sections: Mapping[str, Mapping[str, Any]], axes: Sequence[Axis]
 ) -> Iterator[tuple[Sections, dict[str, str]]]:
-    """Every combination, and of it what tells settings apart; a strategy's folder tells its options."""
+    """Every combination, and of it what tells settings apart; a strategy's folder tells its options.
+
+    The options of a trainer that the user names are the setting's.
+    """
     number = math.prod(len(values) for _, _, values in axes)
     if number > MOST_TRIALS:
         counts = " x ".join(
@@ -163,7 +171,8 @@ def _crossed(
         varied = {}
         for (name, key, choices), value in zip(axes, values, strict=True):
             one[name][key] = value
-            in_folder = name in SECTIONS and (name != "stages" or key == "train")
+            trainer = one.get("stages", {}).get("train")
+            in_folder = name == trainer or (name in SECTIONS and (name != "stages" or key == "train"))
             if len(choices) > 1 and in_folder:
                 varied[f"{name}.{key}"] = _text(value)
         yield one, varied

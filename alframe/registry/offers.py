@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from alframe.contract.options import check_declaration
 from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
+from alframe.contract.sections import AUTO, NETWORK
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.registry.plugin import Plugin
 from alframe.registry.process import kept_settings, no_way_out
@@ -119,6 +120,37 @@ class Offers:
         if location and not wanted:
             raise UsageError(f"{kind.name} {offer.name!r} takes nothing after a colon, got {name!r}")
         return offer, location
+
+    def network_for(self, name: str, dataset: str) -> str:
+        """The name of a network; for ``auto`` that of the one which suits a data set.
+
+        Args:
+            name: what the user says.
+            dataset: name of the data set, with its location.
+
+        Raises:
+            UsageError: as `located`, of the data set.
+            PluginError: as `located`.
+        """
+        if name != AUTO:
+            return name
+        offer, location = self.located(DATASETS, dataset)
+        if offer.value.network is None:
+            return NETWORK
+        try:
+            with kept_settings(f"data set {offer.name!r}"), no_way_out():
+                suiting = offer.value.network(location) or NETWORK
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            message = f"plugin {offer.plugin.name!r}, network of data set {offer.name!r}: {reason(error)}"
+            raise PluginError(message) from error
+        if not isinstance(suiting, str):
+            raise PluginError(
+                f"plugin {offer.plugin.name!r}: network of data set {offer.name!r} wants a name or None, "
+                f"got {suiting!r}"
+            )
+        return suiting
 
     def failures(self) -> list[OfferError]:
         """The plugins that failed when asked what they offer, each as an error with ``plugin``."""

@@ -26,7 +26,7 @@ from alframe.registry.vetting import new_manager, vetted
 
 GROUP = PROJECT
 OWN_DISTRIBUTION = "alframe"
-ALL = "all"  # in place of a strategy's name
+ALL = "all"  # in place of a strategy's name; see Registry.worth_running
 DISABLE_VARIABLE = "ALFRAME_DISABLE_PLUGINS"
 
 
@@ -184,6 +184,12 @@ class Registry:
         """A name for each usable strategy that means no other: ``distribution/name`` where two share one."""
         taken = collections.Counter(plugin.name for plugin in self.plugins if plugin.state != State.DISABLED)
         return [p.name if taken[p.name] == 1 else p.key for p in self.strategies]
+
+    @property
+    def worth_running(self) -> list[str]:
+        """What ``all`` means: the `strategy_names` of all that are more than a part for others."""
+        named = zip(self.strategy_names, self.strategies, strict=True)
+        return [name for name, plugin in named if not plugin.info.part]
 
     def plugin(self, name: str, what: str = "plugin") -> Plugin:
         """Finds a usable plugin by ``name``, ``distribution/name``, or else an alias.

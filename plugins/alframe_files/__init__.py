@@ -37,6 +37,14 @@ def load_npz(request: DataRequest) -> Dataset:
     return load(request.location, request.options)
 
 
+def network_of_npz(location: str) -> str | None:
+    """Rows of floating-point numbers are taken for features, for which a linear head is enough."""
+    from alframe_files._arrays import shape_and_type
+
+    shape, kind = shape_and_type(location, "x_train")
+    return "linear" if len(shape) == 2 and kind == "f" else None
+
+
 @dataclasses.dataclass(frozen=True)
 class CsvOptions(TableOptions):
     """Options of a table in a file."""
@@ -73,6 +81,7 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
             load=load_npz,
             location="PATH",
             options=NpzOptions,
+            network=network_of_npz,
         ),
         "csv": DatasetInfo(
             summary="a table of numbers and categories; -o data.target= names the column of classes",

@@ -48,6 +48,20 @@ def read_arrays(path: Path) -> tuple[Arrays, list[str]]:
     return arrays, [name for name in found if name not in used]
 
 
+def shape_and_type(path: str, name: str) -> tuple[tuple[int, ...], str]:
+    """Shape of an array and NumPy's letter for its kind of numbers, by its header; of none if it has none."""
+    try:
+        with (
+            _opened(Path(path)) as opened,
+            zipfile.ZipFile(opened) as archive,
+            archive.open(f"{name}.npy") as member,
+        ):
+            shape, _, dtype = HEADERS[np.lib.format.read_magic(member)](member)
+            return shape, dtype.kind
+    except Exception:  # whatever it is, reading the arrays says it
+        return (), ""
+
+
 def _opened(path: Path) -> Any:
     try:
         if not path.is_file() and path.exists():  # a pipe would be waited for

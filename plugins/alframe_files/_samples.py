@@ -87,7 +87,7 @@ def read_samples(
             f"x_train holds numbers from {low:g} to {high:g}, which are taken as they are; "
             "-o data.scale=standardise gives each column or channel mean 0 and standard deviation 1"
         )
-    dtype = np.float64 if is_scaled else np.float32
+    dtype = np.float64 if is_scaled else _kept_type(arrays)
     with np.errstate(over="ignore"):  # Dataset tells of what became infinite
         inputs = [torch.from_numpy(np.ascontiguousarray(x, dtype=dtype)) for x in arrays]
     fit = standardise if is_scaled else None
@@ -139,6 +139,11 @@ def standardise(inputs: Tensor) -> Callable[[Tensor], Tensor]:
         return (((rows.double() - near) / units - centre) / width).to(torch.float32)
 
     return transform
+
+
+def _kept_type(arrays: list[Array]) -> type:
+    """Half precision stays what it is, half as large; all else becomes float32."""
+    return np.float16 if all(x.dtype == np.float16 for x in arrays) else np.float32
 
 
 def _check(x: Array, where: str) -> None:

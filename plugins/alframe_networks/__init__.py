@@ -1,4 +1,4 @@
-"""Small networks that train in seconds: a multilayer perceptron, LeNet and a convolutional network.
+"""Small networks that train in seconds: a linear one, a multilayer perceptron, LeNet and a convolutional one.
 
 LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998. The convolutional
 network `cnn` is of our own design, for images of any size; it is not the ALFA-Mix authors' `baseline_cnn`.
@@ -31,6 +31,13 @@ class HiddenOptions(NetworkOptions):
     hidden: int = option(256, "units of the hidden layer: the features", least=1)
 
 
+def build_linear(request: ModelRequest) -> Classifier:
+    """A head on the inputs, which are the features."""
+    from alframe_networks._networks import linear
+
+    return linear(request.input_shape.numel(), request.num_classes, request.options.dropout)
+
+
 def build_mlp(request: ModelRequest) -> Classifier:
     """One hidden layer of rectified units."""
     from alframe_networks._networks import mlp
@@ -57,13 +64,16 @@ def build_lenet(request: ModelRequest) -> Classifier:
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
-    return PluginInfo(summary="small networks: mlp, lenet, cnn")
+    return PluginInfo(summary="small networks: linear, mlp, lenet, cnn")
 
 
 @hookimpl
 def alframe_models() -> dict[str, ModelInfo]:
     """Offers the networks."""
     return {
+        "linear": ModelInfo(
+            summary="a linear head; the inputs are the features", build=build_linear, options=NetworkOptions
+        ),
         "mlp": ModelInfo(summary="one hidden layer, for any data", build=build_mlp, options=HiddenOptions),
         "cnn": ModelInfo(
             summary="3 x 3 convolutions for images from 4 x 4, deeper for larger ones",

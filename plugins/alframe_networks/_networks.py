@@ -8,6 +8,17 @@ from torch import nn
 from alframe import Classifier, image_shape
 
 
+def linear(inputs: int, num_classes: int, dropout: float = 0.0) -> Classifier:
+    """A linear head on the inputs, flattened: for features that somebody else's network has made.
+
+    Args:
+        inputs: numbers in one sample, whatever its shape.
+        num_classes: rows of the head.
+        dropout: share of the inputs dropped before the head in training.
+    """
+    return Classifier(nn.Flatten(), nn.Linear(inputs, num_classes), dropout)
+
+
 def mlp(inputs: int, hidden: int, num_classes: int, dropout: float = 0.0) -> Classifier:
     """Linear, ReLU, linear.
 

@@ -13,7 +13,7 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
-from alframe import ImageModelOptions, ModelInfo, ModelRequest, PluginInfo, hookimpl, option
+from alframe import ImageModelOptions, ModelInfo, ModelRequest, PluginInfo, PresetInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Classifier
@@ -60,6 +60,14 @@ def build_named(request: ModelRequest) -> Classifier:
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
     return PluginInfo(summary="timm's networks")
+
+
+@hookimpl
+def alframe_presets() -> dict[str, PresetInfo]:
+    """Offers protocols on features of DINOv2 and CLIP."""
+    from alframe_timm._presets import PRESETS
+
+    return PRESETS
 
 
 @hookimpl

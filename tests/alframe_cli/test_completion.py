@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -73,6 +74,13 @@ def test_commands():
 )
 def test_names(words, wanted):
     assert complete(*words) == wanted
+
+
+def test_the_network_that_suits_features_has_its_options(tmp_path):
+    np.savez(tmp_path / "some.npz", x_train=np.zeros((4, 3)))
+    on_features = ["run", "--dataset", f"npz:{tmp_path}/some.npz", "-o", "model.hid"]
+    assert complete(*on_features) == []
+    assert complete(*on_features[:-1], "model.drop") == ["model.dropout="]
 
 
 def test_a_plugin_that_is_a_file_takes_part(tmp_path):

@@ -171,7 +171,9 @@ class TestScale:
     def test_numbers_stay_what_they_are(self, load, x):
         data = load(x=x)
         np.testing.assert_array_equal(data.inputs, x.astype(np.float32))
-        assert (data.notes, data.inputs.dtype) == ((), torch.float32)
+        assert data.notes == ()
+        assert data.inputs.dtype == (torch.float16 if x.dtype == np.float16 else torch.float32)
+        assert data.example().dtype == torch.float32  # what a network gets
 
     @pytest.mark.parametrize("x", [IMAGES.astype(np.float32), IMAGES.astype(np.int64)])
     def test_large_ones_are_told_and_can_be_standardised(self, load, x):

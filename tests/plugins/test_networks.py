@@ -2,7 +2,15 @@ import pytest
 import torch
 
 from alframe import ActiveLearner, Dataset, Recipe, UsageError
-from alframe_networks._networks import cnn, lenet, mlp
+from alframe_networks._networks import cnn, lenet, linear, mlp
+
+
+def test_linears_features_are_its_inputs():
+    model = linear(12, 3)
+    x = torch.randn(5, 3, 2, 2)
+    assert torch.equal(model.features(x), x.flatten(1))
+    assert torch.equal(model(x), model.head(x.flatten(1)))
+    assert {name for name, _ in model.named_parameters()} == {"head.weight", "head.bias"}
 
 
 def test_mlp():

@@ -9,10 +9,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from alframe import ActiveLearner, Dataset, ImageModelOptions, ModelRequest, Recipe, UsageError
+from alframe.experiments.settings import resolve
 from alframe.registry.offers import MODELS
 from alframe.registry.registry import Registry
 from alframe_timm import TimmOptions, VitOptions, build_named, build_vit
 from alframe_timm._networks import build
+from alframe_timm._presets import DINOV2, PRESETS
 
 TINY = "vit_tiny_patch16_224"
 
@@ -332,3 +334,24 @@ def test_options_shared_with_torchvisions_networks_read_the_same():
 def test_features_of_no_block_are_refused():
     with pytest.raises(ValueError, match="blocks must be at least 1, got 0"):
         VitOptions(blocks=0)
+
+
+class TestProtocols:
+    def test_their_weights_are_ones_that_timm_knows(self):
+        names = {preset.settings["model"]["name"].removeprefix("timm:") for preset in PRESETS.values()}
+        assert len(names) == 2
+        assert names <= set(timm.list_pretrained())
+
+    def test_the_transformer_takes_images_of_the_size_that_is_said(self):
+        model = named(DINOV2["name"].removeprefix("timm:"), image_size=DINOV2["image_size"])
+        assert model.head.in_features == 384
+        assert model.body(torch.zeros(1, 3, 32, 32)).shape == (1, 384)
+
+    def test_a_round_is_a_label_a_class_or_a_thousand(self, registry):
+        for name, preset in PRESETS.items():
+            settings = resolve(registry, preset.settings)
+            classes = settings.dataset.value.classes
+            wanted = (1000, 9) if name.endswith("clip") else (classes, 20)
+            assert (settings.run.query_size, settings.run.rounds) == wanted
+            assert settings.run.initial_size == settings.run.query_size
+            assert settings.pipelines[0].providers["train"].name == "linear-probe"

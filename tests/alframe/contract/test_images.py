@@ -16,7 +16,7 @@ from alframe import (
     image_shape,
     pretrained_file,
 )
-from alframe.contract.sections import ModelSource
+from alframe.contract.sections import NETWORK
 
 
 def request(shape=(3, 8, 8), classes=4, download=False, **options):
@@ -70,9 +70,7 @@ class TestShape:
     @pytest.mark.parametrize("shape", [(64,), (2, 1), (3, 2, 2, 2)])
     def test_the_network_that_is_to_be_tried_takes_any(self, shape):
         inputs, targets = torch.rand(4, *shape), torch.tensor([0, 1, 0, 1])
-        learner = ActiveLearner(
-            Dataset("any", inputs, targets, 2), ModelSource().name, "random", device="cpu"
-        )
+        learner = ActiveLearner(Dataset("any", inputs, targets, 2), NETWORK, "random", device="cpu")
         assert learner.model(inputs).shape == (4, 2)
 
 

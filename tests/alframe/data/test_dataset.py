@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from alframe import Dataset, Normalize, UsageError
+from alframe import ActiveLearner, Dataset, Normalize, UsageError
+from doubles import FAST
 
 
 def make(**changes):
@@ -93,6 +94,33 @@ def test_gaps_are_allowed_until_then():
 
 
 BYTES = torch.randint(0, 256, (40, 2, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_stays_in_memory_and_networks_get_float32(dtype):
+    x = torch.linspace(-1, 1, 12).reshape(4, 3).to(dtype)
+    data = make(inputs=x, targets=torch.tensor([0, 1, 0, 1]), test_inputs=None, test_targets=None)
+    assert data.inputs.dtype == dtype
+    assert torch.equal(data.example(), x[:1].float())
+    assert data.hide_labels().inputs.dtype == dtype
+
+
+def test_half_precision_in_one_part_alone():
+    data = make(test_inputs=torch.ones(2, 2, dtype=torch.float16))
+    assert data.transform(data.test_inputs).dtype == torch.float32
+
+
+def test_a_learner_learns_the_same_of_either_precision():
+    x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0)).half()
+    y = (x[:, 0] > 0).long()
+
+    def accuracies_and_picks(inputs):
+        data = Dataset("d", inputs, y, 2, inputs, y).hide_labels(torch.arange(20))
+        learner = ActiveLearner(data, "linear", "margin", device="cpu", recipe=FAST)
+        learner.fit()
+        return learner.evaluate().accuracy, learner.ask(5).tolist()
+
+    assert accuracies_and_picks(x) == accuracies_and_picks(x.float())
 
 
 class TestBytes:

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from alframe import (
@@ -69,6 +71,39 @@ def test_what_follows_a_colon(bare_registry, make_plugin):
         bare_registry.offers.located(MODELS, "any:")
     with pytest.raises(UsageError, match="model 'one' takes nothing after a colon, got 'one:x'"):
         bare_registry.offers.located(MODELS, "one:x")
+
+
+def offering(network, bare_registry, make_plugin):
+    offered = DatasetInfo(summary="toy", load=lambda request: None, location="PATH", network=network)
+    bare_registry.register(make_plugin(alframe_datasets=lambda: {"toy": offered}), "a")
+    return bare_registry.offers
+
+
+@pytest.mark.parametrize(("suits", "wanted"), [("cnn", "cnn"), (None, "mlp"), ("", "mlp")])
+def test_data_say_which_network_suits_who_names_none(bare_registry, make_plugin, suits, wanted):
+    asked = []
+    offers = offering(lambda location: asked.append(location) or suits, bare_registry, make_plugin)
+    assert offers.network_for("lenet", "toy:there") == "lenet"
+    assert not asked
+    assert offers.network_for("auto", "toy:there") == wanted
+    assert asked == ["there"]
+
+
+def test_data_that_say_nothing_of_networks(bare_registry, make_plugin):
+    assert offering(None, bare_registry, make_plugin).network_for("auto", "toy:there") == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (lambda location: 1 / 0, "plugin 'a', network of data set 'toy': ZeroDivisionError"),
+        (lambda location: sys.exit(3), "plugin 'a', network of data set 'toy': "),
+        (lambda location: 3, "plugin 'a': network of data set 'toy' wants a name or None, got 3"),
+    ],
+)
+def test_a_plugin_that_fails_to_say_so(bare_registry, make_plugin, network, message):
+    with pytest.raises(PluginError, match=message):
+        offering(network, bare_registry, make_plugin).network_for("auto", "toy:there")
 
 
 def test_what_an_offer_is_called():

@@ -208,6 +208,14 @@ def third_class(pool):
     return -pool.probs.topk(3, dim=1).values[:, 2]
 
 
+def above_1_where_nothing_is_known(pool):
+    return 1.5 - pool.probs.amax(dim=1)
+
+
+def below_0_by_rounding(pool):
+    return pool.features.sum(dim=1) * 0 - 1e-9
+
+
 def standardised(pool):
     return (sums(pool) - sums(pool).mean()) / sums(pool).std()
 
@@ -396,6 +404,8 @@ BAD = [
     ("answers", scores(exits)),
     ("answers_fit", scores(column_of_scores)),
     ("answers_are_numbers", scores(logarithm_of_negatives)),
+    ("scores_are_in_their_range", info(score_range="unit", api=3) | scores(above_1_where_nothing_is_known)),
+    ("scores_are_in_their_range", info(score_range="nonnegative", api=3) | scores(below_0_by_rounding)),
     ("same_seed_same_answer", scores(unseeded)),
     ("ignores_global_random_state", scores(global_seed_read)),
     ("ignores_global_random_state", trains(numpy_in_training)),
