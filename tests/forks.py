@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = "import runpy; runpy.run_module('alframe_cli', run_name='__main__', alter_sys=True)"
+PYTEST = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 SERVER = """
 import atexit, gc, json, os, sys
 import torch

@@ -65,7 +65,7 @@ class RunOptions(CheckedOptions):
     def size_of_query(self, number: int) -> int:
         """Samples that query ``number`` (from 1) asks for."""
         try:
-            size = self.query_size * self.query_growth ** (number - 1)
+            size = self.query_size * float(self.query_growth) ** (number - 1)  # of whole numbers: for hours
         except OverflowError:
             return MOST
         return max(1, round(min(size, MOST)))

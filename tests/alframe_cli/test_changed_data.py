@@ -44,7 +44,7 @@ def setting(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_corrected_labels_are_one_line_and_others_go_on(run, compare, mine, tmp_path, jobs):
     mine(wrong=60)
     assert run().code == 0
@@ -125,7 +125,7 @@ def test_a_copied_seed_is_no_second_seed(run, compare, mine, tmp_path):
     assert "one seed" in outcome.out
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_what_a_reader_remarks_is_said_once(alframe, quick, tmp_path, jobs):
     (tmp_path / "talking.py").write_text(
         "import torch\n"

@@ -4,8 +4,6 @@ import io
 import pickle
 import random
 import struct
-import subprocess
-import sys
 from collections import OrderedDict
 
 import numpy as np
@@ -121,9 +119,14 @@ print("peak", peak.split()[1], sep="\\t")
 """
 
 
-def read_all(folder):
+@pytest.fixture
+def read_all(forks):
+    return lambda folder: read_by(forks, folder)
+
+
+def read_by(forks, folder):
     """What becomes of each file of a folder, all in one interpreter of their own."""
-    done = subprocess.run([sys.executable, "-c", READ_ALL, str(folder)], capture_output=True, text=True)
+    done = forks.run(READ_ALL, str(folder))
     lines = dict(line.split("\t") for line in done.stdout.splitlines())  # one each
     assert done.returncode == 0, f"{list(lines)[-1:]} ended it: {done.returncode}\n{done.stderr[-2000:]}"
     peak = int(lines.pop("peak")) / MEGABYTES
@@ -131,7 +134,7 @@ def read_all(folder):
     return lines
 
 
-def test_what_is_forged_is_refused(tmp_path):
+def test_what_is_forged_is_refused(tmp_path, read_all):
     for title, value in (REFUSED | HARMLESS).items():
         (tmp_path / title).write_bytes(file_of(value))
     (tmp_path / "an array as the whole").write_bytes(b"\x80\x04" + array(dtype("u1")) + b".")
@@ -140,7 +143,7 @@ def test_what_is_forged_is_refused(tmp_path):
     assert all(found.values())
 
 
-def test_two_thousand_mutations_of_a_genuine_file(tmp_path):
+def test_two_thousand_mutations_of_a_genuine_file(tmp_path, read_all):
     rng = random.Random(0)
     pixels = np.random.default_rng(0).integers(0, 256, (4, 12), dtype=np.uint8)
     content = {"data": pixels, "labels": [1, 2, 3, 4], "names": OrderedDict(a=np.float32(1)), "x": pixels.T}

@@ -1,3 +1,5 @@
+from importlib.metadata import entry_points
+
 import pytest
 
 import alframe
@@ -8,6 +10,7 @@ from alframe.experiments.executors.processes import Processes
 from alframe.experiments.plan import plan
 from alframe.experiments.run import PreparedRun, executor_for
 from alframe.experiments.sweep import resolve_sweep
+from alframe.registry.registry import Registry
 from doubles import Watch, repeatable
 
 RUN = {"strategy": ["margin", "random"], "seeds": [1], "initial_size": 20, "query_size": 10, "rounds": 1}
@@ -76,8 +79,12 @@ def raising(error):
 
 
 @pytest.fixture
-def with_broken(registry, make_plugin):
+def with_broken(make_plugin):
+    """A registry of two strategies, what their trials need, and a plugin that raises."""
+
     def with_broken(error):
+        few = ("margin", "random", "sklearn", "networks")
+        registry = Registry(entry for entry in entry_points(group="alframe") if entry.name in few)
         info = {"alframe_info": lambda: PluginInfo(summary="broken")}
         registry.register(make_plugin(**info, alframe_score=raising(error)), "broken")
         return registry
@@ -114,6 +121,7 @@ def test_a_broken_plugin_that_all_means_is_left_out(sections, with_broken):
     assert "ZeroDivisionError" in result.left_out["broken"]
     assert len([note for note in watch.notes if note.startswith("broken is left out")]) == 1
     assert result.failed == []
+    assert {trial.strategy for trial, _ in result.done} == {"margin", "random"}
 
 
 def test_who_runs(sections, registry):

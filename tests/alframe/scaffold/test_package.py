@@ -11,6 +11,7 @@ from alframe import UsageError
 from alframe.registry.files import KINDS as FILE_KINDS
 from alframe.scaffold import package as scaffold
 from alframe_cli.new_plugin import KINDS as CLI_KINDS
+from forks import COMMAND, PYTEST
 
 LONG = "a-name-of-as-many-as-30-letter"
 
@@ -68,31 +69,25 @@ def test_the_module_is_a_plugin_as_a_file_too(registry, tmp_path, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", scaffold.KINDS)
-def test_a_package_installs_lists_and_passes_its_tests(registry, tmp_path, kind, install):
+def test_a_package_installs_lists_passes_its_tests_and_runs(registry, tmp_path, kind, install):
     folder = make(registry, tmp_path, "mine", kind)
-    alframe = install(folder)
+    python = install(folder)
     command = "list-strategies" if kind == "strategy" else "doctor"
     if kind in ("dataset", "model"):
         command = f"list-{kind}s"
     if command != "doctor":
-        found = json.loads(alframe("-m", "alframe_cli", command, "--json").stdout)
+        found = json.loads(python(COMMAND, command, "--json").stdout)
         rows = next(value for key, value in found.items() if key != "problems")
         (row,) = [row for row in rows if row["name"] == "mine"]
         assert f"alframe-{kind}-mine" in json.dumps(row)
         assert found["problems"] == []
-    outcome = alframe("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    outcome = python(PYTEST, "-q", "-p", "no:cacheprovider", cwd=folder)
     assert outcome.returncode == 0, outcome.stdout
     assert "passed" in outcome.stdout
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", scaffold.KINDS)
-def test_a_package_runs(registry, tmp_path, kind, install):
-    folder = make(registry, tmp_path, "mine", kind)
-    alframe = install(folder)
     flags = scaffold.KINDS[kind].flags.format(name="mine").split()
     flags += ["--seeds", "1", "--rounds", "1", "--epochs", "5", "--device", "cpu"]
-    outcome = alframe("-m", "alframe_cli", "run", *flags, cwd=tmp_path)
+    outcome = python(COMMAND, "run", *flags)
     assert outcome.returncode == 0, outcome.stderr
     (trial,) = tmp_path.glob("runs/*/*/*/seed-1")
     assert (trial / "mine.csv").exists() is (kind == "events")
@@ -101,7 +96,7 @@ def test_a_package_runs(registry, tmp_path, kind, install):
 
 
 @pytest.fixture
-def install(tmp_path):
+def install(tmp_path, forks):
     """Installs a package into a folder of its own; gives Python with that folder on its path."""
 
     def install(folder):
@@ -109,14 +104,8 @@ def install(tmp_path):
         command = ["-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
         subprocess.run([sys.executable, *command, "--target", str(site), str(folder)], check=True)
         shutil.rmtree(folder / "build", ignore_errors=True)
-
-        def python(*arguments, cwd=tmp_path):
-            environment = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
-            return subprocess.run(
-                [sys.executable, *arguments], env=environment, cwd=cwd, capture_output=True, text=True
-            )
-
-        return python
+        environment = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+        return lambda *arguments, cwd=tmp_path: forks.run(*arguments, env=environment, cwd=cwd)
 
     return install
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from forks import PYTEST
+
 SUITE = """
 from alframe import PluginInfo, hookimpl
 from alframe.registry.registry import Registry
@@ -23,7 +25,6 @@ registry.register(Mine(), "mine")
 def test_conforms(check):
     check()
 """
-PYTEST = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 GOOD, THIRDS = "pool.features.sum(dim=1)", "pool.probs.topk(3, dim=1).values[:, 2]"
 
 

@@ -116,6 +116,7 @@ def interrupt(trial=None):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow  # processes that import torch
 def test_side_by_side_processes_have_groups_of_their_own(tmp_path):
     ends = run(tmp_path, executor=lambda registry: Processes(2), seeds=[1, 2, 3, 4])
     assert records(ends) == records(
