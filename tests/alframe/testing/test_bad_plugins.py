@@ -489,19 +489,5 @@ def test_a_fault_fails_its_check_and_no_other(check, hooks, make_plugin):
     assert failed == {check} | also, {name: outcomes[name].reason for name in failed}
 
 
-@pytest.mark.parametrize(("draws", "remark"), [(False, "draw them by ctx.generator"), (True, "")])
-def test_a_selector_that_does_not_draw_among_equals_is_told(draws, remark, make_plugin):
-    def alframe_select(pool, scores, n, ctx):
-        order = torch.randperm(len(pool), generator=ctx.generator) if draws else torch.arange(len(pool))
-        return order[top(wanted(pool, scores)[order], n)]
-
-    registry = Registry(entry_points=[])
-    registry.register(make_plugin(alframe_select=alframe_select), "bad")
-    outcomes = {o.check: o for o in map(outcome_of, checks_of("bad", registry=registry))}
-    assert outcomes["same_samples"].verdict == "passed"
-    assert outcomes["same_samples"].reason.endswith(remark)
-    assert bool(outcomes["same_samples"].reason) == bool(remark)
-
-
 def test_every_check_has_a_plugin_that_fails_it():
     assert {check for check, _ in BAD} | IN_A_PROCESS | ON_A_GPU == set(CHECKS)

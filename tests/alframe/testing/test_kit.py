@@ -183,3 +183,21 @@ def test_alframe_does_not_import_the_kit():
 def test_the_kit_does_not_import_pytest(forks):
     code = "import sys, alframe.testing; assert 'pytest' not in sys.modules"
     assert forks.run(code).returncode == 0
+
+
+@pytest.mark.parametrize(("draws", "remark"), [(False, "draw them by ctx.generator"), (True, "")])
+def test_a_selector_that_does_not_draw_among_equals_is_told(draws, remark, make_plugin):
+    def alframe_select(pool, scores, n, ctx):
+        values = pool.logits.sum(dim=1)
+        if scores is not None:
+            values = values.where(scores > -torch.inf, -torch.inf)
+        order = torch.randperm(len(pool), generator=ctx.generator) if draws else torch.arange(len(pool))
+        best, picks = values[order].topk(n)
+        return order[picks[best > -torch.inf]]
+
+    registry = Registry(entry_points=[])
+    registry.register(make_plugin(alframe_select=alframe_select), "bad")
+    outcomes = {o.check: o for o in map(outcome_of, checks_of("bad", registry=registry))}
+    assert outcomes["same_samples"].verdict == "passed"
+    assert outcomes["same_samples"].reason.endswith(remark)
+    assert bool(outcomes["same_samples"].reason) == bool(remark)
