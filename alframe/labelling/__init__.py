@@ -1,1 +1,1 @@
-"""A person labels and the model chooses: the session on disk, the learner beside it, the page in a browser."""
+"""A person labels, a model chooses what comes next."""
