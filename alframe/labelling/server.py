@@ -31,8 +31,7 @@ from alframe.labelling.requests import BadRequestError, event_of, number, number
 TICK = 0.1  # seconds between looks at the process that learns
 KEPT = {"cache-control": "private, max-age=600"}
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-# What a browser draws as it is. All else of images is drawn anew by Pillow; what is none is a download.
-DRAWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif")
+PROGRAMS = ("image/svg+xml", "text/html", "application/xhtml+xml")  # to a browser; they become downloads
 SIZES = (96, 192, 384, 2048)  # pixels of the longer side of a thumbnail
 AHEAD = 32  # samples that a page may hold
 
@@ -108,7 +107,6 @@ class Desk:
         self.session = session
         self.loop = loop
         self.news = News(self.facts)
-        self._thumbs: dict[tuple[int, int], bytes] = {}
         self._drawing = CapacityLimiter(1)  # one core draws, one answers
 
     @contextlib.asynccontextmanager
@@ -131,8 +129,10 @@ class Desk:
 
     def facts(self) -> dict[str, Any]:
         """What every page shows: progress, classes, the model."""
+        progress = dict(self.session.progress())
+        counted = {"by_class": progress.pop("classes"), "by_person": progress.pop("people")}
         classes = [{"name": one.name, "key": one.key} for one in self.session.classes]
-        return {**self.session.progress(), "classes": classes, **self.loop.facts()}
+        return {**progress, **counted, "classes": classes, **self.loop.facts()}
 
     async def about(self, request: Request) -> Response:
         """``GET /session``: what the page needs once."""
@@ -151,10 +151,15 @@ class Desk:
         )
 
     async def queue(self, request: Request) -> Response:
-        """``GET /queue?have=3,17&count=4``: what this person labels next, without what the page holds."""
-        have = numbers(request.query_params, "have")
+        """``GET /queue?have=3,17&count=4&drop=5``: what this person labels next.
+
+        That is without what the page has, and what it has no more is free for others.
+        """
+        have, drop = numbers(request.query_params, "have"), numbers(request.query_params, "drop")
         count = number(request.query_params, "count", 4, AHEAD)
         person = request.scope["person"]
+        for position in drop:
+            self.session.release(position, person)
         found = self.session.next_for(person, self.loop.picks, count + len(have))
         ours = [position for position in found if position not in set(have)][:count]
         self.loop.shown([*have, *ours])
@@ -178,12 +183,11 @@ class Desk:
             return JSONResponse({"error": one_line(error)}, 410)
         if content.text is not None:
             return PlainTextResponse(content.text, headers=KEPT)
-        if content.media_type in DRAWN:
-            return FileResponse(content.path, media_type=content.media_type, headers=KEPT)
-        if content.media_type.startswith("image/") and content.media_type != "image/svg+xml":
+        if content.media_type in PROGRAMS:
+            return FileResponse(content.path, media_type="application/octet-stream", filename=content.path.name)
+        if not content.in_browser:
             return await self._drawn(position, SIZES[-1])
-        # SVG and HTML are programs when a browser shows them.
-        return FileResponse(content.path, media_type="application/octet-stream", filename=content.path.name)
+        return FileResponse(content.path, media_type=content.media_type, headers=KEPT)
 
     async def thumb(self, request: Request) -> Response:
         """``GET /thumb/17?size=192``: the picture made small."""
@@ -194,18 +198,11 @@ class Desk:
         return await self._drawn(position, next(size for size in SIZES if size >= wanted))
 
     async def _drawn(self, position: int, size: int) -> Response:
-        key = (position, size)
-        if key not in self._thumbs:
-            try:
-                drawn = await to_thread.run_sync(self.session.thumbnail, position, size, limiter=self._drawing)
-            except UsageError as error:
-                return JSONResponse({"error": one_line(error)}, 410)
-            if len(self._thumbs) >= 512:
-                self._thumbs.pop(next(iter(self._thumbs)))
-            self._thumbs[key] = drawn
-        drawn = self._thumbs[key]
-        kind = "image/png" if drawn.startswith(b"\x89PNG") else "image/jpeg"
-        return Response(drawn, media_type=kind, headers=KEPT)
+        try:
+            drawn = await to_thread.run_sync(self.session.thumbnail, position, size, limiter=self._drawing)
+        except UsageError as error:
+            return JSONResponse({"error": one_line(error)}, 410)
+        return Response(drawn, media_type="image/jpeg", headers=KEPT)
 
     def _position(self, request: Request) -> int | None:
         position: int = request.path_params["n"]
@@ -232,13 +229,16 @@ class Desk:
             return JSONResponse({"error": one_line(error)}, 507 if isinstance(error, JournalFullError) else 503)
         self.loop.changed()
         self.news.tell()
-        answer = {"n": event.n, "event": event.event, "facts": self.facts()}
-        if event.event == "undo" and event.sample in self._positions:
-            answer["entry"] = self._entry(self._positions[event.sample])
+        answer: dict[str, Any] = {"n": event.n, "event": event.event}
+        if event.event.startswith("class-"):
+            answer["facts"] = self.facts()
+        if event.event == "undo":
+            undone = next(past for past in reversed(self.session.events) if past.n == event.of)
+            answer["entry"] = self._entry(self._positions[undone.sample])
         return JSONResponse(answer)
 
     @functools.cached_property
-    def _positions(self) -> dict[str, int]:
+    def _positions(self) -> dict[str | None, int]:
         return {sample.id: sample.position for sample in self.session.samples}
 
     async def live(self, request: Request) -> Response:

@@ -31,12 +31,12 @@ const seconds = () => Math.min(86400, Math.round(performance.now() - state.shown
 
 const held = () => [...new Set([...outbox.samples, ...state.queue.map((one) => one.sample), ...(state.current ? [state.current.sample] : [])])];
 
-const fill = async () => {
+const fill = async (drop = []) => {
   const missing = AHEAD - state.queue.length;
   if (state.asking || missing <= 0) return;
   state.asking = true;
   try {
-    const part = await read(`queue?count=${missing}&have=${held().slice(0, 100).join(",")}`);
+    const part = await read(`queue?count=${missing}&have=${held().slice(0, 100).join(",")}&drop=${drop.join(",")}`);
     const known = new Set(held());
     state.queue.push(...part.samples.filter((one) => !known.has(one.sample)));
     state.ended = !part.samples.length;
@@ -58,7 +58,7 @@ const reorder = () => {
   if (state.asking || state.order === state.facts.order) return;
   const away = state.queue.filter((one, index) => index > 0 && !one.again && !one.settle);
   state.queue = state.queue.filter((one) => !away.includes(one));
-  fill().then(() => { if (!state.queue.length) state.queue = away; });
+  fill(away.map((one) => one.sample)).then(() => { if (state.queue.length < 2) state.queue.push(...away); });
 };
 
 const next = () => {
@@ -413,7 +413,7 @@ const start = async () => {
   if (people.length > 1) make("span", { class: "person" }, find("title"), person);
   document.body.classList.add(kind);
   outbox = new Outbox(folder, person, {
-    sent: (fields, result) => hear(result.facts),
+    sent: (fields, result) => result.facts && hear(result.facts),
     refused: (fields, message) => notice(`The server refused ${fields.event}: ${message}`),
   });
   grid = new Grid({

@@ -3,7 +3,7 @@
 import { find, make } from "./make.js";
 import { ask, Refused } from "./wire.js";
 
-const SMALL = 160; // pixels: below, a picture is enlarged with its pixels visible
+const SMALL = 160; // pixels: below, a picture is enlarged
 
 const wholePicture = (entry) => new Promise((resolve, reject) => {
   const image = make("img", { alt: `Sample ${entry.sample}: ${entry.id}`, decoding: "async", draggable: "false" });
