@@ -75,6 +75,8 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
         echo(f"section [{name}] of a configuration")
         if name in {kind.section for kind in KINDS}:
             echo(f"Each {name} has more options of its own: `alframe show NAME`.")
+        if name == "features":
+            echo("The options of the network stand here, too: `alframe show NAME` lists them under model.")
         print_options(SECTIONS[name], name)
         if name == "stages":
             rows = [(stage, ", ".join(registry.serving(stage))) for stage in STAGES]

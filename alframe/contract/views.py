@@ -47,6 +47,19 @@ class Rows(Protocol):
         """The features, for who looks at them and not at logits alone."""
         ...
 
+    def fixed(self) -> Tensor | None:
+        """``n x D`` features of another network, which nothing trains; None where nobody named one."""
+        ...
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether fixed features, be they this network's, are the same in all rounds."""
+        ...
+
+    def positions(self) -> Tensor:
+        """``n`` positions of the samples in the data set, int64, on the device."""
+        ...
+
     def logits(self, features: Tensor) -> Tensor:
         """``n x C`` logits of a block of features."""
         ...
@@ -100,6 +113,33 @@ class View:
     def features(self) -> Tensor:
         """``n x D`` tensor of features: what the network's body makes of the samples."""
         return self._rows.points()
+
+    @functools.cached_property
+    def fixed(self) -> Tensor:
+        """``n x D`` tensor of fixed features: of the frozen network that ``[features]`` names.
+
+        They are the same in all rounds, also before anything is trained. Where none are named they are the
+        `features`, and so they are in `alframe.query`.
+        """
+        named = self._rows.fixed()
+        return self.features if named is None else named
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether `fixed` are the same numbers in all rounds: some are named, or nothing trains the body.
+
+        What follows from them may be kept in ``ctx.cache``. False in `alframe.query`.
+        """
+        return self._rows.is_fixed
+
+    @functools.cached_property
+    def positions(self) -> Tensor:
+        """``n`` positions of the samples in the data set's training part (int64, on the device).
+
+        A sample has the same in all rounds and views. The labelled set is in the order of labelling. In
+        `alframe.query` the pool's rows are counted first, then those of the labelled set.
+        """
+        return self._rows.positions()
 
     @functools.cached_property
     def logits(self) -> Tensor:

@@ -23,7 +23,7 @@ from alframe.learning.diagnostics import describe_picks
 from alframe.learning.fit import Fit
 from alframe.learning.frozen import frozen_features
 from alframe.learning.initial import BALANCED, RANDOM, start_named
-from alframe.learning.inputs import class_numbers, whole_number
+from alframe.learning.inputs import class_numbers, fixed_rows, whole_number
 from alframe.learning.inputs import positions as as_positions
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
@@ -79,6 +79,8 @@ class ActiveLearner:
         model_options: options of the network, where it is given by name.
         device: ``"auto"``, or what `torch.device` takes.
         registry: where plugins are looked up; the installed ones by default.
+        fixed: features of all samples by another network, ``M x D``, which strategies see as ``view.fixed``,
+            also before anything is trained; None: those of ``model``.
         feature_folder: where the features of a frozen body are kept for other learners, or None.
         progress: told ``(stage, done, total)`` during long work.
 
@@ -113,6 +115,7 @@ class ActiveLearner:
         model_options: Mapping[str, Any] | None = None,
         device: str | torch.device = "auto",
         registry: Registry | None = None,
+        fixed: Any = None,
         feature_folder: Path | None = None,
         progress: Callable[[str, int, int], None] = _no_progress,
     ) -> None:
@@ -159,6 +162,7 @@ class ActiveLearner:
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
+        self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder
         self._initial_state = initial_state(self.model)
         known = (dataset.targets != UNKNOWN).cpu()
@@ -166,6 +170,7 @@ class ActiveLearner:
         self.targets = dataset.targets.cpu()[known]
         self.round = 0 if len(self.labelled) else -1
         self._states: dict[str, dict[str, Any]] = {}
+        self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
         self._fitted = False
 
@@ -410,7 +415,7 @@ class ActiveLearner:
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]
-        self._states = copied(state["plugins"])
+        self._states, self._caches = copied(state["plugins"]), {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A learner that goes on on its own; it shares what neither changes, the data above all."""
@@ -418,22 +423,23 @@ class ActiveLearner:
         memo[id(self)] = twin
         twin.__dict__ |= self.__dict__
         twin.model = private_copy(self.model)
-        twin._states = copied(self._states)
+        twin._states, twin._caches = copied(self._states), {}
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: all but the display, and features that are computed anew."""
-        left_out = ("progress", "_known", "_known_of_test")
+        left_out = ("progress", "_known", "_known_of_test", "_caches")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"progress": _no_progress}
+        self.__dict__ |= state | {"progress": _no_progress, "_caches": {}}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
         known = self._known if self._body_is_frozen else None
         on_device = positions.to(self.device)
-        return NetworkRows(self.model, self._samples, on_device, seed, known, self._members())
+        members = self._members()
+        return NetworkRows(self.model, self._samples, on_device, seed, known, members, self._fixed)
 
     @functools.cached_property
     def _known(self) -> Tensor:
@@ -461,5 +467,6 @@ class ActiveLearner:
             device=self.device,
             model=self.model,
             states=self._states,
+            caches=self._caches if self._body_is_frozen or self._fixed is not None else {},
             progress=self.progress,
         )

@@ -41,6 +41,7 @@ class RoundState:
         device: where the tensors are.
         model: the network, or None.
         states: each plugin's dictionary, by plugin name, kept between rounds.
+        caches: the same of what may be lost at any time.
         logged: each plugin's numbers for the record, by plugin name.
         progress: told ``(stage, done, total)`` during long work.
     """
@@ -51,6 +52,7 @@ class RoundState:
     device: torch.device
     model: Classifier | None
     states: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    caches: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     logged: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
 
@@ -63,6 +65,7 @@ class RoundState:
             generator=seeds.generator(self.seed, self.number, stage, plugin.name),
             model=self.model,
             state=self.states.setdefault(plugin.name, {}),
+            cache=self.caches.setdefault(plugin.name, {}),
             logged=self.logged.setdefault(plugin.name, {}),
             progress=functools.partial(self.progress, stage),
         )

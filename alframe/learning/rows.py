@@ -51,6 +51,7 @@ class NetworkRows:
         seed: seed of the dropout masks of Monte Carlo passes.
         known: features of all samples, ``M x D``, where the body stays as it is.
         members: weights of each member of a committee: the head's alone, or the whole network's.
+        fixed: fixed features of all samples, ``M x D``, where there are any beside the network's.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class NetworkRows:
         seed: int,
         known: Tensor | None = None,
         members: Members = (),
+        fixed: Tensor | None = None,
     ) -> None:
         self._members = members
+        self._fixed = fixed
         self._model = model
         self._samples = samples
         self._positions = positions
@@ -100,6 +103,19 @@ class NetworkRows:
     def points(self) -> Tensor:
         """The features."""
         return self.features()
+
+    def fixed(self) -> Tensor | None:
+        """The fixed features, ``n x D``; None where there are none beside the network's."""
+        return None if self._fixed is None else self._fixed[self._positions]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there are fixed features, or the body stays as it is."""
+        return self._fixed is not None or self._known is not None
+
+    def positions(self) -> Tensor:
+        """Positions of the rows among all samples."""
+        return self._positions
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
@@ -188,11 +204,20 @@ class FeatureRows:
         head: maps features to logits, or None.
         seed: seed of the dropout masks of Monte Carlo passes.
         largest: largest magnitude of a feature, as far as it is known.
+        first: position of the first row, where another view's rows come before.
     """
 
+    is_fixed = False
+
     def __init__(
-        self, features: Tensor, head: torch.nn.Module | None, seed: int = 0, largest: float = 0.0
+        self,
+        features: Tensor,
+        head: torch.nn.Module | None,
+        seed: int = 0,
+        largest: float = 0.0,
+        first: int = 0,
     ) -> None:
+        self._first = first
         self._features = features
         self._largest = largest
         self._head = head
@@ -222,6 +247,13 @@ class FeatureRows:
         if too_large := without_distances(self._largest, self._features.shape[1]):
             raise UsageError(too_large)
         return self._features
+
+    def fixed(self) -> None:
+        """None beside the features, which nothing trains."""
+
+    def positions(self) -> Tensor:
+        """As the rows stand."""
+        return torch.arange(self._first, self._first + len(self), device=self._features.device)
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
