@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -17,6 +17,10 @@ from alframe.registry.registry import Registry, installed
 from alframe_cli.output import print_json, print_table
 from alframe_cli.params import as_json, data_dir, plugin_files
 from alframe_cli.plain_text import echo
+
+PART = "part"
+HEADINGS = {"": "others", PART: "parts"}
+NOTES = {PART: "(for others to use; --strategy all leaves them out)"}
 
 
 @click.command()
@@ -36,7 +40,7 @@ def list_strategies(as_json: bool) -> None:
         return
     rows = []
     for family, members in by_family(registry.strategies):
-        rows.append((f"{family or 'others'}:", "", "", "", ""))
+        rows.append((f"{HEADINGS.get(family, family)}:", "", NOTES.get(family, ""), "", ""))
         rows += [
             (f"  {p.name}", describe_stages(p), p.info.summary, p.info.reference, p.provider) for p in members
         ]
@@ -45,9 +49,12 @@ def list_strategies(as_json: bool) -> None:
 
 
 def by_family(strategies: Iterable[Plugin]) -> list[tuple[str, list[Plugin]]]:
-    """Strategies that go by the same thing, together; those that don't say are last."""
-    order = [*get_args(get_type_hints(PluginInfo)["family"])[1:], ""]
-    members = {family: [plugin for plugin in strategies if plugin.info.family == family] for family in order}
+    """Strategies that go by the same thing, together; then those that don't say, and parts for others."""
+    order = [*get_args(get_type_hints(PluginInfo)["family"])[1:], "", PART]
+    members: dict[str, list[Plugin]] = {family: [] for family in order}
+    for plugin in strategies:
+        family = PART if plugin.info.part else plugin.info.family
+        members[family if family in members else ""].append(plugin)
     return [(family, plugins) for family, plugins in members.items() if plugins]
 
 
@@ -152,11 +159,18 @@ def strategy_as_data(plugin: Plugin) -> dict[str, Any]:
         "needs": list(plugin.info.needs),
         "family": plugin.info.family,
         "cold_start": plugin.info.cold_start,
+        "part": plugin.info.part,
+        "score_range": plugin.info.score_range,
+        "needs_scores": _as_data(plugin.info.needs_scores),
         "summary": plugin.info.summary,
         "reference": plugin.info.reference,
         "distribution": plugin.distribution,
         "version": plugin.version,
     }
+
+
+def _as_data(needs_scores: str | Mapping[str, str]) -> str | dict[str, str]:
+    return needs_scores if isinstance(needs_scores, str) else dict(needs_scores)
 
 
 def problems_as_data(registry: Registry) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from alframe.contract.needs import NEEDS
+from alframe.contract.scores import RANGES, in_words
 from alframe.contract.sections import SECTIONS
 from alframe.errors import unknown_name
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
@@ -74,6 +75,8 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
         echo(f"section [{name}] of a configuration")
         if name in {kind.section for kind in KINDS}:
             echo(f"Each {name} has more options of its own: `alframe show NAME`.")
+        if name == "features":
+            echo("The options of the network stand here, too: `alframe show NAME` lists them under model.")
         print_options(SECTIONS[name], name)
         if name == "stages":
             rows = [(stage, ", ".join(registry.serving(stage))) for stage in STAGES]
@@ -90,6 +93,12 @@ def _show_plugin(plugin: Plugin) -> None:
         echo(f"also called {', '.join(plugin.info.aliases)}")
     if plugin.info.needs:
         echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
+    if plugin.info.score_range:
+        echo(f"its scores are {RANGES[plugin.info.score_range]}")
+    if scores := in_words(plugin.info.needs_scores):
+        echo(f"its selector needs scores {scores}")
+    if plugin.info.part:
+        echo("a part for others: --strategy all leaves it out")
     if plugin.problem:
         echo(f"can't be used: {plugin.problem}")
         return

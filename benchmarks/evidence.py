@@ -150,6 +150,8 @@ def cell(verdict: dict[str, Any] | None) -> str:
 
 def print_ranks(regimes: dict[str, dict[str, Any]]) -> None:
     """Mean ranks by area of those that every study has."""
+    if len(regimes) < 2:
+        return
     shared = sorted(set.intersection(*(set(one["strategies"]) for one in regimes.values())))
     values = np.array([[area(one, strategy) for strategy in shared] for one in regimes.values()])
     ranks = rank(shared, values)

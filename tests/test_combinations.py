@@ -7,6 +7,7 @@ import torch
 
 from alframe import ActiveLearner, Dataset, UsageError
 from alframe.learning.pipeline import Pipeline
+from alframe.registry.plugin import DEFAULT
 from alframe.registry.registry import Registry
 
 EMBEDDERS = ["default", "alfamix", "badge", "cdal", "coregcn"]
@@ -46,8 +47,6 @@ SELECTORS = [
     "uherding",
 ]
 READING = ("default", "alfamix", "badge", "coreset", "lcmd", "maxdet")  # embeddings
-WEIGHING = ("maxherding", "uherding")  # samples by their scores, which can't be those of
-NEGATIVE = ("alfamix", "deepfool", "margin", "uncertaingcn")
 
 
 def test_these_are_all_providers(registry):
@@ -95,6 +94,20 @@ def product():
             yield pytest.param(embed, score, select, marks=pytest.mark.slow)
 
 
+def suits(score, select, registry):
+    """What weighs samples by their scores can't have negative ones; the draw's form here takes any."""
+    weighs = registry.plugin(select if select != "default" else DEFAULT).info.needs_scores == "nonnegative"
+    return not (weighs and score and registry.plugin(score).info.score_range == "any")
+
+
+def test_every_built_in_scorer_declares_its_range_and_some_do_not_suit(registry):
+    assert all(registry.plugin(score).info.score_range for score in SCORERS if score)
+    pairs = itertools.product(SCORERS, SELECTORS)
+    refused = {(score, select) for score, select in pairs if not suits(score, select, registry)}
+    negative = ("alfamix", "deepfool", "margin", "uncertaingcn")
+    assert refused == set(itertools.product(negative, ("maxherding", "uherding")))
+
+
 @pytest.mark.parametrize(("embed", "score", "select"), list(product()))
 def test_every_embedder_scorer_and_selector_combine(
     embed, score, select, trained, trained_registry, monkeypatch
@@ -103,12 +116,14 @@ def test_every_embedder_scorer_and_selector_combine(
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
-    pipeline = Pipeline(trained_registry, "random", {k: v for k, v in stages.items() if v}, options)
-    monkeypatch.setattr(trained, "pipeline", pipeline)
-    if select in WEIGHING and score in NEGATIVE:
-        with pytest.raises(UsageError, match="weighed by their scores"):
-            trained.query(12)
+    asked = {stage: name for stage, name in stages.items() if name}
+    if not suits(score, select, trained_registry):
+        with pytest.raises(
+            UsageError, match=f"^{select} needs scores of at least 0, and those of {score} are"
+        ):
+            Pipeline(trained_registry, "random", asked, options)
         return
+    monkeypatch.setattr(trained, "pipeline", Pipeline(trained_registry, "random", asked, options))
     first, second = trained.query(12), trained.query(12)
     assert len(first.picks.unique()) == 12
     assert torch.equal(first.picks, second.picks)

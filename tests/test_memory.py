@@ -106,13 +106,16 @@ def test_the_size_of_blocks_changes_no_pick(strategy, problem, request):
 
 
 @pytest.mark.parametrize("dropout_in_body", [False, True])
-def test_networks_dropout_passes_hold_a_block_and_are_those_of_mc_probs(
-    dropout_in_body, view_of_network, small_blocks
+@pytest.mark.parametrize(
+    ("by_rows", "probs"), [("mc_by_rows", "mc_probs"), ("sample_by_rows", "sample_probs")]
+)
+def test_networks_dropout_passes_hold_a_block_and_are_those_of_the_whole(
+    by_rows, probs, dropout_in_body, view_of_network, small_blocks
 ):
     pool = view_of_network(dropout_in_body)
     with Allocations(N * C // 2) as seen:
-        mean = pool.mc_by_rows(lambda passes: sum(passes) / 4, 4).clone()
-    whole = sum(pool.mc_probs(4)) / 4
+        mean = getattr(pool, by_rows)(lambda passes: sum(passes) / 4, 4).clone()
+    whole = sum(getattr(pool, probs)(4)) / 4
     torch.testing.assert_close(mean, whole)
     assert {tuple(made.shape) for made, _ in seen.large.values()} == {(N, C)}
     assert len(seen.large) == 2  # the answer and the test's copy of it

@@ -32,6 +32,9 @@ class Context:
             without a head.
         state: a dictionary of this plugin's own, kept between rounds and in checkpoints: tensors,
             numbers, text, lists and dictionaries of these.
+        cache: a dictionary of this plugin's own for what follows from ``view.fixed`` and costs much to make.
+            It is kept between queries where ``view.is_fixed``, else it is empty at each; it is in no
+            checkpoint and may be lost at any time. What a plugin returns must not depend on what is in it.
         logged: numbers for the round's record, see `log`.
         progress: call ``progress(done, total)`` in long work; the display shows it.
     """
@@ -42,6 +45,7 @@ class Context:
     generator: torch.Generator
     model: Classifier | None = None
     state: dict[str, Any] = dataclasses.field(default_factory=dict)
+    cache: dict[str, Any] = dataclasses.field(default_factory=dict)
     logged: dict[str, float] = dataclasses.field(default_factory=dict)
     progress: Callable[[int, int], None] = _no_progress
 

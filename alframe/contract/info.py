@@ -37,6 +37,12 @@ class PluginInfo:
             ``"mixture"`` of others, or ``"baseline"``.
         cold_start: whether it can choose when nothing is labelled yet: from the features alone, with an
             empty labelled set, a network that was never trained, and ``ctx.round`` 0.
+        score_range: where its scores lie, but for those of -inf: ``"any"`` sign, ``"nonnegative"``, or
+            ``"unit"``, from 0 to 1; "" where it does not say: then a selector finds out when it is asked.
+        needs_scores: the range of scores that its selector can't work without. Where options decide, what
+            each of them needs, as ``{"form=power": "nonnegative"}``.
+        part: whether it is made for others to use, and as a strategy of its own not worth running:
+            ``--strategy all`` leaves it out.
         expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
 
@@ -54,6 +60,9 @@ class PluginInfo:
     on_request: bool = False
     family: Literal["", "uncertainty", "diversity", "both", "Bayesian", "start", "mixture", "baseline"] = ""
     cold_start: bool = False
+    score_range: Literal["", "any", "nonnegative", "unit"] = ""
+    needs_scores: Literal["any", "nonnegative", "unit"] | Mapping[str, str] = "any"
+    part: bool = False
     expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = 1
 

@@ -94,6 +94,18 @@ class ModelSource:
 
 
 @dataclasses.dataclass(frozen=True)
+class FeatureSource:
+    """The engine's own key of the section ``[features]``; the others are the network's options."""
+
+    name: str | None = option(
+        None,
+        "network whose body gives fixed features, as it is before any training, for strategies that compare "
+        "samples by them; or npy:PATH, an array with a row for each training sample; none: the trained "
+        "network's features",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class StageProviders:
     """The section ``[stages]``: plugins that serve a stage in the strategy's place."""
 
@@ -107,6 +119,7 @@ SECTIONS: dict[str, type] = {
     "run": RunOptions,
     "data": DataSource,
     "model": ModelSource,
+    "features": FeatureSource,
     "train": Recipe,
     "stages": StageProviders,
     "stop": StopOptions,

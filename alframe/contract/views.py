@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 from alframe.data.samples import Samples
-from alframe.errors import AlframeError
+from alframe.errors import AlframeError, UsageError
 from alframe.ops import lazy
 from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks
 from alframe.ops.geometry import Geometry
@@ -47,6 +47,23 @@ class Rows(Protocol):
         """The features, for who looks at them and not at logits alone."""
         ...
 
+    def fixed(self) -> Tensor | None:
+        """``n x D`` features of another network, which nothing trains; None where nobody named one."""
+        ...
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether fixed features, be they this network's, are the same in all rounds."""
+        ...
+
+    def positions(self) -> Tensor:
+        """``n`` positions of the samples in the data set, int64, on the device."""
+        ...
+
+    def part(self, rows: slice) -> Rows:
+        """Some of the rows, with the numbers that they have here."""
+        ...
+
     def logits(self, features: Tensor) -> Tensor:
         """``n x C`` logits of a block of features."""
         ...
@@ -66,6 +83,10 @@ class Rows(Protocol):
 
     def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
         """For one block of rows after another their ``b x C`` probabilities by members of a committee."""
+        ...
+
+    def sample_probs(self, which: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """For one block of rows after another their ``b x C`` probabilities by posterior samples."""
         ...
 
 
@@ -96,6 +117,33 @@ class View:
     def features(self) -> Tensor:
         """``n x D`` tensor of features: what the network's body makes of the samples."""
         return self._rows.points()
+
+    @functools.cached_property
+    def fixed(self) -> Tensor:
+        """``n x D`` tensor of fixed features: of the frozen network that ``[features]`` names.
+
+        They are the same in all rounds, also before anything is trained. Where none are named they are the
+        `features`, and so they are in `alframe.query`.
+        """
+        named = self._rows.fixed()
+        return self.features if named is None else named
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether `fixed` are the same numbers in all rounds: some are named, or nothing trains the body.
+
+        What follows from them may be kept in ``ctx.cache``. False in `alframe.query`.
+        """
+        return self._rows.is_fixed
+
+    @functools.cached_property
+    def positions(self) -> Tensor:
+        """``n`` positions of the samples in the data set's training part (int64, on the device).
+
+        A sample has the same in all rounds and views. The labelled set is in the order of labelling. In
+        `alframe.query` the pool's rows are counted first, then those of the labelled set.
+        """
+        return self._rows.positions()
 
     @functools.cached_property
     def logits(self) -> Tensor:
@@ -253,6 +301,53 @@ class View:
         blocks = self._rows.member_probs(range(self.members))
         return joined((function(block) for block in blocks), len(self))
 
+    def sample_probs(self, samples: int, dropout: float = 0.5) -> Iterator[Tensor]:
+        """Class probabilities by samples of the posterior, one ``n x C`` tensor a sample, never kept.
+
+        A sample is the same function for all rows of all views of a query: a member of a committee where the
+        trainer left one, else the network with dropout masks that all rows share. So it has joint
+        probabilities of several rows, and `mc_probs`, with a mask for each row, does not.
+
+        Args:
+            samples: number of samples, at most as many as a committee has members.
+            dropout: share of the features dropped in `alframe.query`; a network's layers keep their own.
+
+        Raises:
+            UsageError: a committee has fewer members; or there is none and the network has no dropout, or of
+                a kind whose masks rows can't share.
+        """
+        for sample in self._numbers_of(samples):
+            blocks = self._rows.sample_probs(range(sample, sample + 1), dropout)
+            yield joined((next(block) for block in blocks), len(self))
+
+    def sample_by_rows(
+        self, function: Callable[[Iterator[Tensor]], Tensor], samples: int, dropout: float = 0.5
+    ) -> Tensor:
+        """What a function makes of each row's probabilities by all samples of `sample_probs`, block by block.
+
+        Args:
+            function: maps an iterator over ``samples`` tensors of ``b x C`` probabilities, each made when it
+                is asked for, to ``b x ...`` results, each row on its own.
+            samples: as in `sample_probs`.
+            dropout: as in `sample_probs`.
+
+        Returns:
+            ``n x ...`` tensor; no ``n x C`` tensor is held.
+
+        Raises:
+            UsageError: as `sample_probs`.
+        """
+        blocks = self._rows.sample_probs(self._numbers_of(samples), dropout)
+        return joined((function(block) for block in blocks), len(self))
+
+    def _numbers_of(self, samples: int) -> range:
+        if 0 < self.members < samples:
+            raise UsageError(
+                f"{samples} posterior samples were asked for, and the committee that the trainer left has "
+                f"{self.members} members: ask for at most {self.members}, or train more"
+            )
+        return range(samples)
+
     @functools.cached_property
     def embedding(self) -> Geometry:
         """The samples as points with distances: what the embed stage made of them."""
@@ -262,7 +357,7 @@ class View:
 
 
 class PoolView(View):
-    """The unlabelled pool: ``N`` samples."""
+    """The unlabelled pool, ``N`` samples; or the ``P`` samples that somebody is labelling now."""
 
     @property
     def targets(self) -> Any:

@@ -63,8 +63,9 @@ def read_toml(path: Path) -> Sections:
     for key, value in content.items():
         if not isinstance(value, dict):
             raise UsageError(
-                f"configuration {path}: {key!r} stands outside a section; write it under [run], [data], "
-                "[model], [train], [stages], [stop] or a plugin's name, as `alframe run --print-config` does"
+                f"configuration {path}: {key!r} stands outside a section; write it under "
+                f"{', '.join(f'[{name}]' for name in SECTIONS)} or a plugin's name, as "
+                "`alframe run --print-config` does"
             )
     return content
 

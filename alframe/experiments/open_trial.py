@@ -22,6 +22,7 @@ from alframe.experiments.trials import Listener, Trial
 from alframe.installation import environment
 from alframe.learning.initial import RANDOM
 from alframe.learning.learner import ActiveLearner
+from alframe.networks.devices import resolve_device
 from alframe.records.checkpoint import Checkpoint
 from alframe.records.folder import TrialFolder
 from alframe.records.origin import facts_of
@@ -135,7 +136,7 @@ class OpenTrial:
             if not self._keeps_features:
                 return
         with kept_settings():
-            self.learner = _learner(trial, folder, saved, materials.dataset, listener)
+            self.learner = _learner(trial, folder, saved, materials, listener)
             if not self._done:
                 oracle = materials.dataset.targets.cpu()
                 self._loop = RoundLoop(trial.settings, self.learner, oracle, rounds)
@@ -213,10 +214,12 @@ class OpenTrial:
 
 
 def _learner(
-    trial: Trial, folder: TrialFolder, saved: Checkpoint | None, dataset: Dataset, listener: Listener
+    trial: Trial, folder: TrialFolder, saved: Checkpoint | None, materials: Materials, listener: Listener
 ) -> ActiveLearner:
     """The trial's learner, as it was when the checkpoint was written."""
-    settings = trial.settings
+    settings, dataset = trial.settings, materials.dataset
+    features = Path(settings.run.out).absolute() / FEATURES
+    progress = functools.partial(listener.progress, trial)
     learner = ActiveLearner(
         dataset.hide_labels(),
         network_of(settings, dataset, trial.seed),
@@ -226,8 +229,11 @@ def _learner(
         pool_size=settings.run.pool_size,
         recipe=settings.recipe,
         device=settings.run.device,
-        feature_folder=Path(settings.run.out).absolute() / FEATURES,
-        progress=functools.partial(listener.progress, trial),
+        fixed=materials.fixed(
+            resolve_device(settings.run.device), features, functools.partial(progress, "features")
+        ),
+        feature_folder=features,
+        progress=progress,
     )
     if saved:
         _restore(learner, saved, dataset, folder)
@@ -284,7 +290,10 @@ def _serving(trial: Trial) -> list[Plugin]:
     if start := settings.start_of(trial.pipeline):
         stages += [start.strategy, *start.providers.values()]
     files = [plugin for plugin in registry.plugins if plugin.path and not plugin.problem]
-    return [*stages, settings.dataset.plugin, settings.model.plugin, *files]
+    offered = [settings.dataset.plugin, settings.model.plugin]
+    if settings.features and settings.features.offer:
+        offered.append(settings.features.offer.plugin)
+    return [*stages, *offered, *files]
 
 
 def _earlier(changed: list[Plugin], before: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import weakref
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from alframe.data.dataset import Dataset
 from alframe.data.identity import identity
@@ -20,6 +23,10 @@ from alframe.records.origin import Origin
 from alframe.registry.process import kept_settings
 
 ANEW = "--force starts it anew"
+BY_ROUNDING = (
+    "differ in their last digits from those that this trial began with, as those of another processor or "
+    "torch do"
+)
 
 # The initial weights of a seed are those of all strategies: they are drawn once for each loaded data set.
 _networks: weakref.WeakKeyDictionary[Dataset, dict[str, dict[str, str]]] = weakref.WeakKeyDictionary()
@@ -70,14 +77,14 @@ class Materials:
         """What the trial is made of.
 
         Raises:
-            UsageError: the network can't be built.
+            UsageError: a network can't be built, or the file of fixed features is not there.
             PluginError: the plugin that offers it is broken.
         """
-        return dataclasses.replace(self.without_network, network=self._network())
+        return dataclasses.replace(self.without_network, network=self._network(), features=self._features())
 
     @functools.cached_property
     def without_network(self) -> Origin:
-        """The same but for the initial weights."""
+        """The same but for the initial weights and fixed features."""
         assert self._loaded is not None
         with kept_settings():  # a transform may lead the process elsewhere
             return Origin(self._names, identity(self._loaded))
@@ -104,6 +111,32 @@ class Materials:
                 known[key] = identify(network_of(settings, self.dataset, seed))
         return known[key]
 
+    def _features(self) -> dict[str, str]:
+        assert self._loaded is not None
+        features = self._trial.settings.features
+        return features.identity(self._loaded, self.dataset) if features else {}
+
+    def fixed(
+        self, device: torch.device, folder: Path | None, progress: Callable[[int, int], None]
+    ) -> Tensor | None:
+        """Fixed features of the training samples, ``M x D``; None where none are named.
+
+        Args:
+            device: where the trial runs.
+            folder: where those of a network are kept for other trials, or None.
+            progress: told ``(samples done, samples)``.
+
+        Raises:
+            UsageError: they can't be computed or read.
+            PluginError: the plugin that offers the network is broken.
+        """
+        assert self._loaded is not None
+        settings = self._trial.settings
+        if settings.features is None:
+            return None
+        split_by = settings.data_options, self._trial.seed
+        return settings.features.of(self._loaded, self.dataset, split_by, device, folder, progress)
+
     def change(self, saved: Checkpoint) -> Change | None:
         """What is not the same as when a checkpoint was written; None where all that can be known is.
 
@@ -111,7 +144,7 @@ class Materials:
             saved: from the trial's folder.
 
         Raises:
-            UsageError: the trial is to go on, and its network can't be built.
+            UsageError: the trial is to go on, and its network or fixed features can't be had.
             PluginError: likewise.
         """
         before, where = saved.origin, self._trial.folder
@@ -129,21 +162,23 @@ class Materials:
             return None
         if parts := before.changed_data(self.without_network):
             return Change("other data", f"{where}: the data {since} ({', '.join(parts)}); {ANEW}")
-        if self._has_other_network(saved):
+        if self._has_other(saved, "network", "initial"):
             if not differ_by_rounding(before.network, self.origin.network):
                 return Change("other weights", f"{where}: the initial weights {since}; {ANEW}")
-            self.notes.append(
-                f"{where}: the initial weights differ in their last digits from those that this trial began "
-                f"with, as those of another processor or torch do; {ANEW}"
-            )
+            self.notes.append(f"{where}: the initial weights {BY_ROUNDING}; {ANEW}")
+        if self._has_other(saved, "features", "content"):
+            of_network = "sketch" in before.features
+            if not (of_network and differ_by_rounding(before.features, self.origin.features)):
+                return Change("other features", f"{where}: the fixed features {since}; {ANEW}")
+            self.notes.append(f"{where}: the weights of the fixed features {BY_ROUNDING}; {ANEW}")
         return None
 
-    def _has_other_network(self, saved: Checkpoint) -> bool:
-        """Whether the trial began with other initial weights, be it by their last digits."""
+    def _has_other(self, saved: Checkpoint, part: str, key: str) -> bool:
+        """Whether the trial began with other weights or fixed features, be it by their last digits."""
         assert saved.origin is not None
-        before = saved.origin.network.get("initial")
+        before = getattr(saved.origin, part).get(key)
         try:
-            return before is not None and before != self.origin.network["initial"]
+            return before is not None and before != getattr(self.origin, part)[key]
         except AlframeError:
             if saved.finished:  # it needs none
                 return False

@@ -105,6 +105,8 @@ def suited_plan(
             continue
         try:
             model = network_of(one, dataset, one.run.seeds[0])
+            if one.features is not None:
+                one.features.require_suited(dataset)
             able, reasons = suited(trials(one), dataset, model)
         except UsageError as error:
             failures.setdefault(str(error), []).insert(0, one)

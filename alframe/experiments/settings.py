@@ -1,7 +1,8 @@
 """The settings of a run: defaults < preset < configuration file < flags, all validated.
 
 A configuration is a dictionary of sections, the same in a TOML file, in a preset and after ``-o``:
-``run``, ``data``, ``model``, ``train``, ``stages``, ``stop``, and one for each plugin with options.
+``run``, ``data``, ``model``, ``features``, ``train``, ``stages``, ``stop``, and one for each plugin with
+options.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import (
     SECTIONS,
     DataSource,
+    FeatureSource,
     ModelSource,
     RunOptions,
     StageProviders,
@@ -26,13 +28,19 @@ from alframe.contract.sections import (
 from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.experiments.configuration import Sections
+from alframe.experiments.fixed import FixedFeatures, resolve_features
 from alframe.learning.initial import OWN, start_named
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.listeners import require_listeners
 from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import ALL, Registry
 
-NAMED = ("preset", "data.name", "model.name")  # keys whose values say themselves what they are
+NAMED = (
+    "preset",
+    "data.name",
+    "model.name",
+    "features.name",
+)  # keys whose values say themselves what they are
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,6 +62,7 @@ class Settings:
         pipelines: the resolved strategies, in the order asked for.
         listeners: keys of the plugins that ``run.log`` names.
         varied: what tells this setting from the others of a sweep, as ``{"run.query_size": "10"}``.
+        features: what gives fixed features beside the network's; None: nothing.
     """
 
     run: RunOptions
@@ -70,6 +79,7 @@ class Settings:
     pipelines: tuple[Pipeline, ...]
     listeners: frozenset[str] = frozenset()
     varied: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    features: FixedFeatures | None = None
 
     @property
     def label(self) -> str:
@@ -111,13 +121,15 @@ class Settings:
     def setting_folder(self) -> str:
         """Name of the setting's folder of runs: readable, with a hash of all that makes the setting."""
         run = self.run
-        readable = f"{self.model_name}-{run.initial_size}+{run.rounds}x{run.query_size}"
+        fixed = f"+{self.features.short_name}" if self.features else ""
+        readable = f"{self.model_name}{fixed}-{run.initial_size}+{run.rounds}x{run.query_size}"
         return safe_name(f"{readable}-{_digest(self._setting())}")
 
     @property
     def kind(self) -> str:
         """A hash of all that makes the setting but the place of its data: they may have been moved."""
-        return _digest(self._setting() | {"data": self.dataset.key})
+        fixed = {"features": self.features.identifying(place=False)} if self.features else {}
+        return _digest(self._setting() | {"data": self.dataset.key} | fixed)
 
     def _setting(self) -> dict[str, Any]:
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
@@ -131,6 +143,7 @@ class Settings:
                 with_location(self.model.key, self.model_location),
                 identifying(self.model_options),
             ],
+            **({"features": self.features.identifying()} if self.features else {}),
             "recipe": identifying(self.recipe),
             "budgets": {name: getattr(self.run, name) for name in budgets} | {"initial": self._initial},
             "trainer": [trainer.key, identifying(self.pipelines[0].options[trainer.name])]
@@ -175,13 +188,17 @@ class Settings:
         everything = pipelines is None and self.asks_for_all
         pipelines = pipelines or self.pipelines
         run = dataclasses.asdict(self.run) | {
-            "strategy": [ALL] if everything else [pipeline.asked_for for pipeline in pipelines],
+            "strategy": [
+                *([ALL] if everything else []),
+                *(one.asked_for for one in pipelines if one.strategy.info.part or not everything),
+            ],
             "seeds": list(seeds or self.run.seeds),
         }
         sections: Sections = {
             "run": run,
             "data": dataclasses.asdict(self.source) | dataclasses.asdict(self.data_options),
             "model": {"name": self.model_name} | dataclasses.asdict(self.model_options),
+            "features": self.features.section if self.features else dataclasses.asdict(FeatureSource()),
             "train": dataclasses.asdict(self.recipe),
             "stop": dataclasses.asdict(self.stop),
         }
@@ -235,6 +252,7 @@ def resolve(
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
     network = registry.offers.network_for(model_source.name, source.name)
     model, model_location = registry.offers.located(MODELS, network)
+    features = resolve_features(registry, given.pop("features", {}), download=source.download)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
@@ -263,6 +281,7 @@ def resolve(
         pipelines=pipelines,
         listeners=listeners,
         varied=varied or {},
+        features=features,
     )
 
 
@@ -272,8 +291,9 @@ def _pipelines(
     """One a strategy, however often and by whichever name it was asked for."""
     expanded: list[str] = []
     for name in names:
-        expanded += registry.strategy_names if name == ALL else [name]
-    pipelines = [Pipeline(registry, name, stages, options) for name in expanded]
+        expanded += registry.worth_running if name == ALL else [name]
+    refuse = ALL not in names  # else who does not suit is left out, with the reason
+    pipelines = [Pipeline(registry, name, stages, options, refuse=refuse) for name in expanded]
     return tuple({pipeline.strategy.key: pipeline for pipeline in pipelines}.values())
 
 

@@ -12,15 +12,17 @@ from typing import Any
 from alframe.contract.sections import MOST_TRIALS, SECTIONS
 from alframe.errors import UsageError
 from alframe.experiments.configuration import merge
+from alframe.experiments.fixed import located
 from alframe.experiments.settings import Sections, Settings, resolve
 from alframe.registry.offers import DATASETS, MODELS, PRESETS
 from alframe.registry.registry import Registry
 
-NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}}
+NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}, "features": {"name": str}}
 NO_AXES = {
     "run": ("jobs", "together", "device", "out", "keep_features"),
     "data": ("name", "dir", "download"),
     "model": ("name",),
+    "features": ("name",),
 }
 Axis = tuple[str, str, list[Any]]  # section, key, values
 
@@ -99,6 +101,8 @@ def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     model = registry.offers.located(MODELS, network)[0]
     types["data"].append(dataset.value.options)
     types["model"].append(model.value.options)
+    if (features := located(registry, sections.get("features", {}).get("name"))) and features[0]:
+        types["features"].append(features[0].value.options)
     for name in sections.keys() - types.keys():
         if registry.named(name):
             types[name] = [registry.plugin(name).info.options]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import UsageError, one_line
+from alframe.learning.rows import without_distances
 from alframe.ops.machine import machine_memory
 
 FARTHEST = 1 << 62  # what lies beyond it is brought to it: no position and no class number is as large
@@ -64,6 +65,33 @@ def matrix(values: Any, name: str, device: torch.device) -> tuple[Tensor, float]
         raise UsageError(f"{name} must be a matrix, one row a sample, got shape {list(given.shape)}")
     made = as_float32(given, device)
     return made, largest(made, name)
+
+
+def fixed_rows(values: Any, samples: int, device: torch.device, name: str = "fixed features") -> Tensor:
+    """Features of all samples that somebody has.
+
+    Args:
+        values: as `matrix` takes them; a float32 tensor on the device is not copied.
+        samples: how many samples the data set has.
+        device: where they are wanted.
+        name: what they are, for messages.
+
+    Returns:
+        ``samples x d`` float32 tensor.
+
+    Raises:
+        UsageError: they are no matrix of finite numbers, or have another number of rows.
+    """
+    made, most = matrix(values, name, device)
+    if len(made) != samples or not made.shape[1]:
+        raise UsageError(
+            f"{name} have shape {list(made.shape)}, and the data set has {samples} training samples: "
+            "expected one row a sample, in the order of the data set"
+        )
+    if too_large := without_distances(most, made.shape[1]):
+        raise UsageError(f"{name}: {too_large}")
+    same = isinstance(values, Tensor) and values.data_ptr() == made.data_ptr() and not values.requires_grad
+    return values if same else made  # the object itself: who shares it knows it by that
 
 
 def as_float32(values: Tensor, device: torch.device) -> Tensor:

@@ -23,11 +23,12 @@ from alframe.learning.diagnostics import describe_picks
 from alframe.learning.fit import Fit
 from alframe.learning.frozen import frozen_features
 from alframe.learning.initial import BALANCED, RANDOM, start_named
-from alframe.learning.inputs import class_numbers, whole_number
+from alframe.learning.inputs import class_numbers, fixed_rows, whole_number
 from alframe.learning.inputs import positions as as_positions
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
+from alframe.learning.pool import drawn, parted
 from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
 from alframe.learning.validation import require_network
@@ -79,6 +80,8 @@ class ActiveLearner:
         model_options: options of the network, where it is given by name.
         device: ``"auto"``, or what `torch.device` takes.
         registry: where plugins are looked up; the installed ones by default.
+        fixed: features of all samples by another network, ``M x D``, which strategies see as ``view.fixed``,
+            also before anything is trained; None: those of ``model``.
         feature_folder: where the features of a frozen body are kept for other learners, or None.
         progress: told ``(stage, done, total)`` during long work.
 
@@ -113,6 +116,7 @@ class ActiveLearner:
         model_options: Mapping[str, Any] | None = None,
         device: str | torch.device = "auto",
         registry: Registry | None = None,
+        fixed: Any = None,
         feature_folder: Path | None = None,
         progress: Callable[[str, int, int], None] = _no_progress,
     ) -> None:
@@ -159,6 +163,7 @@ class ActiveLearner:
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
+        self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder
         self._initial_state = initial_state(self.model)
         known = (dataset.targets != UNKNOWN).cpu()
@@ -166,6 +171,7 @@ class ActiveLearner:
         self.targets = dataset.targets.cpu()[known]
         self.round = 0 if len(self.labelled) else -1
         self._states: dict[str, dict[str, Any]] = {}
+        self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
         self._fitted = False
 
@@ -235,52 +241,55 @@ class ActiveLearner:
     def _labelled_view(self, which: Tensor) -> LabelledView:
         return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))
 
-    def ask(self, n: int) -> Tensor:
-        """Chooses samples to label; the same answer until the next `tell`.
+    def ask(self, n: int, pending: Any = ()) -> Tensor:
+        """Chooses samples to label; the same answer to the same question until the next `tell` or `fit`.
 
-        The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s.
+        The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s. So
+        are those after it while one class alone is labelled and nothing was trained: `fit` would learn to
+        answer that class.
 
         Args:
-            n: how many; the whole unlabelled pool where that is smaller.
+            n: how many; the whole pool where that is smaller.
+            pending: samples that somebody is labelling now, as `tell` takes them: they are out of the pool,
+                and selectors that ask for them keep away from them. Those labelled by now do no harm.
 
         Returns:
             Positions in the data set, best first: int64, on the CPU.
 
         Raises:
-            UsageError: ``n`` below 1, an empty pool, or no `fit` so far.
+            UsageError: ``n`` below 1, an empty pool, a wrong position, or no `fit` so far.
         """
-        return self.query(n).indices
+        return self.query(n, pending).indices
 
     @ALWAYS_GRADIENTS
-    def query(self, n: int) -> Query:
+    def query(self, n: int, pending: Any = ()) -> Query:
         """As `ask`, with the scores, and what plugins logged.
 
         Args:
-            n: how many; the whole unlabelled pool where that is smaller.
+            n: how many; the whole pool where that is smaller.
+            pending: as in `ask`.
 
         Raises:
             UsageError: as `ask`.
         """
-        n, pool = whole_number(n, "n, the number of samples to ask for,", least=1), self.unlabelled
-        if not len(pool):
-            raise UsageError(
-                "the unlabelled pool is empty; Dataset.hide_labels() makes a pool of labelled samples"
-            )
-        n = min(n, len(pool))
-        pipeline = self.pipeline if len(self.labelled) else self.start
+        n = whole_number(n, "n, the number of samples to ask for,", least=1)
+        pool, taken = parted(self.unlabelled, as_positions(pending, "pending", len(self._samples)))
+        n, labelled, targets = min(n, len(pool)), self.labelled, self.targets.to(self.device)
+        knows_nothing = not self._fitted and len(self.targets.unique()) < min(2, self.num_classes)
+        pipeline = self.start if knows_nothing else self.pipeline
         if pipeline is None:
-            stream = seeds.generator(self.seed, "initial")
-            picks = torch.randperm(len(pool), generator=stream)[:n]
+            names = (self.round,) if len(labelled) else ()
+            picks = torch.randperm(len(pool), generator=seeds.generator(self.seed, "initial", *names))[:n]
             return Query(picks=picks, scores=None, topped_up=0, indices=pool[picks])
-        if len(self.labelled) and not self._fitted:
+        if not self._fitted and not knows_nothing:
             raise UsageError("the network has not been trained yet: fit() before ask()")
+        if knows_nothing:  # a start is never shown labels
+            labelled, targets, taken = labelled[:0], targets[:0], torch.cat([labelled, taken])
         if self.pool_size is not None:
-            stream = seeds.generator(self.seed, self.round + 1, "part of the pool")
-            part = torch.randperm(len(pool), generator=stream)[: max(n, self.pool_size)]
-            pool = pool[part.sort().values]
-        state = self._round_state(self.round + 1)
-        targets = self.targets.to(self.device)
-        chosen = pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
+            pool = drawn(pool, max(n, self.pool_size), self.seed, self.round + 1)
+        state = self._round_state(0 if knows_nothing else self.round + 1)
+        rows = self._rows(torch.cat([pool, taken])), self._rows(labelled)
+        chosen = pipeline.query(*rows, targets, n, state, pending=len(taken))
         return Query(**vars(chosen), indices=pool[chosen.picks])
 
     @ALWAYS_GRADIENTS
@@ -364,6 +373,16 @@ class ActiveLearner:
         return by_blocks(lambda block: rows.logits(block).argmax(dim=1), rows.features())
 
     @torch.no_grad()
+    def probabilities(self, indices: Any) -> Tensor:
+        """The probability that the network gives each class: ``n x C`` numbers, on the device.
+
+        Args:
+            indices: ``n`` positions in the data set, as `tell` takes them.
+        """
+        rows = self._rows(as_positions(indices, "indices", len(self._samples)))
+        return by_blocks(lambda block: rows.logits(block).softmax(dim=1), rows.features())
+
+    @torch.no_grad()
     def diagnose(self, indices: Any, labels: Any) -> dict[str, float]:
         """What `describe_picks` says of samples, by the network as it is.
 
@@ -410,7 +429,7 @@ class ActiveLearner:
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]
-        self._states = copied(state["plugins"])
+        self._states, self._caches = copied(state["plugins"]), {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A learner that goes on on its own; it shares what neither changes, the data above all."""
@@ -418,22 +437,23 @@ class ActiveLearner:
         memo[id(self)] = twin
         twin.__dict__ |= self.__dict__
         twin.model = private_copy(self.model)
-        twin._states = copied(self._states)
+        twin._states, twin._caches = copied(self._states), {}
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: all but the display, and features that are computed anew."""
-        left_out = ("progress", "_known", "_known_of_test")
+        left_out = ("progress", "_known", "_known_of_test", "_caches")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"progress": _no_progress}
+        self.__dict__ |= state | {"progress": _no_progress, "_caches": {}}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
         known = self._known if self._body_is_frozen else None
         on_device = positions.to(self.device)
-        return NetworkRows(self.model, self._samples, on_device, seed, known, self._members())
+        members = self._members()
+        return NetworkRows(self.model, self._samples, on_device, seed, known, members, self._fixed)
 
     @functools.cached_property
     def _known(self) -> Tensor:
@@ -461,5 +481,6 @@ class ActiveLearner:
             device=self.device,
             model=self.model,
             states=self._states,
+            caches=self._caches if self._body_is_frozen or self._fixed is not None else {},
             progress=self.progress,
         )

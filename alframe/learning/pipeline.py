@@ -16,6 +16,7 @@ from alframe.contract.context import Context
 from alframe.contract.needs import NEEDS
 from alframe.contract.options import build
 from alframe.contract.recipe import Recipe, TrainResult
+from alframe.contract.scores import needed_scores, why_refused
 from alframe.contract.training import Training
 from alframe.contract.views import LabelledView, PoolView, Rows
 from alframe.errors import PluginError, TrialError, UsageError, unknown_name
@@ -40,6 +41,7 @@ class RoundState:
         device: where the tensors are.
         model: the network, or None.
         states: each plugin's dictionary, by plugin name, kept between rounds.
+        caches: the same of what may be lost at any time.
         logged: each plugin's numbers for the record, by plugin name.
         progress: told ``(stage, done, total)`` during long work.
     """
@@ -50,6 +52,7 @@ class RoundState:
     device: torch.device
     model: Classifier | None
     states: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    caches: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     logged: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
 
@@ -62,6 +65,7 @@ class RoundState:
             generator=seeds.generator(self.seed, self.number, stage, plugin.name),
             model=self.model,
             state=self.states.setdefault(plugin.name, {}),
+            cache=self.caches.setdefault(plugin.name, {}),
             logged=self.logged.setdefault(plugin.name, {}),
             progress=functools.partial(self.progress, stage),
         )
@@ -96,9 +100,11 @@ class Pipeline:
         strategy: the strategy's name.
         stages: providers that the user asked for, by stage, as ``{"select": "coreset"}``.
         options: options that the user gave, by plugin name.
+        refuse: raise where scores do not suit the selector; else `why_unsuited` says so.
 
     Raises:
-        UsageError: an unknown name of a stage or of a plugin, or a plugin that does not provide the stage.
+        UsageError: an unknown name of a stage or of a plugin, a plugin that does not provide the stage, or a
+            scorer whose scores the selector can't work with.
         PluginError: a plugin that was asked for is broken.
     """
 
@@ -108,6 +114,8 @@ class Pipeline:
         strategy: str,
         stages: Mapping[str, str] | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        refuse: bool = True,
     ) -> None:
         stages, options = _checked_stages(stages), _checked_options(options)
         self.registry = registry
@@ -126,6 +134,8 @@ class Pipeline:
             plugin.name: build(plugin.info.options, options.get(plugin.name, {}), plugin.name)
             for plugin in dict.fromkeys((self.strategy, *self.providers.values()))
         }
+        if refuse and (reason := self._why_scores_do_not_suit()):
+            raise UsageError(reason)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Pipeline:
         """Itself: it never changes, and plugins are modules."""
@@ -188,6 +198,19 @@ class Pipeline:
                 raise UsageError(
                     f"options for {name!r} are of no use here: all stages are those of {serving}"
                 )
+
+    def _why_scores_do_not_suit(self) -> str:
+        """What the selector needs of scores and the scorer does not promise; "" if nothing."""
+        scorer, selector = self.providers.get("score"), self.providers["select"]
+        if scorer is None:
+            return ""
+        needed = needed_scores(selector.info.needs_scores, self.options[selector.name])
+        able = [
+            plugin.name
+            for plugin in self.registry.strategies
+            if "score" in plugin.stages and plugin.info.score_range and needed.met_by(plugin.info.score_range)
+        ]
+        return why_refused(selector.name, needed, scorer.name, scorer.info.score_range, able)
 
     @property
     def label(self) -> str:
@@ -275,20 +298,25 @@ class Pipeline:
             for need in plugin.info.needs:
                 if lacking := NEEDS[need].lacking(model, inputs):
                     return f"{plugin.name} needs {lacking}"
-        return ""
+        return self._why_scores_do_not_suit()
 
-    def query(self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState) -> Selection:
+    def query(
+        self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState, *, pending: int = 0
+    ) -> Selection:
         """Chooses ``n`` of the unlabelled pool.
 
         Args:
-            pool: rows of the unlabelled pool.
+            pool: rows of the unlabelled pool, and after them of what is pending.
             labelled: rows of the labelled set.
             targets: labels of the labelled set, ``L`` int64 numbers.
-            n: the budget, at most ``len(pool)``.
+            n: the budget, at most as many as the pool has.
             state: the round.
+            pending: how many of the last rows are pending.
         """
-        size = len(pool)
-        embedding = _Embedding(self, pool, labelled, targets, state)
+        both, size = pool, len(pool) - pending
+        pool, taken = both.part(slice(size)) if pending else both, both.part(slice(size, len(both)))
+        keeps_away = self.registry.takes("select", self.providers["select"], "pending")
+        embedding = _Embedding(self, both if keeps_away else pool, labelled, targets, state, size)
         views = {
             "pool": PoolView(pool, embedding.of_pool),
             "labelled": LabelledView(labelled, targets, embedding.of_labelled),
@@ -303,6 +331,7 @@ class Pipeline:
                 lambda answer: check_picks(answer, size, n),
                 scores=scores,
                 n=n,
+                pending=PoolView(taken, embedding.of_pending),
                 **views,
             )
         missing = n - len(picks)
@@ -382,16 +411,21 @@ def _differences(options: Any) -> dict[str, Any]:
 
 
 class _Embedding:
-    """The embed stage's answer, made when a view first asks for it."""
+    """The embed stage's answer, made when a view first asks for it; after ``size`` rows come the pending."""
 
     def __init__(
-        self, pipeline: Pipeline, pool: Rows, labelled: Rows, targets: Tensor, state: RoundState
+        self, pipeline: Pipeline, pool: Rows, labelled: Rows, targets: Tensor, state: RoundState, size: int
     ) -> None:
         self._make = lambda: pipeline.embed(PoolView(pool), LabelledView(labelled, targets), state)
         self._made: tuple[Geometry, Geometry] | None = None
+        self._size = size
 
     def of_pool(self) -> Geometry:
-        return self._both()[0]
+        whole = self._both()[0]
+        return whole if len(whole) == self._size else whole[: self._size]
+
+    def of_pending(self) -> Geometry:
+        return self._both()[0][self._size :]
 
     def of_labelled(self) -> Geometry:
         return self._both()[1]

@@ -119,7 +119,7 @@ def query(
     start = time.perf_counter()
     selection = pipeline.query(
         FeatureRows(pool, module, seed, most),
-        FeatureRows(labelled, module, seed, most),
+        FeatureRows(labelled, module, seed, most, first=len(pool)),
         targets,
         min(n, len(pool)),
         state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from alframe.contract.needs import DROPOUT_WANTED
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
+from alframe.learning.posterior import SharedMasks, dropping_layers
 from alframe.networks.classifier import Classifier
 from alframe.ops.blocks import BATCH_SIZE, rows_per_block, rows_per_pass
 from alframe.ops.dropout import dropout_mask
@@ -50,6 +52,7 @@ class NetworkRows:
         seed: seed of the dropout masks of Monte Carlo passes.
         known: features of all samples, ``M x D``, where the body stays as it is.
         members: weights of each member of a committee: the head's alone, or the whole network's.
+        fixed: fixed features of all samples, ``M x D``, where there are any beside the network's.
     """
 
     def __init__(
@@ -60,14 +63,17 @@ class NetworkRows:
         seed: int,
         known: Tensor | None = None,
         members: Members = (),
+        fixed: Tensor | None = None,
     ) -> None:
         self._members = members
+        self._fixed = fixed
         self._model = model
         self._samples = samples
         self._positions = positions
         self._seed = seed
         self._known = known
         self._features: Tensor | None = None
+        self._whole: tuple[NetworkRows, slice] | None = None
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -88,7 +94,10 @@ class NetworkRows:
     def features(self) -> Tensor:
         """Features of all rows, ``n x D``; computed once, whichever of a query's views ask."""
         if self._features is None:
-            if self._known is not None:
+            if self._whole is not None:
+                whole, rows = self._whole
+                self._features = whole.features()[rows]
+            elif self._known is not None:
                 self._features = self._known[self._positions]
             else:
                 self._features = torch.cat(
@@ -96,9 +105,28 @@ class NetworkRows:
                 )
         return self._features
 
+    def part(self, rows: slice) -> NetworkRows:
+        """Some of the rows; features are computed once, for all rows."""
+        part = copy.copy(self)
+        part._positions, part._features, part._whole = self._positions[rows], None, (self, rows)
+        return part
+
     def points(self) -> Tensor:
         """The features."""
         return self.features()
+
+    def fixed(self) -> Tensor | None:
+        """The fixed features, ``n x D``; None where there are none beside the network's."""
+        return None if self._fixed is None else self._fixed[self._positions]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there are fixed features, or the body stays as it is."""
+        return self._fixed is not None or self._known is not None
+
+    def positions(self) -> Tensor:
+        """Positions of the rows among all samples."""
+        return self._positions
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
@@ -138,6 +166,29 @@ class NetworkRows:
         for block in blocks:
             yield (_probs_of(module, member, block) for member in members)
 
+    def sample_probs(self, which: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """Members of a committee, or the network with masks that all rows share."""
+        if self._members:
+            yield from self.member_probs(which)
+            return
+        layers = dropping_layers(self._model)
+        same_features = set(self._model.body.modules()).isdisjoint(layers)
+        samples = [SharedMasks(self._seed, sample) for sample in which]
+        blocks = (
+            _blocks(self.features(), self.logits) if same_features else self.inputs(self._rows_per_pass())
+        )
+        for block in blocks:
+            yield (self._sampled(block, same_features, layers, masks) for masks in samples)
+
+    @torch.no_grad()
+    def _sampled(
+        self, block: Tensor, of_features: bool, layers: list[torch.nn.Module], masks: SharedMasks
+    ) -> Tensor:
+        """Probabilities of a block of features, or else of inputs."""
+        with masks.in_force(layers, len(block)):
+            logits = self._model.head(self._model.dropout(block)) if of_features else self._model(block)
+        return torch.softmax(logits, dim=1)
+
     @torch.no_grad()
     def _mc_pass(
         self, block: Tensor, of_features: bool, layers: list[torch.nn.Module], stream: _Masks
@@ -164,11 +215,20 @@ class FeatureRows:
         head: maps features to logits, or None.
         seed: seed of the dropout masks of Monte Carlo passes.
         largest: largest magnitude of a feature, as far as it is known.
+        first: position of the first row, where another view's rows come before.
     """
 
+    is_fixed = False
+
     def __init__(
-        self, features: Tensor, head: torch.nn.Module | None, seed: int = 0, largest: float = 0.0
+        self,
+        features: Tensor,
+        head: torch.nn.Module | None,
+        seed: int = 0,
+        largest: float = 0.0,
+        first: int = 0,
     ) -> None:
+        self._first = first
         self._features = features
         self._largest = largest
         self._head = head
@@ -189,6 +249,11 @@ class FeatureRows:
         """The features, ``n x D``."""
         return self._features
 
+    def part(self, rows: slice) -> FeatureRows:
+        """Some of the rows."""
+        first = self._first + range(len(self))[rows].start
+        return FeatureRows(self._features[rows], self._head, self._seed, self._largest, first)
+
     def points(self) -> Tensor:
         """The features.
 
@@ -198,6 +263,13 @@ class FeatureRows:
         if too_large := without_distances(self._largest, self._features.shape[1]):
             raise UsageError(too_large)
         return self._features
+
+    def fixed(self) -> None:
+        """None beside the features, which nothing trains."""
+
+    def positions(self) -> Tensor:
+        """As the rows stand."""
+        return torch.arange(self._first, self._first + len(self), device=self._features.device)
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
@@ -213,6 +285,12 @@ class FeatureRows:
         masks = [torch.Generator(device).manual_seed(derive(self._seed, "dropout", step)) for step in steps]
         for block in _blocks(self._features, self.logits):
             yield (self.logits(_dropped(block, dropout, mask)).softmax(dim=1) for mask in masks)
+
+    def sample_probs(self, which: range, dropout: float) -> Iterator[Iterator[Tensor]]:
+        """The head on features of which the same share of ``dropout`` is dropped in all rows."""
+        samples = [SharedMasks(self._seed, sample) for sample in which]
+        for block in _blocks(self._features, self.logits):
+            yield (self.logits(masks.drop(block, dropout)).softmax(dim=1) for masks in samples)
 
     members = 0
 

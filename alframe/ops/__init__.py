@@ -11,6 +11,7 @@ from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
+from alframe.ops.onward import cover_onward
 from alframe.ops.ties import equal_from, first_of_equals
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "assign_to_nearest",
     "by_blocks",
     "cover_greedy",
+    "cover_onward",
     "dropout_mask",
     "eligible",
     "equal_from",

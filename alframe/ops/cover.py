@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from alframe.ops.gains import Gains, covered_by, with_digits
 from alframe.ops.geometry import Geometry
-from alframe.ops.kernels import Kernel, KernelBlocks
-from alframe.ops.nearest import lower_to_nearest
-from alframe.ops.ties import first_of_equals
-
-EQUAL = 1e-6  # gains that differ by no more than this share are equal
-DOUBT = 1e-6  # of what was subtracted from a gain, the share by which it may be wrong
-LOOKED_AT = 128  # gains summed anew at once
-MOST_RISEN = 0.5  # share of points that rise in one step; above, all gains are summed anew
+from alframe.ops.kernels import Kernel
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,121 +59,22 @@ def cover_greedy(
         >>> cover_greedy(x, x[:0], 3, torch.Generator(), kernel=Kernel("gaussian", 1.0)).picks.tolist()
         [1, 2, 0]
     """
-    points, centres = _with_digits(points, centres, kernel)
-    covered = _covered_by(points, centres, kernel)
-    order = torch.randperm(len(points), generator=generator)
+    points, centres = with_digits(points, centres, kernel)
+    covered = covered_by(points, centres, kernel)
+    ranks = ranks_of(len(points), generator).to(covered.device)
     if not len(points) or not n:
-        return Cover(order[:0].to(covered.device), covered)
-    gains = _Gains(points, kernel, weights, covered)
-    ranks = torch.empty_like(order).index_copy_(0, order, torch.arange(len(order))).to(covered.device)
-    picks: list[Tensor] = []
-    while len(picks) < min(n, len(points)):
-        values = gains.made_sure()
-        if values.max() <= 0:
-            break
-        picks.append(first_of_equals(values, ranks, EQUAL))
-        gains.cover(picks[-1])
-    return Cover(torch.cat([order[:0].to(covered.device), *picks]), gains.covered)
+        return Cover(ranks[:0], covered)
+    gains = Gains(points, kernel, weights, covered)
+    picks = gains.pick(min(n, len(points)), ranks)
+    return Cover(torch.cat([ranks[:0], *picks]), gains.covered)
 
 
-def _with_digits(points: Any, centres: Any, kernel: Kernel) -> tuple[Geometry, Geometry]:
-    """Points and centres, in 64 bits where the kernel is too narrow for distances of 32."""
-    norms = points.squared_norms()
-    if not (hasattr(points, "double") and hasattr(points, "resolution")):
-        return points, centres
-    if norms.dtype != torch.float32 or norms.device.type == "mps":
-        return points, centres
-    if not kernel.wants_digits(points.resolution()):
-        return points, centres
-    return points.double(), centres.double()
-
-
-def _covered_by(points: Geometry, centres: Geometry, kernel: Kernel) -> Float[Tensor, " n"]:
-    """The largest kernel value between each point and a centre; 0 where there are no centres."""
-    norms = points.squared_norms()
-    if not len(centres):
-        return torch.zeros_like(norms)
-    nearest = lower_to_nearest(torch.full_like(norms, torch.inf), points, centres)
-    return kernel(nearest[:, None])[:, 0]
-
-
-class _Gains:
-    """What each point would add, and how well each is covered.
+def ranks_of(n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:
+    """Places of ``n`` points in a random order, on the CPU.
 
     Args:
-        points: ``N`` points.
-        kernel: how well a point covers another.
-        weights: of the points, or None.
-        covered: how well each is covered.
-
-    Attributes:
-        covered: how well each is covered.
+        n: number of points.
+        generator: CPU generator of the order.
     """
-
-    def __init__(self, points: Geometry, kernel: Kernel, weights: Tensor | None, covered: Tensor) -> None:
-        self._blocks = KernelBlocks(points, kernel)
-        self._doubt = 0.0 if weights is None and kernel.shape == "top-hat" else DOUBT  # counts are exact
-        self._weights = torch.ones_like(covered)
-        if weights is not None:  # at most 1, so that their sums are numbers
-            self._weights = (weights / weights.max().clamp(min=torch.finfo(weights.dtype).tiny)).to(covered)
-        self.covered = covered
-        self._summed = torch.zeros_like(covered, dtype=torch.float64)
-        self._subtracted = torch.zeros_like(self._summed)
-        self._sum_all()
-
-    def values(self) -> Float[Tensor, " n"]:
-        """What each point would add; ``-inf`` of what was picked."""
-        return self._summed - self._subtracted
-
-    def made_sure(self) -> Float[Tensor, " n"]:
-        """The same; those among which the largest may be are summed anew where rounding may decide."""
-        while self._doubt and len(doubtful := self._doubtful()):
-            if len(doubtful) > len(self._summed) / 2:
-                self._sum_all()
-            else:
-                self._sum(doubtful)
-        return self.values()
-
-    def cover(self, pick: Int64[Tensor, " 1"]) -> None:
-        """Covers what a pick covers, and lowers all gains by what they no longer add."""
-        row = torch.cat([values[0] for _, values in self._blocks.across(pick)])
-        before, self.covered = self.covered, torch.maximum(self.covered, row)
-        risen = (self.covered > before).nonzero()[:, 0]
-        self._summed[pick] = -torch.inf
-        if len(risen) > MOST_RISEN * len(row):
-            self._sum_all()
-            return
-        for rows in risen.split(self._blocks.side):
-            low, high = before[rows, None], self.covered[rows, None]
-            for columns, values in self._blocks.across(rows):
-                lost = torch.minimum(values, high, out=values).sub_(low).clamp_(min=0)
-                self._subtracted[columns] += self._weights[rows] @ lost
-
-    def _doubtful(self) -> Int64[Tensor, " m"]:
-        """Positions of those that may be the largest, and that rounding may have put in a wrong place."""
-        values, wrong = self.values(), self._doubt * self._subtracted
-        most = values + wrong
-        least = (values - wrong).max()
-        doubtful = ((most >= least) & (wrong > EQUAL * values)).nonzero()[:, 0]
-        if len(doubtful) > len(values) / 2:
-            return doubtful
-        return doubtful[most[doubtful].topk(min(len(doubtful), LOOKED_AT)).indices]
-
-    def _sum(self, some: Int64[Tensor, " m"]) -> None:
-        """Sums the gains of some points."""
-        sums = torch.zeros_like(self._summed[some])
-        for columns, values in self._blocks.across(some, width=self._blocks.side):
-            more = values.sub_(self.covered[columns]).clamp_(min=0)
-            sums += more @ self._weights[columns]
-        self._summed[some], self._subtracted[some] = sums, 0
-
-    def _sum_all(self) -> None:
-        """Sums the gains of all points; the kernel is symmetric, so one half of it is enough."""
-        sums = torch.zeros_like(self._summed)
-        for rows, columns, values in self._blocks.half():
-            sums[rows] += (values - self.covered[columns]).clamp_(min=0) @ self._weights[columns]
-            if rows != columns:
-                more = values.sub_(self.covered[rows, None]).clamp_(min=0)
-                sums[columns] += self._weights[rows] @ more
-        self._summed = torch.where(self._summed == -torch.inf, -torch.inf, sums)
-        self._subtracted.zero_()
+    order = torch.randperm(n, generator=generator)
+    return torch.empty_like(order).index_copy_(0, order, torch.arange(n))

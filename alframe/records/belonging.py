@@ -50,7 +50,10 @@ def own_trials(setting: Path, trials: Sequence[Found]) -> tuple[list[Found], lis
     changed = _others(same, lambda one: one.content, "")
     if changed:
         notes.append(f"{_named(setting, changed)}: left out, being of other data than the rest; {ANEW}")
-    notes += _unpaired(setting, {trial: one for trial, one in same.items() if trial not in changed})
+    paired = {trial: one for trial, one in same.items() if trial not in changed}
+    notes += _unpaired(setting, paired)
+    if apart := _others(paired, lambda one: one.features, ""):
+        notes.append(f"{_named(setting, apart)}: with other fixed features than the rest; {ANEW}")
     left_out = copies | others | changed
     kept = [trial for trial in trials if trial not in left_out]
     return kept, notes + _started_apart(setting, kept)

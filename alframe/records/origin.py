@@ -25,11 +25,14 @@ class Origin:
         data: what identifies the data set, by part.
         network: ``initial``, a hash of the initial weights, and ``sketch``, some sums of them; empty where
             nobody knows.
+        features: ``content``, a hash of what gives fixed features, and of a network the ``sketch`` of its
+            weights; empty where there are none beside the network's.
     """
 
     trial: Texts
     data: Texts
     network: Texts = dataclasses.field(default_factory=dict)
+    features: Texts = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, content: Any) -> Self:
@@ -38,7 +41,8 @@ class Origin:
         Raises:
             ValueError: it did not give this.
         """
-        if not isinstance(content, dict) or set(content) != {"trial", "data", "network"}:
+        parts = {"trial", "data", "network"}
+        if not isinstance(content, dict) or set(content) not in (parts, parts | {"features"}):
             raise ValueError("no origin of a trial")
         origin = cls(**{name: _texts(value) for name, value in content.items()})
         if not {"strategy", "seed", "setting", "kind"} <= set(origin.trial) or not origin.data:
@@ -47,7 +51,8 @@ class Origin:
 
     def as_dict(self) -> dict[str, dict[str, str]]:
         """The same as plain data."""
-        return {"trial": dict(self.trial), "data": dict(self.data), "network": dict(self.network)}
+        parts = {"trial": dict(self.trial), "data": dict(self.data), "network": dict(self.network)}
+        return parts | ({"features": dict(self.features)} if self.features else {})
 
     @property
     def content(self) -> str:
@@ -76,6 +81,7 @@ def facts_of(origin: Origin) -> dict[str, Any]:
         "trial": dict(origin.trial),
         "data": {"content": origin.content},
         "network": {"initial": origin.network["initial"]} if origin.network else {},
+        **({"features": {"content": origin.features["content"]}} if origin.features else {}),
     }
 
 
@@ -87,11 +93,13 @@ class Recorded:
         trial: as in `Origin`.
         content: of its data.
         initial: of its initial weights; "" where that is not known.
+        features: of what gives its fixed features; "" where there are none.
     """
 
     trial: Texts
     content: str
     initial: str
+    features: str = ""
 
     @property
     def name(self) -> str:
@@ -120,7 +128,8 @@ def read_recorded(folder: Path) -> Recorded | None:
         initial = _texts(network).get("initial", "")
         if not {"strategy", "seed", "setting", "kind"} <= set(trial) or not isinstance(data["content"], str):
             raise ValueError
-        return Recorded(trial, data["content"], initial)
+        features = _texts(content.get("features", {})).get("content", "")
+        return Recorded(trial, data["content"], initial, features)
     except (KeyError, TypeError, ValueError) as error:
         raise Unusable("it does not say what the trial was made of") from error
 

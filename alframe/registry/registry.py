@@ -26,7 +26,7 @@ from alframe.registry.vetting import new_manager, vetted
 
 GROUP = PROJECT
 OWN_DISTRIBUTION = "alframe"
-ALL = "all"  # in place of a strategy's name
+ALL = "all"  # in place of a strategy's name; see Registry.worth_running
 DISABLE_VARIABLE = "ALFRAME_DISABLE_PLUGINS"
 
 
@@ -185,6 +185,12 @@ class Registry:
         taken = collections.Counter(plugin.name for plugin in self.plugins if plugin.state != State.DISABLED)
         return [p.name if taken[p.name] == 1 else p.key for p in self.strategies]
 
+    @property
+    def worth_running(self) -> list[str]:
+        """What ``all`` means: the `strategy_names` of all that are more than a part for others."""
+        named = zip(self.strategy_names, self.strategies, strict=True)
+        return [name for name, plugin in named if not plugin.info.part]
+
     def plugin(self, name: str, what: str = "plugin") -> Plugin:
         """Finds a usable plugin by ``name``, ``distribution/name``, or else an alias.
 
@@ -233,6 +239,12 @@ class Registry:
         """Calls one provider of a stage alone, with everybody's wrappers around it."""
         others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
         return self._pm.subset_hook_caller(f"alframe_{stage}", others)(**arguments)
+
+    def takes(self, stage: str, plugin: Plugin, argument: str) -> bool:
+        """Whether a provider of a stage, or a wrapper that stands around it, asks for an argument."""
+        others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
+        found = self._pm.subset_hook_caller(f"alframe_{stage}", others).get_hookimpls()
+        return any(argument in implementation.argnames for implementation in found)
 
     def call_alone(self, hook: str, plugin: Plugin, **arguments: Any) -> Any:
         """Calls one plugin's hook alone, with everybody's wrappers around it; None where it has none.

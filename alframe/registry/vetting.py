@@ -10,8 +10,9 @@ import pluggy
 from alframe import hookspecs
 from alframe.contract.info import PluginInfo
 from alframe.contract.needs import NEEDS
-from alframe.contract.options import check_declaration
-from alframe.errors import PluginError, unknown_name
+from alframe.contract.options import build, check_declaration
+from alframe.contract.scores import RANGES
+from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import PROJECT, STAGES
 
 
@@ -61,7 +62,24 @@ def _info(module: Any) -> PluginInfo:
     if unknown := set(info.needs) - set(NEEDS):
         raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
     check_declaration(info.options)
+    _check_scores(info)
     return info
+
+
+def _check_scores(info: PluginInfo) -> None:
+    """Raises `PluginError` for a range of scores that there is not, or an option that there is not."""
+    if info.score_range not in ("", *RANGES):
+        raise PluginError(f"score_range must be one of {', '.join(RANGES)}, got {info.score_range!r}")
+    needs = {"": info.needs_scores} if isinstance(info.needs_scores, str) else info.needs_scores
+    for option, range_ in needs.items():
+        if range_ not in RANGES:
+            raise PluginError(f"needs_scores must be one of {', '.join(RANGES)}, got {range_!r}")
+        if option:
+            name, _, value = option.partition("=")
+            try:
+                build(info.options, {name: value}, "needs_scores")
+            except UsageError as error:
+                raise PluginError(f"needs_scores names {option!r}: {error}") from error
 
 
 def _explain(module: Any) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alframe.contract.recipe import TrainResult
+from alframe.contract.scores import RANGES, ROUNDING
 from alframe.errors import PluginError
 from alframe.experiments.randomness import random_state, random_states
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
@@ -61,6 +62,24 @@ def answers_are_numbers(subject: Subject) -> None:
         bad = [name for name, value in weights.items() if not torch.isfinite(value).all()]
         if bad:
             raise CheckFailedError(f"NaN or infinite weights after training: {', '.join(bad)}")
+
+
+@check("score", after=ANSWERS)
+def scores_are_in_their_range(subject: Subject) -> None:
+    """Scores lie in the range that the plugin declares, also where the network is sure or knows nothing."""
+    declared = subject.plugin.info.score_range
+    if declared in ("", "any"):
+        return
+    calls = [call for _, calls, _ in _sweep(subject) for call in calls]
+    for scale in (0.0, 2.0**13):
+        calls += subject.watched(subject.problem(head_scale=scale))[0]
+    for scores in (call.answer for call in calls if call.stage == "score"):
+        for score in _ends(scores) if isinstance(scores, Tensor) else ():
+            if score < 0 or (declared == "unit" and score > 1 + ROUNDING):
+                raise CheckFailedError(
+                    f"score_range={declared!r} promises scores {RANGES[declared]}, and one is {score:g}; "
+                    "clamp what rounding has made negative"
+                )
 
 
 @check(*QUERY, "train", after=ANSWERS)
@@ -171,6 +190,12 @@ def _unfit(subject: Subject, call: Call) -> str:
     except PluginError as error:
         return str(error)
     return ""
+
+
+def _ends(scores: Tensor) -> list[float]:
+    """The smallest and the largest finite score, where there is any."""
+    finite = scores[scores.isfinite()]
+    return [float(end) for end in finite.aminmax()] if len(finite) else []
 
 
 def _bad_number(call: Call) -> str:

@@ -102,7 +102,7 @@ def options(draw: Draw) -> Case:
 
 
 def _is_section(name: str) -> bool:
-    return name.partition(".")[0] in ("run", "data", "model", "train", "stages", "stop")
+    return name.partition(".")[0] in ("run", "data", "model", "features", "train", "stages", "stop")
 
 
 def _long(given: str) -> bool:
@@ -171,7 +171,7 @@ def toml(draw: Draw) -> Case:
     """Configuration files with values of other types, unknown sections, deep nesting, much text, noise."""
     copy(draw.templates, draw.work, "data.npz")
     lines: list[str] = []
-    sections = ["run", "data", "model", "train", "stages", "stop", "alfamix", "coreset"]
+    sections = ["run", "data", "model", "features", "train", "stages", "stop", "alfamix", "coreset"]
     for section in draw.random.sample(sections, draw.random.randint(1, 4)):
         lines.append(
             draw.random.choice(

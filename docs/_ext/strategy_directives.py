@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 
 from alframe.contract.needs import NEEDS
 from alframe.contract.options import describe, written
+from alframe.contract.scores import RANGES, in_words
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import OWN_DISTRIBUTION, Registry
@@ -66,6 +67,12 @@ def _facts(plugin: Plugin) -> list[tuple[str, nodes.Node]]:
         facts.append((stage, _server(plugin, stage)))
     if info.needs:
         facts.append(("needs", nodes.Text("; ".join(NEEDS[need].words for need in info.needs))))
+    if info.score_range:
+        facts.append(("its scores are", nodes.Text(RANGES[info.score_range])))
+    if scores := in_words(info.needs_scores):
+        facts.append(("needs scores", nodes.Text(scores)))
+    if info.part:
+        facts.append(("is", nodes.Text("a part for others, which --strategy all leaves out")))
     if info.aliases:
         facts.append(("also called", nodes.Text(", ".join(info.aliases))))
     return facts

@@ -65,6 +65,7 @@ def alframe_info() -> PluginInfo:
         options=Options,
         aliases=("AlphaMixSampling",),
         family="both",
+        score_range="any",
         api=3,
     )
 

@@ -7,7 +7,7 @@ Gal et al., "Deep Bayesian active learning with image data", ICML 2017, arXiv 17
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alframe import CheckedOptions, PluginInfo, hookimpl, option
 
@@ -27,6 +27,12 @@ class Options(CheckedOptions):
         "share of the features dropped in `alframe.query`, which has no network with rates of its own",
         above=0,
         below=1,
+    )
+
+    masks: Literal["row", "shared"] = option(
+        "row",
+        "a dropout mask for each sample, as published, or one for all: each pass is one network then, of a "
+        "committee a member",
     )
 
     def __post_init__(self) -> None:
@@ -52,6 +58,7 @@ def alframe_info() -> PluginInfo:
             "cuda": "dropout masks are drawn on the device, and a GPU draws others",
         },
         family="Bayesian",
+        score_range="nonnegative",
         api=3,
     )
 
@@ -61,4 +68,5 @@ def alframe_score(pool: PoolView, options: Options) -> Tensor:
     """Mutual information in nats: entropy of the mean prediction minus mean entropy of the predictions."""
     from alframe_bald._bald import mutual_information
 
-    return pool.mc_by_rows(mutual_information, options.passes, options.dropout)
+    passes = pool.sample_by_rows if options.masks == "shared" else pool.mc_by_rows
+    return passes(mutual_information, options.passes, options.dropout)

@@ -32,6 +32,7 @@ def alframe_info() -> PluginInfo:
         reference="Margatina et al., EMNLP 2021, arXiv 2109.03764",
         options=Options,
         family="both",
+        score_range="nonnegative",
         api=3,
     )
 

@@ -42,6 +42,7 @@ def alframe_info() -> PluginInfo:
         aliases=("AdversarialDeepFool",),
         needs=("network",),
         family="uncertainty",
+        score_range="any",
         api=3,
     )
 

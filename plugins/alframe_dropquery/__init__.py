@@ -37,6 +37,7 @@ def alframe_info() -> PluginInfo:
         options=Options,
         expected_failures={"cuda": "dropout masks are drawn on the device, and a GPU draws others"},
         family="both",
+        score_range="unit",
         api=3,
     )
 
@@ -63,11 +64,11 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Optio
     from alframe_dropquery._dropquery import with_most_changes
 
     if scores is None:
-        _, chosen = eligible_rows(pool.features, None)
+        _, chosen = eligible_rows(pool.fixed, None)
     else:
         chosen = with_most_changes(scores, n, options.passes, options.oversampling)
     ctx.log("candidates", len(chosen))
-    chosen = chosen[nearest_to_means(pool.features[chosen], n, ctx.generator)]
+    chosen = chosen[nearest_to_means(pool.fixed[chosen], n, ctx.generator)]
     if scores is not None:
         chosen = chosen[scores[chosen].argsort(descending=True, stable=True)]
     return chosen

@@ -38,6 +38,7 @@ def alframe_info() -> PluginInfo:
         options=Options,
         family="diversity",
         cold_start=True,
+        needs_scores="nonnegative",
         api=3,
     )
 

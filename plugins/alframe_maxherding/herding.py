@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alframe import Context, Euclidean, LabelledView, PoolView, UsageError
-from alframe.ops import Kernel, cover_greedy, eligible
+from alframe.ops import Kernel, cover_greedy, cover_onward, eligible
 
 
 def herd(
@@ -34,15 +34,34 @@ def herd(
     Raises:
         UsageError: a score is negative.
     """
-    points, positions = eligible(Euclidean(normalize(pool.features)), scores)
-    weights = None if scores is None else scores[positions]
-    if weights is not None and len(weights) and (least := float(weights.min())) < 0:
+    if scores is None:
+        return _herd_alike(pool, labelled, n, kernel, ctx)
+    points, positions = eligible(Euclidean(normalize(pool.fixed)), scores)
+    weights = scores[positions]
+    if len(weights) and (least := float(weights.min())) < 0:
         raise UsageError(
             f"samples are weighed by their scores, and one has {least:g}: expected scores of at least 0, as "
             "those of uherding, entropy or least-confidence are; --strategy maxherding weighs all alike"
         )
-    centres = Euclidean(normalize(labelled.features))
+    centres = Euclidean(normalize(labelled.fixed))
     cover = cover_greedy(points, centres, n, ctx.generator, kernel=kernel, weights=weights)
     if len(positions):
         ctx.log("coverage", float(cover.values.mean(dtype=torch.float64)))
     return positions[cover.picks]
+
+
+def _herd_alike(pool: PoolView, labelled: LabelledView, n: int, kernel: Kernel, ctx: Context) -> Tensor:
+    """The same where all weigh alike: on fixed features one sequence of picks goes on through all queries."""
+    goes_on = pool.is_fixed
+    cover = cover_onward(
+        (pool.fixed, pool.positions),
+        (labelled.fixed, labelled.positions),
+        n,
+        ctx.generator,
+        kernel=kernel,
+        state=ctx.state if goes_on else {},
+        cache=ctx.cache if goes_on else {},
+    )
+    if len(pool):
+        ctx.log("coverage", float(cover.values.mean(dtype=torch.float64)))
+    return cover.picks

@@ -24,6 +24,7 @@ def alframe_info() -> PluginInfo:
         reference="Kirsch et al., TMLR 2023, arXiv 2106.12059",
         uses={"select": "stochastic"},
         family="uncertainty",
+        score_range="unit",
         api=3,
     )
 

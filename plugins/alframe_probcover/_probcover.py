@@ -5,8 +5,9 @@ Yehuda et al., "Active learning through a covering lens", NeurIPS 2022, arXiv 22
 
 from __future__ import annotations
 
+import hashlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,10 +15,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alframe import Context, Euclidean, LabelledView, PoolView, UsageError
-from alframe.ops import Kernel, cover_greedy, eligible, kmeans, rows_per_block
+from alframe.ops import Kernel, cover_onward, eligible, kmeans, rows_per_block
 
 if TYPE_CHECKING:
     from alframe_probcover import Options
+
+Rows = tuple[Tensor, Tensor]  # rows and their positions
 
 
 def cover_by_balls(
@@ -44,22 +47,45 @@ def cover_by_balls(
             "probcover finds its radius by as many clusters as there are classes, and nobody says how many "
             "there are: pass num_classes (2 or more), or set probcover.radius"
         )
-    _, positions = eligible(Euclidean(pool.features), scores)
+    _, positions = eligible(Euclidean(pool.fixed), scores)
     if not len(positions):
         return positions
-    x = normalize(torch.cat([pool.features[positions], labelled.features]))
-    radius = options.radius or covering_radius(x, ctx.num_classes, options.purity, ctx.generator)
-    points = Euclidean(x)
-    cover = cover_greedy(
-        points[: len(positions)],
-        points[len(positions) :],
+    goes_on = pool.is_fixed
+    state = ctx.state if goes_on else {}
+    points = pool.fixed[positions], pool.positions[positions]
+    centres = labelled.fixed, labelled.positions
+    radius = options.radius
+    if radius is None:
+        radius = _kept_radius(points, centres, options.purity, ctx, state)
+    cover = cover_onward(
+        points,
+        centres,
         n,
         ctx.generator,
         kernel=Kernel("top-hat", radius),
+        state=state.setdefault("cover", {}),
+        cache=ctx.cache if goes_on else {},
     )
     ctx.log("delta", radius)
-    ctx.log("coverage", (float(cover.values.sum(dtype=torch.float64)) + len(labelled)) / len(x))
+    covered = float(cover.values.sum(dtype=torch.float64)) + len(labelled)
+    ctx.log("coverage", covered / (len(positions) + len(labelled)))
     return positions[cover.picks]
+
+
+def _kept_radius(points: Rows, centres: Rows, purity: float, ctx: Context, state: dict[str, Any]) -> float:
+    """The covering radius, which is found once for the same rows: it is the data's, not a query's.
+
+    What is drawn afterwards is the same whether it is found or known.
+    """
+    places = torch.cat([points[1], centres[1]]).sort().values.cpu()
+    rows = hashlib.sha256(places.numpy().tobytes()).hexdigest()
+    of = f"{rows} {ctx.num_classes} {purity}"
+    if state.get("radius of") != of:
+        drawn = torch.Generator().set_state(ctx.generator.get_state())
+        x = normalize(torch.cat([points[0], centres[0]]))
+        state.update({"radius": covering_radius(x, ctx.num_classes, purity, drawn), "radius of": of})
+    found: float = state["radius"]
+    return found
 
 
 def covering_radius(x: Float[Tensor, "n d"], k: int, purity: float, generator: torch.Generator) -> float:

@@ -36,6 +36,7 @@ def alframe_info() -> PluginInfo:
         options=Options,
         uses={"train": "ensemble"},
         family="Bayesian",
+        score_range="nonnegative",
         api=3,
     )
 

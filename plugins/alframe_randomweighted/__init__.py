@@ -23,6 +23,7 @@ def alframe_info() -> PluginInfo:
         summary="at random, more of the classes that have few labels, as they are predicted",
         uses={"select": "stochastic"},
         family="baseline",
+        score_range="unit",
         api=3,
     )
 

@@ -37,6 +37,8 @@ def alframe_info() -> PluginInfo:
         reference="Kirsch et al., TMLR 2023, arXiv 2106.12059",
         options=Options,
         family="baseline",
+        needs_scores={"form=power": "nonnegative"},
+        part=True,
         api=3,
     )
 

@@ -8,13 +8,11 @@ from alframe import PresetInfo
 
 DINOV2 = {"name": "timm:vit_small_patch14_dinov2.lvd142m", "pretrained": True, "image_size": 224}
 CLIP = {"name": "timm:vit_base_patch32_clip_224.openai", "pretrained": True}
-STRATEGIES = (
-    "random,margin,badge,bait,typiclust,alfamix,dropquery,maxherding,uherding"  # the nine of REFINE
-).split(",")
+NINE = ["random", "margin", "badge", "bait", "typiclust", "alfamix", "dropquery", "maxherding", "uherding"]
 
 REFINE = (
-    "REFINE (arXiv 2511.22344): one label a class and round, 20 rounds, a query looks at a random part of the "
-    "pool; ours: the smallest network, logistic regression in place of SGD, ten seeds"
+    "REFINE (arXiv 2511.22344): its nine strategies, one label a class and round, 20 rounds, queries of a "
+    "random part of the pool; ours: the smallest network, logistic regression in place of SGD, ten seeds"
 )
 LABELBENCH = (
     "LabelBench (Zhang et al., arXiv 2306.09910): CLIP's ViT-B/32, rounds of 1,000 labels; ours: logistic "
@@ -27,7 +25,7 @@ def _preset(title: str, dataset: str, model: dict[str, Any], run: dict[str, Any]
     return PresetInfo(
         summary=f"{title}, a linear head, {size} labels, ten seeds",
         settings={
-            "run": {"seeds": list(range(1, 11)), "strategy": STRATEGIES, **run},
+            "run": {"seeds": list(range(1, 11)), "strategy": NINE, **run},
             "data": {"name": dataset},
             "model": model,
             "stages": {"train": "linear-probe"},

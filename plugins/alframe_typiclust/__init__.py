@@ -55,11 +55,11 @@ def alframe_select(
     from alframe_centroids.clusters import eligible_rows, order_by_content, unit_rows
     from alframe_typiclust._typiclust import most_typical_in_turn
 
-    features, positions = eligible_rows(pool.features, scores)
+    features, positions = eligible_rows(pool.fixed, scores)
     n = min(n, len(positions))
     if n == 0:
         return positions
-    rows = torch.cat([features, labelled.features])
+    rows = torch.cat([features, labelled.fixed])
     order = order_by_content(rows, ctx.generator)
     x, unlabelled = unit_rows(rows, order), order < len(positions)
     del rows

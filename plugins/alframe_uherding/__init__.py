@@ -52,6 +52,8 @@ def alframe_info() -> PluginInfo:
         options=Options,
         family="both",
         cold_start=True,
+        score_range="unit",
+        needs_scores="nonnegative",
         api=3,
     )
 
@@ -89,6 +91,6 @@ def alframe_select(
     from alframe_maxherding.herding import herd
     from alframe_uherding._uherding import smallest_distance
 
-    width = options.width or smallest_distance(labelled.features) or 1.0
+    width = options.width or smallest_distance(labelled.fixed) or 1.0
     ctx.log("width", width)
     return herd(pool, labelled, scores, n, Kernel("gaussian", width), ctx)

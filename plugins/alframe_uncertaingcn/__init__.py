@@ -36,6 +36,7 @@ def alframe_info() -> PluginInfo:
             "follows_the_rows": "the graph network's dropout draws its masks in the order of the rows"
         },
         family="uncertainty",
+        score_range="any",
         api=3,
     )
 

@@ -24,6 +24,7 @@ def alframe_info() -> PluginInfo:
         reference="Beluch et al., CVPR 2018",
         uses={"train": "ensemble"},
         family="Bayesian",
+        score_range="unit",
         api=3,
     )
 

@@ -31,11 +31,21 @@ def test_strategies_stand_together_by_what_they_go_by(alframe, make_plugin):
     installed().register(silent, "silent", "their-package", "0.3")
     families = dict(by_family(installed().strategies))
     assert next(iter(families)) == "uncertainty"
-    assert list(families)[-2:] == ["baseline", ""]
+    assert list(families)[-3:] == ["baseline", "", "part"]
+    assert [plugin.name for plugin in families["part"]] == ["stochastic"]
     assert [plugin.name for plugin in families[""]] == ["silent"]
     assert "coreset" in [plugin.name for plugin in families["diversity"]]
     assert sum(map(len, families.values())) == len(rows) + 1
-    assert alframe("list-strategies").out.count(" diversity:") == 1
+    listed = alframe("list-strategies").out
+    assert listed.count(" diversity:") == 1
+    assert "stochastic" in listed.partition(" parts: ")[2]
+
+
+def test_what_a_strategy_says_of_scores_is_data(alframe):
+    rows = {row["name"]: row for row in json.loads(alframe("list-strategies", "--json").out)["strategies"]}
+    of = {name: (row["part"], row["score_range"], row["needs_scores"]) for name, row in rows.items()}
+    assert of["entropy"] == (False, "nonnegative", "any")
+    assert of["stochastic"] == (True, "", {"form=power": "nonnegative"})
 
 
 def test_broken_plugins_are_listed_with_the_reason(alframe, make_plugin):

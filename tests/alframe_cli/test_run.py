@@ -293,15 +293,35 @@ def test_all_runs_every_strategy_that_suits(alframe, quick):
     assert "note: bald is left out: bald needs a network with dropout" in outcome.err
     ranking = outcome.out.partition("Ranking by the area")[2]
     ranked = {line.split()[1].partition("+")[0] for line in ranking.splitlines() if len(line.split()) == 6}
-    assert ranked >= {plugin.name for plugin in installed().strategies} - {"bald", "powerbald"}
-    assert not {"bald", "powerbald"} & ranked
+    assert ranked >= set(installed().worth_running) - {"bald", "powerbald"}
+    assert not {"bald", "powerbald", "stochastic"} & ranked
 
 
 def test_all_with_dropout_leaves_nothing_out(alframe, quick):
     flags = ["--strategy", "all", "-o", "model.dropout=0.5", "--dry-run", "--json"]
     planned = json.loads(alframe("run", *quick, *QUICK_GRAPH, *flags).out)
     found = [row["strategy"].partition("+")[0] for row in planned]
-    assert found == [plugin.name for plugin in installed().strategies]
+    assert found == installed().worth_running
+    assert {plugin.name for plugin in installed().strategies} - set(found) == {"stochastic"}
+
+
+def test_all_leaves_out_whose_scores_do_not_suit_the_selector(alframe, quick):
+    flags = ["--strategy", "all", "--select", "maxherding", "-o", "model.dropout=0.5", "--dry-run", "--json"]
+    outcome = alframe("run", *quick, *flags)
+    planned = {row["strategy"].partition("+")[0] for row in json.loads(outcome.out)}
+    assert planned >= {"entropy", "coreset", "bald"}
+    assert not {"margin", "deepfool"} & planned
+    assert "margin+select=maxherding is left out: maxherding needs scores of at least 0" in outcome.err
+
+
+def test_scores_that_do_not_suit_are_said_before_anything_runs(alframe, quick, tmp_path):
+    outcome = alframe("run", "--strategy", "margin", "--select", "stochastic", *quick)
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        "error: stochastic with form=power needs scores of at least 0, and those of"
+    )
+    assert outcome.err.count("\n") == 1
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_all_survives_a_strategy_that_nobody_asked_for(alframe, quick, make_plugin):

@@ -14,6 +14,11 @@ from alframe.registry.registry import installed
         ("CoreSet", ["strategy coreset", "also called CoreSet", "2-approximation"]),
         ("cdal", ["select   coreset"]),
         ("bald", ["needs a network with dropout", "bald.passes"]),
+        ("entropy", ["its scores are of at least 0"]),
+        (
+            "stochastic",
+            ["its selector needs scores of at least 0 with form=power", "a part for others: --strategy all"],
+        ),
         ("digits", ["data set digits", "data.test_fraction"]),
         ("mlp", ["model mlp", "model.hidden", "256"]),
         ("mnist-mlp", ["preset mnist-mlp", "epochs = 1000", "ALFA-Mix authors"]),

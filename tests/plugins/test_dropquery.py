@@ -5,8 +5,11 @@ from torch import nn
 
 import alframe
 from alframe import UsageError
+from alframe.data.samples import Samples
+from alframe.learning.rows import NetworkRows
 from alframe.ops import dropout_mask
 from alframe_centroids.clusters import nearest_to_means, order_by_content
+from alframe_dropquery import Options, alframe_select
 from alframe_dropquery._dropquery import share_of_changes, with_most_changes
 
 
@@ -171,6 +174,18 @@ def test_without_a_scorer_all_are_candidates(make):
     result = alframe.query("random", stages={"select": "dropquery"}, **problem.query)
     assert result.logged["dropquery"]["candidates"] == len(problem.X)
     assert result.topped_up == 0
+
+
+def test_dropout_is_on_the_networks_features_and_clusters_on_fixed_ones(make):
+    """The head takes its own network's features; which candidates are alike another one may say."""
+    X = torch.as_tensor(make().X, dtype=torch.float32)
+    fixed = torch.randn(len(X), 4, generator=generator(5))
+    model = alframe.Classifier(torch.nn.Identity(), torch.nn.Linear(X.shape[1], 3)).eval()
+    rows = NetworkRows(model, Samples(X, X.device), torch.arange(len(X)), 0, fixed=fixed)
+    ctx = alframe.Context(1, 3, X.device, generator(5), model)
+    picks = alframe_select(alframe.PoolView(rows), None, 7, Options(), ctx)
+    assert picks.tolist() == nearest_to_means(fixed, 7, generator(5)).tolist()
+    assert picks.tolist() != nearest_to_means(X, 7, generator(5)).tolist()
 
 
 def test_scores_of_minus_infinity_are_never_picked(make_plugin, make):

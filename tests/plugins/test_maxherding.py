@@ -132,12 +132,26 @@ def test_scores_of_minus_infinity_are_left_out(make, make_plugin):
         reference.pick(position)
 
 
-@pytest.mark.parametrize("scorer", ["margin", "alfamix"])
-def test_negative_scores_are_one_line(scorer, make):
-    with pytest.raises(
-        alframe.UsageError, match="weighed by their scores.*expected scores of at least 0"
-    ) as e:
-        alframe.query(scorer, stages={"select": "maxherding"}, **make().query)
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        (
+            "margin",
+            "^maxherding needs scores of at least 0, and those of margin are of any sign: take a scorer",
+        ),
+        (
+            "alfamix",
+            "^maxherding needs scores of at least 0, and those of alfamix are .*; or another selector$",
+        ),
+        ("undeclared", "weighed by their scores.*expected scores of at least 0"),
+    ],
+)
+def test_negative_scores_are_one_line(scorer, message, make, make_plugin):
+    """Refused beforehand where the scorer declares them, and else when they are there."""
+    registry = Registry()
+    registry.register(make_plugin(alframe_score=lambda pool: -pool.probs[:, 0]), "undeclared")
+    with pytest.raises(alframe.UsageError, match=message) as e:
+        alframe.query(scorer, stages={"select": "maxherding"}, registry=registry, **make().query)
     assert "\n" not in str(e.value)
 
 

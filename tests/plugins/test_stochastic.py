@@ -7,6 +7,7 @@ from scipy import stats
 
 import alframe
 from alframe import UsageError
+from alframe.registry.registry import Registry
 from alframe_stochastic._stochastic import draw_by_score
 
 FORMS = ("power", "softmax", "softrank")
@@ -125,16 +126,15 @@ def test_nan_is_never_picked(form):
         assert sorted(draw_by_score(scores, 5, form, 1.0, generator(seed)).tolist()) == [0, 2, 4]
 
 
-def test_negative_scores_are_refused_by_name(make):
+def test_scores_of_any_sign_are_refused_before_anything_runs(make):
     """Trap: alframe's margin is ``-(p_1 - p_2)``, of which there is no power."""
-    message = (
-        r"stochastic.form=power draws in proportion to score\*\*beta and needs scores of at least 0, got -"
-        r"[01].*: take a scorer of such scores, as powermargin's, or stochastic.form=softmax or softrank"
-    )
     query = make(seed=1, scale=3.0).query
-    with pytest.raises(UsageError, match=message) as caught:
+    message = (
+        "^stochastic with form=power needs scores of at least 0, and those of margin are of any sign: take a "
+        "scorer of such scores, as bald, cal, .*; or another stochastic.form$"
+    )
+    with pytest.raises(UsageError, match=message):
         alframe.query("margin", stages={"select": "stochastic"}, **query)
-    assert "\n" not in str(caught.value)
     for form in ("softmax", "softrank"):
         options = {"stochastic": {"form": form}}
         result = alframe.query("margin", stages={"select": "stochastic"}, options=options, **query)
@@ -142,10 +142,23 @@ def test_negative_scores_are_refused_by_name(make):
         assert result.topped_up == 0
 
 
+def test_negative_scores_of_a_scorer_that_declares_nothing_are_refused_when_asked(make, make_plugin):
+    registry = Registry()
+    registry.register(make_plugin(alframe_score=lambda pool: -pool.probs[:, 0]), "undeclared")
+    message = (
+        r"stochastic.form=power draws in proportion to score\*\*beta and needs scores of at least 0, got -"
+        r"[01].*: take a scorer of such scores, as powermargin's, or stochastic.form=softmax or softrank"
+    )
+    query = make(seed=1, scale=3.0).query | {"stages": {"select": "stochastic"}, "registry": registry}
+    with pytest.raises(UsageError, match=message) as caught:
+        alframe.query("undeclared", **query)
+    assert "\n" not in str(caught.value)
+    softmax = {"stochastic": {"form": "softmax"}}
+    assert len(alframe.query("undeclared", options=softmax, **query).indices.unique()) == 20
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_scores_of_minus_infinity_are_never_drawn(form, make_plugin, make):
-    from alframe.registry.registry import Registry
-
     registry = Registry()
     tenth = make_plugin(
         alframe_score=lambda pool: torch.where(torch.arange(len(pool)) % 10 == 0, 1.0, -torch.inf)

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 import alframe
-from alframe.contract.views import LabelledView, UnknownLabelsError
+from alframe.contract.views import LabelledView, PoolView, UnknownLabelsError
 from alframe.data.samples import Samples
-from alframe.learning.rows import NetworkRows
+from alframe.learning.rows import FeatureRows, NetworkRows
 from alframe.ops import LazyRows, lazy
 from alframe.ops.geometry import Euclidean
 
@@ -18,6 +18,40 @@ def test_numbers_are_the_networks(view_of, linear_model, inputs):
     torch.testing.assert_close(pool.probs, linear_model(inputs[positions]).softmax(1))
     assert torch.equal(torch.cat(list(pool.inputs(2))), inputs[positions])
     assert [len(batch) for batch in pool.inputs(2)] == [2, 1]
+
+
+def test_fixed_features_are_the_features_where_none_are_named(linear_model, inputs):
+    samples = Samples(inputs, torch.device("cpu"))
+    other = inputs.flip(1) + 1
+    positions = torch.tensor([4, 2, 9])
+    alone, beside = (
+        PoolView(NetworkRows(linear_model.eval(), samples, positions, seed=0, fixed=fixed))
+        for fixed in (None, other)
+    )
+    assert alone.fixed is alone.features
+    assert torch.equal(beside.fixed, other[positions])
+    assert beside.fixed is beside.fixed
+    assert torch.equal(beside.features, inputs[positions])
+    of_query = PoolView(FeatureRows(inputs, None))
+    assert of_query.fixed is of_query.features
+
+
+def test_a_sample_keeps_its_position_in_all_views(view_of, linear_model, inputs):
+    positions = torch.tensor([4, 2, 9])
+    assert torch.equal(view_of(linear_model, inputs, positions).positions, positions)
+    assert PoolView(FeatureRows(inputs[:3], None, first=7)).positions.tolist() == [7, 8, 9]
+
+
+def test_whose_features_stay(linear_model, inputs):
+    samples = Samples(inputs, torch.device("cpu"))
+
+    def view(**kept):
+        return PoolView(NetworkRows(linear_model, samples, torch.arange(3), 0, **kept))
+
+    assert not view().is_fixed
+    assert view(fixed=inputs).is_fixed
+    assert view(known=inputs).is_fixed
+    assert not PoolView(FeatureRows(inputs, None)).is_fixed
 
 
 def test_nothing_is_computed_until_read_and_then_once(view_of, linear_model, inputs, count_calls):

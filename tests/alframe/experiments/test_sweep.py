@@ -58,6 +58,20 @@ def test_every_kind_of_value_can_vary(registry):
     assert {s.data_options.imbalance for s in settings} == {0.1}
 
 
+def test_fixed_features_and_their_options_vary(registry):
+    given = {"features": {"name": ["mlp", "lenet"], "dropout": [0.0, 0.5]}}
+    settings = resolve_sweep(registry, given)
+    assert [one.label for one in settings] == [
+        f"{name} features.dropout={rate}" for name in ("mlp", "lenet") for rate in (0.0, 0.5)
+    ]
+    assert len({one.setting_folder for one in settings}) == 4
+    with_none = resolve_sweep(registry, {"features": {"name": ["none", "mlp"]}})
+    assert [one.features and one.features.name for one in with_none] == [None, "mlp"]
+    written = as_sections(settings, given)["features"]
+    assert written["name"] == ["mlp", "lenet"]
+    assert written["dropout"] == [0.0, 0.5]
+
+
 def test_a_list_option_has_one_value(registry):
     (settings,) = resolve_sweep(registry, {"train": {"augment": "crop,flip"}})
     assert settings.recipe.augment == ("crop", "flip")
@@ -98,6 +112,9 @@ def test_a_strategys_option_gives_strategies_not_settings(registry):
         ({"run": {"out": ["a", "b"]}}, "option run.out: expected str"),
         ({"data": {"name": ["digits", "mnits"]}}, "unknown data set 'mnits'"),
         ({"model": {"name": ["mlp", "mpl"]}}, "unknown model 'mpl'"),
+        ({"features": {"name": ["mlp", "mpl"]}}, "unknown model 'mpl'"),
+        ({"features": {"name": 3}}, "option features.name: expected str|none, got 3"),
+        ({"features": {"name": "mlp", "hidden": "8,x"}}, "option features.hidden: expected int, got 'x'"),
         ({"nothing": {"x": [1, 2]}}, "unknown section 'nothing'"),
         ({"run": {"roundz": "1,2"}}, "unknown option of 'run' 'roundz'"),
         ({"data": {"name": ["csv:a", "digits"], "target": "t"}}, "unknown option of 'data' 'target'"),

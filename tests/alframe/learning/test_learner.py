@@ -1,9 +1,12 @@
+import copy
 import gc
+import pickle
 import sys
 
 import pytest
 import torch
 
+import alframe
 from alframe import (
     ActiveLearner,
     Classifier,
@@ -146,7 +149,7 @@ def test_state_dict_goes_on_as_if_never_interrupted(toy):
         (lambda learner: learner.tell([1, 1], [0, 0]), "repeated"),
         (lambda learner: learner.tell([1], [3]), r"labels must lie in 0..2"),
         (lambda learner: (learner.tell([1], [0]), learner.tell([1], [0])), "labelled already"),
-        (lambda learner: (learner.tell([1], [0]), learner.ask(1)), r"fit\(\) before ask\(\)"),
+        (lambda learner: (learner.tell([1, 2], [0, 1]), learner.ask(1)), r"fit\(\) before ask\(\)"),
     ],
 )
 def test_mistakes_are_named(toy, act, message):
@@ -326,3 +329,145 @@ def test_a_network_that_cannot_be_built_is_its_plugins_fault(toy, bare_registry,
     bare_registry.register(make_plugin(alframe_models=lambda: offer), "nets")
     with pytest.raises(PluginError, match=r"^plugin 'nets' \(local\), model 'net' ?" + message):
         ActiveLearner(toy.hide_labels(), "net", "default", registry=bare_registry, device="cpu")
+
+
+class TestFixedFeatures:
+    """Features of another network beside the learner's own."""
+
+    @pytest.fixture
+    def fixed(self, toy):
+        return torch.randn(len(toy), 7, generator=torch.Generator().manual_seed(1))
+
+    @pytest.mark.parametrize("strategy", ["centroids", "typiclust", "probcover", "maxherding", "uherding"])
+    def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
+        learner = fast_learner(toy.hide_labels(), start=strategy, fixed=fixed, seed=3)
+        alone = alframe.query(strategy, features=fixed, n=12, num_classes=3, seed=3, device="cpu")
+        assert learner.ask(12).tolist() == alone.indices.tolist()
+        assert learner.ask(12).tolist() != fast_learner(toy.hide_labels(), start=strategy).ask(12).tolist()
+
+    @pytest.mark.parametrize("strategy", ["typiclust", "probcover", "maxherding"])
+    def test_are_the_same_after_training(self, toy, fixed, strategy):
+        learner = fast_learner(toy.hide_labels(keep=torch.arange(10)), strategy, fixed=fixed)
+        learner.fit()
+        picks = learner.ask(10)
+        other = fast_learner(
+            toy.hide_labels(keep=torch.arange(10)), strategy, fixed=fixed, recipe=Recipe(epochs=1)
+        )
+        other.fit()
+        assert other.ask(10).tolist() == picks.tolist()
+
+    def test_of_any_kind_and_never_copied_without_need(self, toy, fixed):
+        rows = [fixed, fixed.numpy(), fixed.double().tolist()]
+        learners = [fast_learner(toy.hide_labels(), start="centroids", fixed=given) for given in rows]
+        assert len({tuple(learner.ask(9).tolist()) for learner in learners}) == 1
+        assert learners[0]._fixed is fixed
+
+    def test_travel_with_copies(self, toy, fixed):
+        learner = fast_learner(toy.hide_labels(), start="centroids", fixed=fixed)
+        for twin in (copy.deepcopy(learner), pickle.loads(pickle.dumps(learner))):
+            assert twin.ask(9).tolist() == learner.ask(9).tolist()
+
+    @pytest.mark.parametrize(
+        ("fixed", "message"),
+        [
+            (
+                torch.zeros(5, 2),
+                r"shape \[5, 2\], and the data set has 120 training samples: expected one row",
+            ),
+            (torch.zeros(120), "must be a matrix"),
+            (torch.full((120, 2), torch.nan), "fixed features contain NaN"),
+            ("resnet18", "must be an array or tensor of numbers"),
+        ],
+    )
+    def test_of_something_else(self, toy, fixed, message):
+        with pytest.raises(UsageError, match=message):
+            fast_learner(toy.hide_labels(), fixed=fixed)
+
+
+class TestWhatIsKeptFromQueryToQuery:
+    """`ctx.cache` lives as long as the fixed features do, and nothing depends on it."""
+
+    @pytest.fixture
+    def registry(self, make_plugin):
+        """A strategy that counts its queries, and one whose trainer leaves the body alone."""
+
+        def select(pool, labelled, n, ctx):
+            self.seen.append((ctx.cache.get("queries", 0), pool.is_fixed))
+            self.positions.append((pool.positions.tolist(), labelled.positions.tolist()))
+            ctx.cache["queries"] = ctx.cache.get("queries", 0) + 1
+            return torch.arange(n)
+
+        def train(model, labelled):
+            return TrainResult(1, 1.0, 0.0)
+
+        self.seen, self.positions = [], []
+        registry = Registry()
+        registry.register(make_plugin(alframe_select=select), "counts")
+        info = PluginInfo("head", trains="head")
+        registry.register(make_plugin(alframe_info=lambda: info, alframe_train=train), "head")
+        return registry
+
+    def learner(self, toy, registry, **more):
+        start = toy.hide_labels(keep=torch.arange(100, 90, -1))
+        return fast_learner(start, "counts", registry=registry, recipe=Recipe(epochs=1), **more)
+
+    def test_with_a_network_that_is_trained_nothing_is(self, toy, registry):
+        learner = self.learner(toy, registry)
+        learner.fit()
+        label_rounds(learner, toy.targets, rounds=3)
+        assert self.seen == [(0, False)] * 3
+
+    @pytest.mark.parametrize("kept", [{"fixed": torch.ones(120, 2)}, {"stages": {"train": "head"}}])
+    def test_with_fixed_features_it_is(self, toy, registry, kept):
+        learner = self.learner(toy, registry, **kept)
+        learner.fit()
+        label_rounds(learner, toy.targets, rounds=3)
+        assert self.seen == [(0, True), (1, True), (2, True)]
+        for twin in (copy.deepcopy(learner), self.learner(toy, registry, **kept)):
+            twin.load_state_dict(learner.state_dict())
+            twin.ask(1)
+            assert self.seen[-1] == (0, True)
+        assert "queries" not in str(learner.state_dict()["plugins"])
+        learner.ask(1)
+        assert self.seen[-1] == (3, True)
+
+    def test_positions_are_those_of_the_data_set(self, toy, registry):
+        learner = self.learner(toy, registry)
+        learner.fit()
+        asked = label_rounds(learner, toy.targets, rounds=2)
+        pool, labelled = self.positions[-1]
+        assert labelled == [*range(91, 101), *asked[0]]
+        assert sorted(pool + labelled) == list(range(120))
+        assert pool == sorted(pool)
+
+
+@pytest.mark.parametrize("strategy", ["maxherding", "probcover"])
+@pytest.mark.parametrize("start", ["random", "own"])
+@pytest.mark.parametrize("size", [None, 60])
+def test_a_cache_that_is_lost_changes_no_pick(toy, strategy, start, size):
+    """Before each round or before some: what is taken up from a checkpoint picks as what goes on does."""
+    fixed = torch.randn(len(toy), 5, generator=torch.Generator().manual_seed(2)) + toy.inputs[:, :5]
+
+    def learner():
+        options = {"fixed": fixed, "start": start, "pool_size": size, "recipe": Recipe(epochs=1)}
+        return fast_learner(toy.hide_labels(), strategy, **options)
+
+    def picks(lost):
+        one, found = learner(), []
+        for number in range(6):
+            if lost(number):
+                state = one.state_dict()
+                one = learner()
+                one.load_state_dict(state)
+            asked = one.ask(8)
+            assert torch.equal(one.ask(8), asked)
+            found.append(asked.tolist())
+            one.tell(asked, toy.targets[asked])
+            one.fit()
+        return found, one.state_dict()["plugins"][strategy]
+
+    whole, state = picks(lambda number: False)
+    for lost in (lambda number: True, lambda number: number in (2, 5)):
+        again, its_state = picks(lost)
+        assert again == whole
+        assert str(its_state) == str(state)

@@ -29,8 +29,9 @@ class Options:
 
 @pytest.fixture
 def add(bare_registry, make_plugin):
-    def register(name, uses=None, options=None, **hooks):
+    def register(name, uses=None, options=None, score_range="", needs_scores="any", **hooks):
         described = {"summary": name, "uses": uses or {}}
+        described |= {"score_range": score_range, "needs_scores": needs_scores}
         if options:
             described["options"] = options
         hooks = {f"alframe_{stage}": function for stage, function in hooks.items()}
@@ -275,6 +276,52 @@ def test_wrappers_stay_around_the_chosen_provider(bare_registry, add, ask):
     bare_registry.register(Negating(), "negating")
     add("mine", score=by_position)
     assert ask("mine").picks.tolist() == [0, 1, 2, 3, 4]
+
+
+class TestScoreRanges:
+    @pytest.mark.parametrize("range_", ["any", "nonnegative", "unit", ""])
+    def test_a_declared_range_is_believed_and_none_is_looked_at_when_asked(self, bare_registry, add, range_):
+        add("scorer", score=by_position, score_range=range_)
+        add("taker", select=first_ones, needs_scores="nonnegative")
+        add("able", score=by_position, score_range="unit")
+        if range_ != "any":
+            assert served(bare_registry, "scorer", {"select": "taker"})["score"] == "scorer"
+            return
+        message = (
+            "^taker needs scores of at least 0, and those of scorer are of any sign: take .* as able; or"
+        )
+        with pytest.raises(UsageError, match=message):
+            Pipeline(bare_registry, "scorer", {"select": "taker"})
+
+    def test_it_is_who_serves_that_counts(self, bare_registry, add):
+        """Not what the strategy says of a scorer that is not used, nor of one that it lends."""
+        add("scorer", score=by_position, score_range="any")
+        add("other", score=by_position, score_range="unit")
+        add("taker", select=first_ones, needs_scores="unit")
+        add("mine", uses={"score": "scorer", "select": "taker"}, score_range="unit")
+        with pytest.raises(UsageError, match="taker needs scores from 0 to 1, and those of scorer are"):
+            Pipeline(bare_registry, "mine")
+        assert served(bare_registry, "mine", {"score": "other"})["select"] == "taker"
+        assert served(bare_registry, "taker")["select"] == "taker"  # without scores
+
+    def test_options_decide(self, registry):
+        def pipeline(form):
+            return Pipeline(registry, "margin", {"select": "stochastic"}, {"stochastic": {"form": form}})
+
+        with pytest.raises(UsageError, match="^stochastic with form=power needs scores of at least 0"):
+            pipeline("power")
+        assert pipeline("softrank").providers["select"].name == "stochastic"
+
+    def test_who_is_not_refused_does_not_suit(self, registry):
+        model = Classifier(nn.Flatten(), nn.Linear(3, 2))
+        pipeline = Pipeline(registry, "margin", {"select": "maxherding"}, refuse=False)
+        assert pipeline.why_unsuited(model, torch.zeros(2, 3)).startswith("maxherding needs scores of at")
+
+    def test_a_learner_says_so_before_anything_is_labelled(self, registry, toy):
+        with pytest.raises(UsageError, match="maxherding needs scores"):
+            ActiveLearner(
+                toy.hide_labels(), "mlp", "margin", stages={"select": "maxherding"}, registry=registry
+            )
 
 
 class TestNeeds:

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from alframe import Euclidean, OuterProduct, SymmetricKL
-from alframe.ops import Kernel, blocks, cover, cover_greedy, kernels
+from alframe.ops import Kernel, blocks, cover_greedy, gains, kernels
 
 FORMULAS = {
     "gaussian": lambda d, h: np.exp(-((d / h) ** 2)),
@@ -77,7 +77,7 @@ def anyhow(request, monkeypatch):
     if request.param == "in blocks":
         monkeypatch.setattr(kernels, "STORED_BYTES", 0)
         monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 700)
-        monkeypatch.setattr(cover, "LOOKED_AT", 8)
+        monkeypatch.setattr(gains, "LOOKED_AT", 8)
 
 
 @pytest.mark.parametrize(("shape", "width"), WIDTHS)
@@ -106,14 +106,14 @@ def test_each_pick_is_the_one_that_brute_force_picks(shape, width, labelled, wei
 
 
 @pytest.mark.parametrize(
-    ("weights", "picks", "gains"),
+    ("weights", "picks", "wanted"),
     [(None, [1, 2, 0], [1.3680, 1.3862, 1.0184]), ([0.9, 0.1, 0.2], [0], [0.9368, 0.4348, 0.2019])],
 )
-def test_three_points_on_a_line(weights, picks, gains):
+def test_three_points_on_a_line(weights, picks, wanted):
     x = torch.tensor([[0.0], [1.0], [3.0]])
     weights = None if weights is None else torch.tensor(weights)
     found = Reference(x, x[:0], "gaussian", 1.0, weights).gains()
-    np.testing.assert_allclose(found, gains, atol=5e-5)
+    np.testing.assert_allclose(found, wanted, atol=5e-5)
     assert pick(x, n=len(picks), weights=weights).picks.tolist() == picks
 
 

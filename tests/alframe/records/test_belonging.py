@@ -14,13 +14,16 @@ from doubles import NAMES, ORIGIN
 def write(tmp_path):
     """Writes a trial, made of what is said; nothing is recorded of one with ``data=None``."""
 
-    def write(strategy, seed, data="same", initial=None, setting="mlp", **names):
+    def write(strategy, seed, data="same", initial=None, setting="mlp", features=None, **names):
         folder = tmp_path / setting / strategy / f"seed-{seed}"
         folder.mkdir(parents=True)
         (folder / "rounds.jsonl").write_text('{"labelled": 10, "accuracy": 0.5}\n')
         of = NAMES | {"strategy": strategy, "seed": str(seed), "setting": setting} | names
         network = {"initial": initial or f"seed {seed}"}
-        origin = dataclasses.replace(ORIGIN, trial=of, data={"training inputs": str(data)}, network=network)
+        fixed = {"content": features} if features else {}
+        origin = dataclasses.replace(
+            ORIGIN, trial=of, data={"training inputs": str(data)}, network=network, features=fixed
+        )
         if data is not None:
             (folder / ENVIRONMENT).write_text(json.dumps(facts_of(origin)))
         return folder
@@ -124,6 +127,14 @@ def test_other_initial_weights_are_noted(write, tmp_path):
     found, [note] = read(tmp_path / "mlp")
     assert found == {"margin": [1, 2], "random": [1, 2]}
     assert "strategies with seed 1 did not start from the same initial weights" in note
+
+
+def test_other_fixed_features_are_noted(write, tmp_path):
+    for strategy, features in {"margin": "a", "random": "a", "badge": "b"}.items():
+        write(strategy, 1, features=features)
+    found, [note] = read(tmp_path / "mlp")
+    assert len(found) == 3
+    assert "badge seed 1: with other fixed features than the rest" in note
 
 
 def test_other_starts_are_noted(write, tmp_path):

@@ -9,7 +9,10 @@ from doubles import NAMES, ORIGIN
 
 
 def test_it_comes_back():
-    assert Origin.of(json.loads(json.dumps(ORIGIN.as_dict()))) == ORIGIN
+    with_features = dataclasses.replace(ORIGIN, features={"content": "3", "sketch": "1 2"})
+    for origin in (ORIGIN, with_features):
+        assert Origin.of(json.loads(json.dumps(origin.as_dict()))) == origin
+    assert "features" not in ORIGIN.as_dict()  # what an earlier alframe reads stays as it is
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,10 @@ def test_what_is_recorded_is_read(tmp_path):
     recorded = read_recorded(tmp_path)
     assert (recorded.trial, recorded.content, recorded.initial) == (NAMES, ORIGIN.content, "2")
     assert recorded.name == "margin seed 1"
+    assert recorded.features == ""
+    facts = facts_of(dataclasses.replace(ORIGIN, features={"content": "3", "sketch": "1 2"}))
+    (tmp_path / ENVIRONMENT).write_text(json.dumps(facts))
+    assert read_recorded(tmp_path).features == "3"
     (tmp_path / ENVIRONMENT).write_text('{"python": "3"}')  # of an earlier alframe
     assert read_recorded(tmp_path) is None
 

@@ -205,6 +205,17 @@ def test_names_of_all_strategies_mean_one_each(make_plugin):
     assert registry.strategy_names == ["x/a", "y/a", "b"]
 
 
+def test_all_means_no_part_for_others_which_can_be_asked_for(make_plugin):
+    entries = [
+        Entry(name, lambda part=part: make_plugin(alframe_info=info(part=part)), distribution)
+        for name, distribution, part in (("a", "x", False), ("b", "x", True), ("a", "y", True))
+    ]
+    registry = Registry(entry_points=entries)
+    assert registry.worth_running == ["x/a"]
+    assert registry.strategy_names == ["x/a", "y/a", "b"]
+    assert registry.plugin("b").is_strategy
+
+
 def test_names_do_not_count_those_that_are_disabled(make_plugin, monkeypatch):
     monkeypatch.setenv("ALFRAME_DISABLE_PLUGINS", "x/a")
     registry = Registry([Entry("a", lambda: make_plugin(alframe_info=info()), d) for d in ("x", "y")])

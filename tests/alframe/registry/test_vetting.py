@@ -1,9 +1,10 @@
 import dataclasses
 import sys
+from typing import Literal
 
 import pytest
 
-from alframe import API_VERSION, PluginError, PluginInfo, hookimpl
+from alframe import API_VERSION, PluginError, PluginInfo, hookimpl, option
 
 
 def info(**fields):
@@ -59,6 +60,28 @@ def test_a_plugin_without_info_is_described_by_its_docstring(bare_registry):
             return pool.probs
 
     assert bare_registry.register(Plugin(), "clever").info.summary == "Clever sampling."
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    form: Literal["power", "rank"] = option("power", "a form")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"score_range": "positive"}, "score_range must be one of any, nonnegative, unit, got 'positive'"),
+        ({"needs_scores": "positive"}, "needs_scores must be one of any, nonnegative, unit, got 'positive'"),
+        ({"needs_scores": {"form=power": "good"}}, "needs_scores must be one of any, nonnegative, unit, got"),
+        ({"needs_scores": {"kind=a": "unit"}}, "needs_scores names 'kind=a': unknown option"),
+        ({"needs_scores": {"form=root": "unit"}}, "needs_scores names 'form=root': option needs_scores.form"),
+        ({"score_range": "unit", "needs_scores": {"form=power": "unit"}}, ""),
+    ],
+)
+def test_ranges_of_scores_must_be_known(bare_registry, make_plugin, fields, reason):
+    hooks = {"alframe_info": lambda: PluginInfo(summary="x", options=Form, **fields)}
+    problem = bare_registry.register(make_plugin(**hooks), "ranged").problem
+    assert problem.startswith(reason) if reason else problem == ""
 
 
 def test_needs_must_be_known(bare_registry, make_plugin):

@@ -174,6 +174,10 @@ def embedding_overwritten(pool, scores, n):
     return picks
 
 
+def counts_the_pending(pool, scores, n, pending):
+    return top(torch.nn.functional.pad(wanted(pool, scores), (0, len(pending)), value=1e9), n)
+
+
 def always_a_pair(pool, scores, n):
     return top(wanted(pool, scores), max(n, 2))
 
@@ -206,6 +210,14 @@ def class_means(pool, labelled, ctx):
 
 def third_class(pool):
     return -pool.probs.topk(3, dim=1).values[:, 2]
+
+
+def above_1_where_nothing_is_known(pool):
+    return 1.5 - pool.probs.amax(dim=1)
+
+
+def below_0_by_rounding(pool):
+    return pool.features.sum(dim=1) * 0 - 1e-9
 
 
 def standardised(pool):
@@ -396,6 +408,8 @@ BAD = [
     ("answers", scores(exits)),
     ("answers_fit", scores(column_of_scores)),
     ("answers_are_numbers", scores(logarithm_of_negatives)),
+    ("scores_are_in_their_range", info(score_range="unit", api=3) | scores(above_1_where_nothing_is_known)),
+    ("scores_are_in_their_range", info(score_range="nonnegative", api=3) | scores(below_0_by_rounding)),
     ("same_seed_same_answer", scores(unseeded)),
     ("ignores_global_random_state", scores(global_seed_read)),
     ("ignores_global_random_state", trains(numpy_in_training)),
@@ -415,6 +429,7 @@ BAD = [
     ("budget_of_one", selects(always_a_pair)),
     ("budget_of_one", selects(too_shy_for_one)),
     ("budget_of_the_whole_pool", selects(looks_one_further)),
+    ("others_are_labelling", selects(counts_the_pending)),
     ("one_labelled_sample", scores(deviation_of_labelled)),
     ("one_labelled_sample", scores(exits_at_one_label)),
     ("one_labelled_sample", trains(deviation_in_training)),

@@ -192,5 +192,5 @@ def test_calibrations_that_are_none(calibrate, make):
 
 
 def test_negative_scores_are_one_line(make):
-    with pytest.raises(alframe.UsageError, match="weighed by their scores"):
+    with pytest.raises(alframe.UsageError, match="^uherding needs scores of at least 0, and those of margin"):
         alframe.query("margin", stages={"select": "uherding"}, **make().query)
