@@ -1,5 +1,6 @@
 """A folder of small pictures to label, and a process that learns with known answers."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,9 +8,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 
+@cache
+def _digits():
+    return load_digits(return_X_y=True)
+
+
 def write_digits(folder, count=60):
     """Handwritten digits as PNG files, `folder/0003.png`; gives their classes."""
-    images, targets = load_digits(return_X_y=True)
+    images, targets = _digits()
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         shades = (255 - images[number].reshape(8, 8) * 255 / 16).astype(np.uint8)

@@ -101,6 +101,7 @@ def _bound(host: str, port: int, last: int) -> socket.socket:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             opened.bind((host, wanted))
+            opened.listen(128)  # now: two that are only bound may share a port
         except (OSError, OverflowError) as error:
             opened.close()
             if port or not wanted:
