@@ -16,8 +16,9 @@ from alframe.errors import TrialError, UsageError
 from alframe.labelling.agreement import agreement
 from alframe.labelling.checking import checked
 from alframe.labelling.classes import Classes, ClassInfo
-from alframe.labelling.events import ANSWERS, UNDOABLE, Event, NotAnEventError, moment_of
+from alframe.labelling.events import UNDOABLE, Event, NotAnEventError
 from alframe.labelling.journal import Journal
+from alframe.labelling.progress import pace, progress
 from alframe.labelling.queue import Queue, shares
 from alframe.labelling.reservations import Reservations
 from alframe.labelling.samples import FILE as SAMPLES
@@ -35,7 +36,6 @@ JOURNAL = "labels.jsonl"
 TABLE = "labels.csv"
 TABLE_EVERY = 20  # labels, or a twentieth of all
 ACTIVE_POOL = 10  # samples kept apart for each that an active audit labels
-PACE = 300.0  # seconds over which labels a minute are counted
 NAMED = 5
 
 
@@ -47,7 +47,7 @@ class Session:
     Attributes:
         folder: where it is.
         settings: what it was started with.
-        audit: positions kept apart to estimate the accuracy: never trained on, and nothing is suggested there.
+        audit: positions kept apart to estimate the accuracy: never trained on, nothing is suggested there.
         notes: what was found amiss, a line each.
     """
 
@@ -162,8 +162,8 @@ class Session:
         """Takes an event, which is on disk when it returns.
 
         Args:
-            fields: ``event`` and what belongs to it, see `alframe.labelling.events.Event`; ``sample`` is an id
-                or a position. A ``client`` id that this person has sent before gives the earlier event.
+            fields: ``event`` and what belongs to it, as in `alframe.labelling.events.Event`; ``sample`` is an
+                id or a position. A ``client`` id that this person has sent before gives the earlier event.
             by: who says it.
 
         Raises:
@@ -181,7 +181,7 @@ class Session:
             return self._write([new])[0]
 
     def undo(self, by: str, client: str | None = None) -> Event:
-        """Takes back what a person said last: label, skip, "unsure" or adjudication; the sample is theirs again.
+        """Takes back what somebody said last: label, skip, unsure, adjudication; the sample is theirs again.
 
         Raises:
             UsageError: there is nothing to undo.
@@ -234,6 +234,10 @@ class Session:
         """The journal so far."""
         return self._journal.events
 
+    def position_of(self, name: str) -> int | None:
+        """Position of the sample of this id; None where there is none."""
+        return self._samples.position(name)
+
     def labels(self) -> dict[int, Labelled]:
         """The settled label of each position that has one; disagreements have none until adjudicated."""
         with self._threads:
@@ -285,23 +289,10 @@ class Session:
     def progress(self) -> dict[str, Any]:
         """Numbers for people: what is done, by whom, how fast."""
         with self._threads:
-            state = self._state
-            of_class = dict.fromkeys((info.name for info in self.classes), 0)
-            for label in state.labels.values():
-                of_class[label.label] += 1
+            found = progress(self._state, self._samples.all, self.audit, self.settings.audit)
             together = self.agreement() if self.settings.overlap else None
-            return {
-                "total": len(self._samples.all),
-                "labelled": state.labelled,
-                "skipped": len(state.skipped),
-                "unsure": len(state.unsure),
-                "missing": sum(sample.missing for sample in self._samples.all),
-                "disagreements": len(state.disagreements()),
-                "per_minute": self._pace(),
-                "classes": of_class,
-                "people": dict(state.counts),
-                "audit": min(len(self.audit), self.settings.audit),
-                "audited": sum(map(state.is_labelled, self.audit)),
+            return found | {
+                "per_minute": pace(reversed(self._journal.events)),
                 "agreement": dataclasses.asdict(together) if together else None,
             }
 
@@ -426,18 +417,6 @@ class Session:
             self._queue.again()
         for listener in self._listeners:
             listener(event)
-
-    def _pace(self) -> float | None:
-        """Answers a minute, of the last five in which there were any; None before the second."""
-        times: list[float] = []
-        for event in reversed(self._journal.events):
-            if event.event in ANSWERS and event.why != "import":
-                moment = moment_of(event.at)
-                if moment is None or len(times) > 500 or (times and abs(times[0] - moment) > PACE):
-                    break
-                times.append(moment)
-        seconds = max(times) - min(times) if times else 0
-        return 60 * (len(times) - 1) / seconds if seconds else None
 
 
 def default_folder(source: Path) -> Path:
