@@ -118,35 +118,30 @@ def open_session(path: Path, **given: Any) -> None:
     """Label what is at PATH."""
     from alframe.labelling.serving import serve, take_place
 
-    make_app = _server()
+    needs_extra()
+    from alframe.labelling.server import make_app
+
     with session_of(path, given) as session:
         for note in session.notes:
             echo(f"note: {note}", err=True)
         people = session.settings.people
         place = take_place(session.folder, people, given["host"], given["port"], given["trusted"])
-        learner = None if session.settings.model == "none" else _learner(session.folder)
-        app = make_app(session, learner, place.tokens, place.hosts, given["until"])
+        app = make_app(session, learner_of(session), place.tokens, place.hosts, given["until"])
         serve(app, place, lambda: _tell(session, place.addresses(), not given["no_browser"]))
     echo(f"every answer is on the disk; `alframe label {session.folder}` goes on", err=True)
 
 
-def _server() -> Any:
-    """What makes the application.
+def needs_extra() -> None:
+    """Says what to install where the extra is not.
 
     Raises:
-        UsageError: the extra is not installed.
+        UsageError: it is not.
     """
-    try:
-        import uvicorn  # noqa: F401 - as early as the other one
+    from importlib.util import find_spec
 
-        from alframe.labelling.server import make_app
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "alframe":
-            raise
-        raise UsageError(
-            f"`alframe label` needs {error.name}, which is not installed: `pip install \"alframe[label]\"`"
-        ) from error
-    return make_app
+    for name in ("starlette", "uvicorn", "PIL"):
+        if find_spec(name) is None:
+            raise UsageError(f'`alframe label` needs {name}, which is not installed: pip install "alframe[label]"')
 
 
 def session_of(path: Path, given: dict[str, Any]) -> Session:
@@ -155,10 +150,11 @@ def session_of(path: Path, given: dict[str, Any]) -> Session:
     Raises:
         UsageError: there is nothing at the path, or the session can't be made or opened.
     """
-    from alframe.labelling.session import Session
+    from alframe.labelling.session import Session, default_folder
     from alframe.labelling.settings import FILE, SessionSettings
+    from alframe.labelling.sources import kind_of
 
-    folder = given["session"] or path.with_name(f"{path.name}.alframe")
+    folder = given["session"] or default_folder(path)
     if (path / FILE).is_file() and given["session"] is None:
         folder = path
     if (folder / FILE).is_file():
@@ -168,7 +164,7 @@ def session_of(path: Path, given: dict[str, Any]) -> Session:
     names = ("text", "strategy", "model", "audit", "audit_by", "overlap", "seed")
     settings = {name: given[name] for name in names}
     settings |= {"classes": given["classes"] or (), "people": given["people"] or ("me",)}
-    return Session.create(path, folder, SessionSettings(source=str(path), **settings))
+    return Session.create(path, folder, SessionSettings(source=str(path), kind=kind_of(path), **settings))
 
 
 def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
@@ -183,10 +179,13 @@ def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
             echo(f"note: --{flag} is that of the session, {said}: it was there before", err=True)
 
 
-def _learner(folder: Path) -> Any:
+def learner_of(session: Session) -> Any:
+    """The process that learns; None where the session goes without a model."""
+    if session.settings.model == "none":
+        return None
     from alframe.labelling.learner_process import LearnerProcess
 
-    return LearnerProcess(folder)
+    return LearnerProcess(session.folder)
 
 
 def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:

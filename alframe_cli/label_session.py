@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
 session_argument = click.argument("session", type=click.Path(path_type=Path))
-ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "imagefolder": "", "coco": ".json", "label-studio": ".json", "dataset": ".npz"}
+FORMATS = ("csv", "jsonl", "imagefolder", "coco", "label-studio", "dataset")  # those of labelling.formats
 
 
 @click.command()
@@ -34,13 +34,17 @@ def status(session: Path, as_json: bool) -> None:
     left = progress["total"] - progress["labelled"] - progress["skipped"] - progress["unsure"]
     echo(f"{opened.folder}: {progress['labelled']:,} of {progress['total']:,} labelled, {left:,} to go")
     echo(f"{progress['skipped']:,} skipped, {progress['unsure']:,} unsure")
-    for title in ("class", "person"):
-        rows = [(name, f"{number:,}") for name, number in progress[f"by_{title}"].items()]
-        if rows:
+    echo(f"{progress['audited']:,} of {progress['audit']:,} audit samples labelled")
+    for title, numbers in (("class", progress["classes"]), ("person", progress["people"])):
+        if numbers:
+            rows = [(name, f"{number:,}") for name, number in numbers.items()]
             print_table((title, "labels"), rows, right=("labels",))
-    differing = opened.disagreements()
-    if differing:
-        echo(f"{len(differing):,} samples on which people differ: `alframe label {opened.folder}`, then a")
+    if (together := progress["agreement"]) is not None:
+        value = "none" if together["value"] is None else f"{together['value']:.3f}"
+        echo(f"{together['measure']} of {together['samples']:,} samples that several people labelled: {value}")
+    if progress["disagreements"]:
+        differing = f"{progress['disagreements']:,} samples on which people differ"
+        echo(f"{differing}: open the session, press a, and settle them")
 
 
 def folder_of(path: Path) -> Path:
@@ -53,3 +57,52 @@ def say_notes(session: Session) -> None:
     """Notes are not results."""
     for note in session.notes:
         echo(f"note: {note}", err=True)
+
+
+@click.command()
+@session_argument
+@click.option("--to", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="The format.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="[default: beside the session]")
+def export(session: Path, format_: str, out: Path | None) -> None:
+    """Write the labels of SESSION to a file: the latest of each sample, without what people differ on."""
+    from alframe.labelling.session import Session
+
+    opened = Session.read(folder_of(session))
+    say_notes(opened)
+    written(opened, format_, out, None)
+
+
+def written(session: Session, format_: str, out: Path | None, predictions: dict[int, Any] | None) -> None:
+    """Writes a format, and says where."""
+    from alframe.labelling.formats.catalogue import named
+
+    info = named(format_)
+    assert info.write is not None
+    beside = session.folder.resolve()
+    path = out or beside.with_name(f"{beside.name.removesuffix('.alframe')}-labels{info.suffix}")
+    for note in info.write(session, path, predictions):
+        echo(f"note: {note}", err=True)
+    echo(str(path))
+
+
+@click.command(name="import")
+@session_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--from", "format_", type=click.Choice([name for name in FORMATS if name != "dataset"]), help="[default: told by the file]"
+)
+def import_(session: Path, file: Path, format_: str | None) -> None:
+    """Take the labels in FILE into SESSION, which no page may have open.
+
+    A label that is there already stays what it is; one that differs is overruled, and counted.
+    """
+    from alframe.labelling.formats.catalogue import import_labels
+    from alframe.labelling.session import Session
+
+    with Session.open(folder_of(session)) as opened:
+        found = import_labels(opened, file, format_)
+        say_notes(opened)
+        for note in found.notes:
+            echo(f"note: {note}", err=True)
+        labels = sum(one["event"] == "label" for one in found.events)
+        echo(f"{labels:,} labels were taken in; {opened.progress()['labelled']:,} samples are labelled")

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from alframe.labelling.advice import Track, advise
+from alframe.labelling.agreement import cohen_kappa
+from alframe.labelling.estimates import Interval, wilson
+
 FEWEST_PICKS = 64  # samples that are asked for at least, so that the queue outlasts a fit
 SHOWN = 64  # samples that are taken to be on somebody's page
 
@@ -79,6 +83,8 @@ class Loop:
         self._known = 0
         self._suggestions: dict[int, tuple[int, float]] = {}
         self._predicted: dict[int, int] = {}
+        self._track = Track()
+        self._kappa: float | None = None
         self._audit = frozenset(session.audit)
         self._changed = learner is not None
 
@@ -117,11 +123,19 @@ class Loop:
         self.picked = frozenset(self.picks)
         self.order += 1
         self.version, self._learned = answer.version, answer.labels
+        before = self._classified()
         self._suggestions = dict(answer.suggestions)
         self._predicted = dict(answer.audit)
-        accuracy = self.accuracy()
-        if accuracy is not None:
-            self.history.append({"labels": self._learned, **accuracy})
+        now = self._classified()
+        self._kappa = cohen_kappa([(before[one], now[one]) for one in now if one in before])
+        self._track.add(self._learned, self._predicted)
+        interval = self.interval()
+        if interval is not None:
+            self.history.append({"labels": self._learned, **_shown(interval)})
+
+    def _classified(self) -> dict[int, int]:
+        """The class of each sample that the newest model told of."""
+        return {position: found[0] for position, found in self._suggestions.items()} | self._predicted
 
     def suggestion(self, position: int) -> dict[str, Any] | None:
         """The class that the model would give, with its probability; None on audit samples: they are blind."""
@@ -130,22 +144,19 @@ class Loop:
             return None
         return {"label": self.session.classes[found[0]].name, "p": round(float(found[1]), 4)}
 
-    def accuracy(self) -> dict[str, Any] | None:
-        """Estimated on the audit samples that have a label; None before there are a model and a few of those."""
+    def interval(self) -> Interval | None:
+        """The accuracy, estimated on the audit samples that have a label; None before there are any."""
         audited = self.session.audited()
         known = [position for position in audited if position in self._predicted]
         if not known:
             return None
-        from alframe.labelling.estimates import wilson
+        return wilson(sum(self._predicted[one] == audited[one] for one in known), len(known))
 
-        right = sum(self._predicted[position] == audited[position] for position in known)
-        interval = wilson(right, len(known))
-        return {
-            "estimate": right / len(known),
-            "low": interval.low,
-            "high": interval.high,
-            "audited": len(known),
-        }
+    def advice(self) -> list[str]:
+        """Whether to go on, in words."""
+        gain = self._track.gain(self.session.audited())
+        words = advise(self.interval(), gain, self._kappa, self.until)
+        return words[1:]  # the accuracy itself is shown in numbers
 
     def model(self) -> dict[str, Any] | None:
         """The newest model: its number, the labels it learned, how many have come since."""
@@ -157,12 +168,23 @@ class Loop:
     def facts(self) -> dict[str, Any]:
         """All that the page shows of the model."""
         failed = self.learner.failed if self.learner is not None else None
+        interval = self.interval()
         return {
             "model": self.model(),
-            "accuracy": self.accuracy() if self.version else None,
+            "accuracy": None if interval is None else _shown(interval),
+            "advice": self.advice() if interval is not None else [],
             "history": self.history[-50:],
             "order": self.order,
             "failed": failed,
             "absent": self.learner is None,
             "remarks": self.notes,
         }
+
+
+def _shown(interval: Interval) -> dict[str, Any]:
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "audited": interval.count,
+    }

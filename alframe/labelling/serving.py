@@ -76,11 +76,7 @@ def take_place(folder: Path, people: Sequence[str], host: str, port: int, truste
     Raises:
         UsageError: the host is not the loopback and the network is not trusted, or the port can't be had.
     """
-    if host not in LOOPBACK and not trusted:
-        raise UsageError(
-            f"--host {host} lets everybody in the network see the samples and their labels, without encryption: "
-            "add --i-trust-this-network, or leave --host out and use `ssh -L PORT:127.0.0.1:PORT` from the other machine"
-        )
+    require_trust(host, trusted)
     known = _remembered(folder)
     tokens = {token: who for token, who in known["tokens"].items() if who in people}
     for person in people:
@@ -88,13 +84,31 @@ def take_place(folder: Path, people: Sequence[str], host: str, port: int, truste
             from alframe.labelling.guard import new_token
 
             tokens[new_token()] = person
-    bound = _bound(host, port, known["port"])
-    place = Place(bound, host, bound.getsockname()[1], tokens)
+    opened = bound(host, port, known["port"])
+    place = Place(opened, host, opened.getsockname()[1], tokens)
     _remember(folder, place)
     return place
 
 
-def _bound(host: str, port: int, last: int) -> socket.socket:
+def require_trust(host: str, trusted: bool) -> None:
+    """Lets nobody open the server to a network unawares.
+
+    Raises:
+        UsageError: the host is not the loopback and the network is not trusted.
+    """
+    if host not in LOOPBACK and not trusted:
+        raise UsageError(
+            f"--host {host} lets everybody in the network see the samples and their labels, without encryption: add "
+            "--i-trust-this-network, or leave --host out and use `ssh -L PORT:127.0.0.1:PORT` on the other machine"
+        )
+
+
+def bound(host: str, port: int, last: int = 0) -> socket.socket:
+    """A socket that listens: at the port, else at that of the last time, else at any that is free.
+
+    Raises:
+        UsageError: the port can't be had.
+    """
     for wanted in [port] if port else [*([last] if last else []), 0]:
         opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if os.name == "posix":
