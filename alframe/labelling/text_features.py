@@ -1,0 +1,42 @@
+"""Texts as numbers, of nothing but scikit-learn: hashed words, in few columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Rows = np.ndarray[Any, np.dtype[np.float32]]
+
+COLUMNS = 256
+HASHED = 2**18
+
+
+def text_features(texts: Sequence[str], seed: int, columns: int = COLUMNS) -> tuple[Rows, str]:
+    """Features of words and pairs of words, by their rarity, projected on their main directions.
+
+    Args:
+        texts: ``N`` texts.
+        seed: of the projection.
+        columns: at most so many features; with fewer texts there are fewer.
+
+    Returns:
+        ``N x D`` float32 rows of unit length, zeros for a text without words; and how they were made.
+    """
+    import numpy as np
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.preprocessing import normalize
+
+    hashed = HashingVectorizer(n_features=HASHED, ngram_range=(1, 2), alternate_sign=False, norm=None)
+    counts = hashed.transform(texts)
+    weights = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+    width = max(1, min(columns, len(texts) - 1, weights.shape[1] - 1))
+    if weights.nnz == 0:
+        rows = np.zeros((len(texts), width))
+    else:
+        rows = TruncatedSVD(width, random_state=seed).fit_transform(weights)
+    note = f"texts are {width} features of hashed words and pairs of words, by TF-IDF and a truncated SVD"
+    return normalize(rows).astype(np.float32), note
