@@ -137,7 +137,7 @@ class ImageFiles:
         suffix = os.path.splitext(entry.name)[1].lower()
         name = _as_text(path)
         if entry.is_symlink():
-            target = (self._root / path).resolve()
+            target = Path(os.path.realpath(self._root / path))  # of a circle, too
             if target.is_dir():
                 return self._leave_out("links to folders are not followed", name)
             if suffix in MEDIA_TYPES and not target.is_relative_to(self._root):

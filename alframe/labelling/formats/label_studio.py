@@ -44,7 +44,7 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
     known = predictions or {}
     order = sorted(known, key=lambda position: (-known[position].score, position))
     rest = [sample.position for sample in session.samples if sample.position not in known]
-    labels, skipped = session.labels(), session.skipped()
+    labels, skipped, scaled = session.labels(), session.skipped(), scores_from_0_to_1(known)
     tasks = []
     for position in [*order, *rest]:
         if session.samples[position].missing and position not in labels:
@@ -59,10 +59,9 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
         if annotations:
             task["annotations"] = annotations
         if position in known:
-            found = prediction(session, known[position])
-            task["predictions"] = [found]
-            if "score" in found:
-                task["data"]["alframe_score"] = found["score"]
+            task["predictions"] = [prediction(session, known[position], scaled.get(position))]
+            if position in scaled:
+                task["data"]["alframe_score"] = known[position].score
         tasks.append(task)
     try:
         replace(path, lambda file: file.write(json.dumps(tasks, ensure_ascii=False, indent=1).encode()))
@@ -121,10 +120,32 @@ def data_of(session: Session, position: int) -> dict[str, Any]:
     return {"image": LOCAL_FILES + urllib.parse.quote(file), "alframe_id": sample.id}
 
 
-def prediction(session: Session, of: Prediction) -> dict[str, Any]:
-    """A prediction as Label Studio wants it; a score that is no number is left out."""
+def prediction(session: Session, of: Prediction, score: float | None) -> dict[str, Any]:
+    """A prediction as Label Studio wants it.
+
+    Args:
+        session: whose.
+        of: the prediction.
+        score: from 0 to 1, as `scores_from_0_to_1` makes them; None leaves it out.
+    """
     found = {"model_version": f"alframe-{of.model}", "result": [result(session, of.label)]}
-    return found | ({"score": of.score} if math.isfinite(of.score) else {})
+    return found | ({} if score is None else {"score": score})
+
+
+def scores_from_0_to_1(predictions: Mapping[int, Prediction]) -> dict[int, float]:
+    """Scores in Label Studio's range, which refuses others: as they are if they fit, else stretched to it.
+
+    Args:
+        predictions: by position; one whose score is no finite number gets none.
+    """
+    scores = {key: of.score for key, of in predictions.items() if math.isfinite(of.score)}
+    if not scores:
+        return {}
+    low, high = min(scores.values()), max(scores.values())
+    if 0 <= low <= high <= 1:
+        return scores
+    width = high - low or 1.0
+    return {key: (score - low) / width for key, score in scores.items()}
 
 
 def result(session: Session, label: str) -> dict[str, Any]:
