@@ -62,8 +62,8 @@ class LabelGroup(click.Group):
 def label() -> None:
     """Label images or texts in the browser; a model beside you chooses what comes next.
 
-    PATH is a folder of images, a file of texts, or the folder of an earlier session, which goes on. Every answer
-    is on the disk before the next sample comes. The session lies beside PATH, in PATH.alframe.
+    PATH is a folder of images, a file of texts, or the folder of an earlier session, which goes on. Every
+    answer is on the disk before the next sample comes. The session lies beside PATH, in PATH.alframe.
 
     \b
     alframe label photos --classes cat,dog
@@ -101,7 +101,9 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     help="How those are drawn.",
 )
 @click.option("--until", type=click.FloatRange(0, 1), metavar="X", help="The accuracy that is enough.")
-@click.option("--per-person", "people", callback=_names, metavar="A,B", help="Who labels, each at an own address.")
+@click.option(
+    "--per-person", "people", callback=_names, metavar="A,B", help="Who labels, each at an own address."
+)
 @click.option(
     "--overlap",
     type=click.FloatRange(0, 1),
@@ -112,7 +114,9 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the audit and random orders.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: one that is free]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--i-trust-this-network", "trusted", is_flag=True, help="Allow another --host than this machine.")
+@click.option(
+    "--i-trust-this-network", "trusted", is_flag=True, help="Allow another --host than this machine."
+)
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 def open_session(path: Path, **given: Any) -> None:
     """Label what is at PATH."""
@@ -141,7 +145,9 @@ def needs_extra() -> None:
 
     for name in ("starlette", "uvicorn", "PIL"):
         if find_spec(name) is None:
-            raise UsageError(f'`alframe label` needs {name}, which is not installed: pip install "alframe[label]"')
+            raise UsageError(
+                f'`alframe label` needs {name}, which is not installed: pip install "alframe[label]"'
+            )
 
 
 def session_of(path: Path, given: dict[str, Any]) -> Session:
@@ -190,7 +196,8 @@ def learner_of(session: Session) -> Any:
 
 def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:
     """Prints where the page is."""
-    echo(f"{len(session.samples):,} samples, {len(session.labels()):,} labelled; the session is {session.folder}", err=True)
+    counts = f"{len(session.samples):,} samples, {len(session.labels()):,} labelled"
+    echo(f"{counts}; the session is {session.folder}", err=True)
     for person, address in addresses.items():
         echo(address if len(addresses) == 1 else f"{person}: {address}")
     echo("Ctrl-C ends it", err=True)

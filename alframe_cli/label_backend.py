@@ -12,17 +12,21 @@ from alframe_cli.plain_text import echo
 
 @click.command()
 @session_argument
-@click.option("--port", type=click.IntRange(1, 65535), default=9090, show_default=True, help="Where it listens.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=9090, show_default=True, help="Where it listens."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--i-trust-this-network", "trusted", is_flag=True, help="Allow another --host than this machine.")
+@click.option(
+    "--i-trust-this-network", "trusted", is_flag=True, help="Allow another --host than this machine."
+)
 def backend(session: Path, port: int, host: str, trusted: bool) -> None:
     """Serve the model of SESSION to Label Studio, as an "ML backend".
 
-    Tasks are found by their files' names. Annotations that Label Studio tells of become labels of the session,
-    and the model learns them beside.
+    Tasks are found by their files' names. Annotations that Label Studio tells of become labels of the
+    session, and the model learns them beside.
     """
-    from alframe.labelling.session import Session
     from alframe.labelling.serving import Place, bound, require_trust, serve
+    from alframe.labelling.session import Session
     from alframe_cli.label import learner_of, needs_extra
     from alframe_cli.label_session import folder_of, say_notes
 

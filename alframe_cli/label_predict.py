@@ -32,8 +32,8 @@ LOOK = 0.1  # seconds between looks at the process that learns
 def predict(session: Path, format_: str, out: Path | None) -> None:
     """Train on the labels of SESSION, and write what the model says of the unlabelled samples.
 
-    Those that the strategy would label next come first. For Label Studio they are tasks with predictions, which
-    its free edition can order by data.alframe_score.
+    Those that the strategy would label next come first. For Label Studio they are tasks with predictions,
+    which its free edition can order by data.alframe_score.
     """
     from alframe.labelling.session import Session
     from alframe_cli.label import learner_of
@@ -42,7 +42,9 @@ def predict(session: Path, format_: str, out: Path | None) -> None:
     say_notes(opened)
     learner = learner_of(opened)
     if learner is None:
-        raise UsageError(f"{opened.folder} goes without a model (--model none): there is nothing to predict with")
+        raise UsageError(
+            f"{opened.folder} goes without a model (--model none): there is nothing to predict with"
+        )
     try:
         answer = first_answer(opened, learner)
     finally:

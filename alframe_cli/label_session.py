@@ -41,7 +41,9 @@ def status(session: Path, as_json: bool) -> None:
             print_table((title, "labels"), rows, right=("labels",))
     if (together := progress["agreement"]) is not None:
         value = "none" if together["value"] is None else f"{together['value']:.3f}"
-        echo(f"{together['measure']} of {together['samples']:,} samples that several people labelled: {value}")
+        echo(
+            f"{together['measure']} of {together['samples']:,} samples that several people labelled: {value}"
+        )
     if progress["disagreements"]:
         differing = f"{progress['disagreements']:,} samples on which people differ"
         echo(f"{differing}: open the session, press a, and settle them")
@@ -61,7 +63,9 @@ def say_notes(session: Session) -> None:
 
 @click.command()
 @session_argument
-@click.option("--to", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="The format.")
+@click.option(
+    "--to", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="The format."
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="[default: beside the session]")
 def export(session: Path, format_: str, out: Path | None) -> None:
     """Write the labels of SESSION to a file: the latest of each sample, without what people differ on."""
@@ -89,7 +93,10 @@ def written(session: Session, format_: str, out: Path | None, predictions: dict[
 @session_argument
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--from", "format_", type=click.Choice([name for name in FORMATS if name != "dataset"]), help="[default: told by the file]"
+    "--from",
+    "format_",
+    type=click.Choice([name for name in FORMATS if name != "dataset"]),
+    help="[default: told by the file]",
 )
 def import_(session: Path, file: Path, format_: str | None) -> None:
     """Take the labels in FILE into SESSION, which no page may have open.

@@ -27,15 +27,20 @@ class FakeLearner:
     """Answers a request when the test tells it to, with what the test wants."""
 
     def __init__(self):
-        self.failed = None
+        self.failed = ""
         self.requests = []
         self.answers = []
         self.closed = False
 
-    def send(self, positions, classes, num_classes, pending, want):
+    def send(self, positions, classes, num_classes, pending, want, passed):
         self.requests.append(
             SimpleNamespace(
-                positions=positions, classes=classes, num_classes=num_classes, pending=pending, want=want
+                positions=positions,
+                classes=classes,
+                num_classes=num_classes,
+                pending=pending,
+                want=want,
+                passed=passed,
             )
         )
 
@@ -46,19 +51,18 @@ class FakeLearner:
     def close(self):
         self.closed = True
 
-    def answer(self, picks=(), suggestions=(), audit=(), version=None, labels=0, **more):
+    def answer(self, picks=(), suggestions=(), audit=(), version=1, labels=0, **more):
+        told = {"audit_picks": [], "q": None, "kappa": None, "text": ""} | more
         self.answers.append(
             SimpleNamespace(
                 kind="model",
-                version=1 if version is None else version,
+                version=version,
                 labels=labels,
                 picks=list(picks),
                 scores=[],
                 suggestions=dict(suggestions),
                 audit=dict(audit),
-                q=None,
-                text="",
-                **more,
+                **told,
             )
         )
 
@@ -67,19 +71,28 @@ class FakeLearner:
 
 
 class QuickLearner(FakeLearner):
-    """Answers each request at once: the order of the positions, and the true class with 0.7."""
+    """Answers each request at once: an order at random, and the true class as often as it has learned.
 
-    def __init__(self, targets, wrong=0.1, seed=0):
+    Args:
+        targets: the classes.
+        wrong: how often it gives another class in the end.
+        learns: after how many labels it is wrong but twice as often as in the end; 0: from the start.
+    """
+
+    def __init__(self, targets, wrong=0.05, learns=0, seed=0):
         super().__init__()
-        self.targets, self.wrong, self.rng = targets, wrong, np.random.default_rng(seed)
+        self.targets, self.wrong, self.learns = targets, wrong, learns
+        self.rng = np.random.default_rng(seed)
+        self.luck = self.rng.random(len(targets))
 
-    def send(self, positions, classes, num_classes, pending, want):
-        super().send(positions, classes, num_classes, pending, want)
+    def send(self, positions, classes, num_classes, pending, want, passed):
+        super().send(positions, classes, num_classes, pending, want, passed)
+        wrong = self.wrong * (1 + self.learns / max(1, len(positions))) if self.learns else self.wrong
         said = {
-            n: target if self.rng.random() > self.wrong else int(self.rng.integers(num_classes))
+            n: target if self.luck[n] >= wrong else (target + 1) % num_classes
             for n, target in enumerate(self.targets)
         }
-        left = [n for n in said if n not in set(positions) | set(pending)]
+        left = [n for n in said if n not in {*positions, *pending, *passed}]
         p = self.rng.uniform(0.4, 0.95, len(said))
         self.answer(
             picks=self.rng.permutation(left).tolist(),

@@ -1,7 +1,7 @@
 """Label Studio's protocol for models ("ML backend"), over a session.
 
-Label Studio asks for predictions and tells of annotations by HTTP. Annotations become labels of the session; the
-model learns beside, in its own process, so that no request waits for a fit. See Label Studio's
+Label Studio asks for predictions and tells of annotations by HTTP. Annotations become labels of the session;
+the model learns beside, in its own process, so that no request waits for a fit. See Label Studio's
 ``label_studio_ml/api.py`` for the routes.
 """
 
@@ -222,7 +222,9 @@ def names_of(config: Any) -> tuple[str, str]:
         raise BadRequestError("the labelling interface is no XML") from None
     choices = tree.find(".//Choices")
     if choices is None:
-        raise BadRequestError("the labelling interface has no Choices; a session has classes, no boxes or texts")
+        raise BadRequestError(
+            "the labelling interface has no Choices; a session has classes, no boxes or texts"
+        )
     return choices.get("name") or FROM, choices.get("toName") or "image"
 
 

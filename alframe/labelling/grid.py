@@ -11,7 +11,13 @@ ORDERS = ("newest", "oldest", "doubtful")
 
 
 def grid(
-    session: Any, loop: Loop, name: str | None, order: str, start: int, count: int, by: str | None = None
+    session: Any,
+    loop: Loop,
+    name: str | None,
+    order: str,
+    start: int,
+    count: int,
+    by: str | None = None,
 ) -> dict[str, Any]:
     """A part of what is labelled.
 
@@ -19,9 +25,9 @@ def grid(
         session: the session.
         loop: what the model says of it.
         name: a class, or None for all.
-        order: "newest", "oldest", or "doubtful": first what the model would label otherwise, the surest first.
-            Audit samples are never among those that the model calls into question, as who corrects an audit
-            by the model's word lets it judge itself.
+        order: "newest", "oldest", or "doubtful": first what the model would label otherwise, the surest
+            first. Audit samples are never called into question so: who corrects an audit by the model's
+            word lets it judge itself.
         start: how many to leave out.
         count: how many there may be.
         by: whose labels, or None for everybody's.

@@ -53,9 +53,9 @@ class Guard:
         hosts: names by which the server may be called, each with its port, as in "127.0.0.1:8080".
         limit: bytes that a body may have.
 
-    Answers: 421 for a foreign name, 403 for a foreign origin and for whoever has no token, 413 for a body that is
-    too long. ``/?token=...`` is answered with a cookie and a redirection to the address without it, as it must
-    not stay in the history.
+    Answers: 421 for a foreign name, 403 for a foreign origin and for whoever has no token, 413 for a body
+    that is too long. ``/?token=...`` is answered with a cookie and a redirection to the address without it,
+    as it must not stay in the history.
     """
 
     def __init__(

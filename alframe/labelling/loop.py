@@ -1,17 +1,17 @@
 """What the model says while people label: the order of samples, suggestions, the estimated accuracy.
 
-It stands between the session and the process that learns. A label never waits for either: the process may be busy,
-dead or absent.
+It stands between the session and the process that learns. A label never waits for that: it may be busy, dead
+or absent.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from alframe.labelling.advice import Track, advise
-from alframe.labelling.agreement import cohen_kappa
-from alframe.labelling.estimates import Interval, wilson
+from alframe.labelling.estimates import Interval, lure, wilson
 
 FEWEST_PICKS = 64  # samples that are asked for at least, so that the queue outlasts a fit
 SHOWN = 64  # samples that are taken to be on somebody's page
@@ -26,13 +26,16 @@ class Answer(Protocol):
     picks: Sequence[int]
     suggestions: Mapping[int, tuple[int, float]]
     audit: Mapping[int, int]
+    audit_picks: Sequence[int]
+    q: Sequence[float] | None
+    kappa: float | None
     text: str
 
 
 class Learner(Protocol):
     """The process that learns, as the server sees it. No call waits."""
 
-    failed: str | None
+    failed: str
 
     def send(
         self,
@@ -41,6 +44,7 @@ class Learner(Protocol):
         num_classes: int,
         pending: Sequence[int],
         want: int,
+        passed: Sequence[int],
     ) -> None:
         """Asks for a fit; an earlier request that was not read yet is replaced."""
 
@@ -62,6 +66,7 @@ class Loop:
     Attributes:
         picks: positions in the order in which they should be labelled; empty before the first model.
         picked: the same as a set.
+        audit_picks: audit samples in the order in which they were drawn, where the audit is active.
         order: how often that order has changed.
         version: the newest model's number; 0 before the first.
         notes: what the process said.
@@ -78,6 +83,7 @@ class Loop:
         self.notes: list[str] = []
         self.history: list[dict[str, Any]] = []
         self.picked: frozenset[int] = frozenset()
+        self.audit_picks: list[int] = []
         self._shown: dict[int, None] = {}
         self._learned = 0
         self._known = 0
@@ -85,6 +91,8 @@ class Loop:
         self._predicted: dict[int, int] = {}
         self._track = Track()
         self._kappa: float | None = None
+        self._q: Sequence[float] | None = None
+        self._estimated: tuple[Any, Interval | None] = (None, None)
         self._audit = frozenset(session.audit)
         self._changed = learner is not None
 
@@ -112,33 +120,30 @@ class Loop:
             self._known = len(positions)
             want = max(FEWEST_PICKS, 2 * (len(positions) - self._learned))
             pending = sorted(self._shown.keys() - set(positions) - self._audit)
-            self.learner.send(positions, classes, len(self.session.classes), pending, want)
+            passed = sorted(self.session.skipped() | self.session.unsure())
+            self.learner.send(positions, classes, len(self.session.classes), pending, want, passed)
         return bool(news)
 
     def _hear(self, answer: Answer) -> None:
-        if answer.kind == "note":
+        if answer.text:
             self.notes = [*self.notes, answer.text][-5:]
+        if answer.kind == "note":
             return
         self.picks = list(answer.picks)
         self.picked = frozenset(self.picks)
         self.order += 1
-        self.version, self._learned = answer.version, answer.labels
-        before = self._classified()
-        self._suggestions = dict(answer.suggestions)
-        self._predicted = dict(answer.audit)
-        now = self._classified()
-        self._kappa = cohen_kappa([(before[one], now[one]) for one in now if one in before])
+        if not answer.version:
+            return  # too few classes are labelled: an order, and no model
+        self.version, self._learned, self._kappa = answer.version, answer.labels, answer.kappa
+        self._suggestions, self._predicted = dict(answer.suggestions), dict(answer.audit)
+        self.audit_picks, self._q = list(answer.audit_picks), answer.q
         self._track.add(self._learned, self._predicted)
         interval = self.interval()
         if interval is not None:
             self.history.append({"labels": self._learned, **_shown(interval)})
 
-    def _classified(self) -> dict[int, int]:
-        """The class of each sample that the newest model told of."""
-        return {position: found[0] for position, found in self._suggestions.items()} | self._predicted
-
     def suggestion(self, position: int) -> dict[str, Any] | None:
-        """The class that the model would give, with its probability; None on audit samples: they are blind."""
+        """The class that the model would give, with its probability; None on audit samples."""
         found = self._suggestions.get(position)
         if found is None or position in self._audit or found[0] >= len(self.session.classes):
             return None
@@ -146,11 +151,21 @@ class Loop:
 
     def interval(self) -> Interval | None:
         """The accuracy, estimated on the audit samples that have a label; None before there are any."""
-        audited = self.session.audited()
-        known = [position for position in audited if position in self._predicted]
-        if not known:
+        audited = {n: place for n, place in self.session.audited().items() if n in self._predicted}
+        key = self.version, tuple(audited.items())
+        if key != self._estimated[0]:
+            self._estimated = key, self._interval(audited)
+        return self._estimated[1]
+
+    def _interval(self, audited: Mapping[int, int]) -> Interval | None:
+        right = {position: self._predicted[position] == place for position, place in audited.items()}
+        if self._q is None:
+            return wilson(sum(right.values()), len(right)) if right else None
+        # The weights are of a draw in order: what comes behind a sample without a label has to wait.
+        drawn = list(itertools.takewhile(right.__contains__, self.audit_picks))
+        if not drawn:
             return None
-        return wilson(sum(self._predicted[one] == audited[one] for one in known), len(known))
+        return lure([right[one] for one in drawn], self._q[: len(drawn)], len(self.session.audit))
 
     def advice(self) -> list[str]:
         """Whether to go on, in words."""
@@ -167,7 +182,7 @@ class Loop:
 
     def facts(self) -> dict[str, Any]:
         """All that the page shows of the model."""
-        failed = self.learner.failed if self.learner is not None else None
+        failed = self.learner.failed if self.learner is not None else ""
         interval = self.interval()
         return {
             "model": self.model(),

@@ -1,7 +1,7 @@
 """The page's server: samples by their number, events to the journal, news as they come.
 
-It never imports torch. An event is on the disk before its answer leaves; what the model does is another process's
-affair.
+It never imports torch. An event is on the disk before its answer leaves; what the model does is another
+process's affair.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Desk:
         person = request.scope["person"]
         for position in drop:
             self.session.release(position, person)
-        found = self.session.next_for(person, self.loop.picks, count + len(have))
+        found = self.session.next_for(person, self.loop.picks, count + len(have), self.loop.audit_picks)
         ours = [position for position in found if position not in set(have)][:count]
         self.loop.shown([*have, *ours])
         return JSONResponse({"order": self.loop.order, "samples": [self._entry(one) for one in ours]})
@@ -184,7 +184,9 @@ class Desk:
         if content.text is not None:
             return PlainTextResponse(content.text, headers=KEPT)
         if content.media_type in PROGRAMS:
-            return FileResponse(content.path, media_type="application/octet-stream", filename=content.path.name)
+            return FileResponse(
+                content.path, media_type="application/octet-stream", filename=content.path.name
+            )
         if not content.in_browser:
             return await self._drawn(position, SIZES[-1])
         return FileResponse(content.path, media_type=content.media_type, headers=KEPT)
@@ -226,7 +228,9 @@ class Desk:
                     fields = {**fields, "sample": self.session.samples[fields["sample"]].id}
                 event = self.session.post(fields, person)
         except JournalError as error:
-            return JSONResponse({"error": one_line(error)}, 507 if isinstance(error, JournalFullError) else 503)
+            return JSONResponse(
+                {"error": one_line(error)}, 507 if isinstance(error, JournalFullError) else 503
+            )
         self.loop.changed()
         self.news.tell()
         answer: dict[str, Any] = {"n": event.n, "event": event.event}

@@ -63,8 +63,8 @@ def own_names() -> list[str]:
 def take_place(folder: Path, people: Sequence[str], host: str, port: int, trusted: bool) -> Place:
     """Binds a port, and finds or makes a token for each person.
 
-    The port and the tokens are those of the last time where that can be: a page that is still open goes on when
-    the server is started again, and sends what waited in the browser.
+    The port and the tokens are those of the last time where that can be: a page that is still open goes on
+    when the server is started again, and sends what waited in the browser.
 
     Args:
         folder: the session's.
@@ -98,8 +98,9 @@ def require_trust(host: str, trusted: bool) -> None:
     """
     if host not in LOOPBACK and not trusted:
         raise UsageError(
-            f"--host {host} lets everybody in the network see the samples and their labels, without encryption: add "
-            "--i-trust-this-network, or leave --host out and use `ssh -L PORT:127.0.0.1:PORT` on the other machine"
+            f"--host {host} lets everybody in the network see the samples and their labels, without "
+            "encryption: add --i-trust-this-network, or leave --host out and use "
+            "`ssh -L PORT:127.0.0.1:PORT HOST` on the other machine"
         )
 
 
@@ -120,7 +121,9 @@ def bound(host: str, port: int, last: int = 0) -> socket.socket:
             opened.close()
             if port or not wanted:
                 reason = getattr(error, "strerror", None) or error
-                raise UsageError(f"port {wanted} of {host} can't be had: {reason}; name another with --port") from error
+                raise UsageError(
+                    f"port {wanted} of {host} can't be had: {reason}; name another with --port"
+                ) from error
         else:
             return opened
     raise AssertionError

@@ -10,10 +10,12 @@ const AHEAD = 6; // samples that are held, all loaded: they last for a while wit
 const RECENT = 12;
 const MANY = 20; // classes, above which a field to find one is shown
 const POLL = 5000;
+const RETRY = 2000;
 
 const state = {
   session: null, facts: null, classes: [], byKey: new Map(), counts: {}, queue: [], current: null, past: [],
   order: 0, asking: false, view: "work", shownAt: 0, hidden: 0, ended: false,
+  saved: "",
 };
 let outbox = null;
 let grid = null;
@@ -31,7 +33,14 @@ const seconds = () => Math.min(86400, Math.round(performance.now() - state.shown
 
 const held = () => [...new Set([...outbox.samples, ...state.queue.map((one) => one.sample), ...(state.current ? [state.current.sample] : [])])];
 
+let later = null; // when it is asked again, where there was nothing or no answer
+const again = (milliseconds) => {
+  clearTimeout(later);
+  later = setTimeout(fill, milliseconds);
+};
+
 const fill = async (drop = []) => {
+  if (!outbox) return;
   const missing = AHEAD - state.queue.length;
   if (state.asking || missing <= 0) return;
   state.asking = true;
@@ -45,12 +54,13 @@ const fill = async (drop = []) => {
   } catch (error) {
     if (error instanceof Refused) notice(error.status === 403 ? CLOSED : error.message);
     else outbox.connected(false);
-    setTimeout(fill, 2000);
+    again(RETRY);
   } finally {
     state.asking = false;
   }
   for (const entry of state.queue) load(entry, state.session.kind).catch(() => {});
-  if (!state.current) next();
+  if (!state.current && state.queue.length) next();
+  else if (!state.current) nothing();
 };
 
 // A newer model has another order: the sample on screen and the next one stay.
@@ -67,11 +77,15 @@ const next = () => {
   else {
     state.current = null;
     suggest();
-    if (outbox.down) drawWords("No connection", ["Your answers wait in this browser. The next sample comes when the connection is back."]);
-    else if (state.ended) end();
-    else drawWords("A moment …");
+    nothing();
   }
   fill();
+};
+
+const nothing = () => {
+  if (outbox.down) drawWords("No connection", ["Your answers wait in this browser. The next sample comes when the connection is back."]);
+  else if (state.ended) { end(); again(POLL); } // others may let go of a sample
+  else drawWords("A moment …");
 };
 
 const end = () => {
@@ -79,7 +93,8 @@ const end = () => {
     "Check what is labelled with g, or close the page. The labels are on the disk; a file of them is made by",
   ], `alframe label export ${state.session.folder} --to csv`);
   find("caption").textContent = "";
-  say("Every sample has an answer.");
+  if (state.saved !== null) say("Every sample has an answer.");
+  state.saved = null;
 };
 
 const show = async (entry) => {
@@ -106,7 +121,8 @@ const show = async (entry) => {
   caption(entry);
   state.shownAt = performance.now();
   state.hidden = 0;
-  say(`Sample ${entry.sample}, ${entry.id}. ${textOf(element)}`);
+  say(`${state.saved ?? ""}Sample ${entry.sample}, ${entry.id}. ${textOf(element)}`);
+  state.saved = "";
 };
 
 const caption = (entry) => {
@@ -130,7 +146,7 @@ const answer = (event, label = null, why = null) => {
   state.past.push(entry);
   flash(label ?? event);
   remember(entry, label ?? event, label === null);
-  find("said").textContent = label ? `Saved: ${label}. ` : `${event}. `;
+  state.saved = label ? `Saved: ${label}. ` : `${event === "skip" ? "Skipped" : "Unsure"}. `;
   next();
 };
 

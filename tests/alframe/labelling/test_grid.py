@@ -41,7 +41,9 @@ def session():
 
 
 def positions(session, loop=None, name=None, order="newest", start=0, count=10, by=None):
-    return [one["sample"] for one in grid(session, loop or FakeLoop({}), name, order, start, count, by)["samples"]]
+    return [
+        one["sample"] for one in grid(session, loop or FakeLoop({}), name, order, start, count, by)["samples"]
+    ]
 
 
 def test_newest_and_oldest(session):
@@ -64,7 +66,12 @@ def test_what_the_model_would_label_otherwise_comes_first_the_surest_first(sessi
     loop = FakeLoop({7: ("dog", 0.6), 3: ("cat", 0.9), 5: ("cat", 0.99)})
     assert positions(session, loop, order="doubtful") == [3, 7, 9, 5]
     shown = grid(session, loop, None, "doubtful", 0, 10)["samples"]
-    assert [one["suggestion"] for one in shown] == [{"label": "cat", "p": 0.9}, {"label": "dog", "p": 0.6}, None, None]
+    assert [one["suggestion"] for one in shown] == [
+        {"label": "cat", "p": 0.9},
+        {"label": "dog", "p": 0.6},
+        None,
+        None,
+    ]
 
 
 def test_no_such_class_or_order(session):

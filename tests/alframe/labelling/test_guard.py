@@ -102,7 +102,14 @@ def test_the_other_name_of_this_machine_is_none():
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.example", "null", "https://127.0.0.1:8123", "http://127.0.0.1:8124", f"http://{HOST}.evil.example", ""],
+    [
+        "http://evil.example",
+        "null",
+        "https://127.0.0.1:8123",
+        "http://127.0.0.1:8124",
+        f"http://{HOST}.evil.example",
+        "",
+    ],
 )
 def test_a_foreign_origin_is_refused(origin):
     assert post(let_in(), origin=origin).status_code == 403

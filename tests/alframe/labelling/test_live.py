@@ -75,7 +75,7 @@ async def test_every_page_hears():
 @pytest.mark.anyio
 async def test_a_quiet_stream_gives_signs_of_life(monkeypatch):
     monkeypatch.setattr(live, "QUIET", 0.01)
-    stream = News(lambda: {}).stream()
+    stream = News(dict).stream()
     await anext(stream)
     assert (await anext(stream)).startswith(":")
     await stream.aclose()
@@ -83,7 +83,7 @@ async def test_a_quiet_stream_gives_signs_of_life(monkeypatch):
 
 @pytest.mark.anyio
 async def test_a_closed_source_ends_its_streams():
-    news = News(lambda: {})
+    news = News(dict)
     stream = news.stream()
     await anext(stream)
     news.close()

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from label_doubles import FakeLearner
 
 from alframe.labelling.loop import FEWEST_PICKS, Loop
+from label_doubles import FakeLearner
 
 
 class FakeSession:
@@ -17,6 +17,12 @@ class FakeSession:
     def training(self):
         mine = {n: c for n, c in self.given.items() if n not in self.audit}
         return list(mine), list(mine.values())
+
+    def skipped(self):
+        return {50}
+
+    def unsure(self):
+        return {51}
 
     def audited(self):
         return {n: c for n, c in self.given.items() if n in self.audit}
@@ -58,6 +64,37 @@ def test_all_labels_since_the_last_look_are_one_request(loop, learner, session):
     assert learner.requests[1].positions == [0, 1, 2, 3, 4]
     assert learner.requests[1].classes == [0, 1, 0, 1, 0]
     assert len(learner.requests) == 2
+
+
+def test_what_was_passed_over_is_not_picked(loop, learner):
+    loop.tick()
+    assert learner.requests[0].passed == [50, 51]
+
+
+def test_an_order_without_a_model(loop, learner):
+    learner.answer(picks=[4, 2], version=0, text="picks are drawn at random until two classes are labelled")
+    loop.tick()
+    assert loop.picks == [4, 2]
+    facts = loop.facts()
+    assert facts["model"] is None
+    assert "two classes" in facts["remarks"][0]
+
+
+def test_an_active_audit_is_weighted_and_waits_for_its_order(learner):
+    session = FakeSession(audit=range(100, 120))
+    loop = Loop(session, learner)
+    session.given = {100: 0, 103: 0, 105: 1}
+    learner.answer(
+        audit=dict.fromkeys(range(100, 120), 0), audit_picks=[103, 100, 110, 105], q=[0.1, 0.1, 0.1, 0.1]
+    )
+    loop.tick()
+    assert loop.audit_picks == [103, 100, 110, 105]
+    found = loop.facts()["accuracy"]
+    assert found["audited"] == 2  # 110 has no label: what was drawn behind it has to wait
+    assert found["estimate"] == 1.0
+    session.given[110] = 0
+    assert loop.facts()["accuracy"]["audited"] == 4
+    assert loop.facts()["accuracy"]["estimate"] < 1
 
 
 def test_audit_samples_are_never_sent(loop, learner, session):

@@ -64,7 +64,9 @@ def test_an_event_is_an_object(body):
         event_of(body, 10)
 
 
-@pytest.mark.parametrize(("event", "missing"), [("class-rename", "to"), ("class-key", "key"), ("class-add", "label")])
+@pytest.mark.parametrize(
+    ("event", "missing"), [("class-rename", "to"), ("class-key", "key"), ("class-add", "label")]
+)
 def test_changes_of_classes_need_their_field(event, missing):
     told = {"event": event, "client": "c", "label": "cat", "to": "dog", "key": "d"}
     assert event_of(told, 1)["event"] == event

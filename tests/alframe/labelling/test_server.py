@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from label_doubles import FakeLearner, write_digits
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -16,6 +15,7 @@ from alframe.labelling.guard import BODY_LIMIT
 from alframe.labelling.server import make_app
 from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
+from label_doubles import FakeLearner, write_digits
 
 HOST = "127.0.0.1:8123"
 ADA, BOB = "a" * 43, "b" * 43
@@ -63,7 +63,9 @@ def opened(source):
     def make(learner=None, until=None, **settings):
         defaults = {"classes": NAMES, "audit": 6, "people": ("ada", "bob")}
         made = Session.create(
-            source, source.with_suffix(".alframe"), SessionSettings(source=str(source), **(defaults | settings))
+            source,
+            source.with_suffix(".alframe"),
+            SessionSettings(source=str(source), **(defaults | settings)),
         )
         sessions.append(made)
         tokens = {ADA: "ada", BOB: "bob"}
@@ -199,7 +201,9 @@ def test_a_file_that_is_gone_or_broken_is_named(page, source):
 
 def test_what_browsers_can_not_draw_is_drawn_anew(tmp_path, source):
     Image.new("RGB", (40, 20), "red").save(source / "z.tiff")
-    with Session.create(source, tmp_path / "s", SessionSettings(source=str(source), classes=NAMES)) as session:
+    with Session.create(
+        source, tmp_path / "s", SessionSettings(source=str(source), classes=NAMES)
+    ) as session:
         page = Page(make_app(session, None, {ADA: "ada"}, [HOST]))
         number = next(sample.position for sample in session.samples if sample.id == "z.tiff")
         assert page.get(f"/sample/{number}").headers["content-type"] == "image/jpeg"
@@ -231,7 +235,14 @@ def test_a_text_is_text_and_no_program(tmp_path):
 def test_a_label_is_on_the_disk_when_it_is_answered(app, page):
     page.post("label", sample=5, label="one", seconds=1.5, why="badge", model=3, p=0.4, suggested="two")
     (line,) = journal(app)
-    told = {"event": "label", "by": "ada", "sample": "0005.png", "label": "one", "seconds": 1.5, "suggested": "two"}
+    told = {
+        "event": "label",
+        "by": "ada",
+        "sample": "0005.png",
+        "label": "one",
+        "seconds": 1.5,
+        "suggested": "two",
+    }
     assert told.items() <= line.items()
     assert page.facts()["labelled"] == 1
     assert page.facts()["by_class"] == {"zero": 0, "one": 1, "two": 0}
@@ -296,7 +307,9 @@ def test_a_full_disk_refuses_the_label_and_takes_it_later(app, page, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        assert "No space left" in page.post("label", sample=2, label="two", client="kept", status=507)["error"]
+        assert (
+            "No space left" in page.post("label", sample=2, label="two", client="kept", status=507)["error"]
+        )
     assert len(journal(app)) == 1
     page.post("label", sample=2, label="two", client="kept")
     assert [line["sample"] for line in journal(app)] == ["0001.png", "0002.png"]
@@ -347,11 +360,13 @@ def test_audit_samples_are_blind(opened):
     learner = FakeLearner()
     app = opened(learner, audit=6)
     everything = range(60)
-    ready(learner, app, picks=list(everything), suggestions={n: (1, 0.9) for n in everything})
+    ready(learner, app, picks=list(everything), suggestions=dict.fromkeys(everything, (1, 0.9)))
     shown = Page(app).get("/queue", count=32).json()["samples"]
     audit = set(session_of(app).audit)
     assert len(audit) == 6
-    assert {one["sample"] for one in shown if one["suggestion"] is None} == audit & {one["sample"] for one in shown}
+    assert {one["sample"] for one in shown if one["suggestion"] is None} == audit & {
+        one["sample"] for one in shown
+    }
     assert audit & {one["sample"] for one in shown}
     assert "audit" not in json.dumps(shown)  # nothing tells them apart but that nothing is suggested
 
@@ -437,7 +452,8 @@ def test_the_server_imports_no_torch(source, tmp_path):
         "from alframe.labelling.serving import take_place, serve\n"
         "from alframe.labelling.session import Session\n"
         "from alframe.labelling.settings import SessionSettings\n"
-        f"s = Session.create(Path({str(source)!r}), Path({str(tmp_path / 's')!r}), SessionSettings(source='x'))\n"
+        f"source, folder = Path({str(source)!r}), Path({str(tmp_path / 's')!r})\n"
+        "s = Session.create(source, folder, SessionSettings(source='x'))\n"
         "app = make_app(s, None, {}, [])\n"
         "s.next_for('me', [], 5); s.thumbnail(0, 96); app.state.desk.facts()\n"
         "sys.exit('torch' in sys.modules)"

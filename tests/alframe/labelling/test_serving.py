@@ -113,7 +113,9 @@ def test_a_server_answers_and_an_interrupt_ends_it(tmp_path):
         "app = Starlette(routes=[Route('/', lambda request: PlainTextResponse('here'))])\n"
         "serve(app, place, lambda: print(place.port, flush=True))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         port = int(process.stdout.readline())
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
