@@ -25,7 +25,7 @@ def test_krippendorffs_alpha_of_the_published_example():
 
 def test_krippendorffs_alpha_of_two_observers_published():
     """The same paper's example B: two observers, twelve units, nominal."""
-    first, second = "a a b b d c c c e d d a".split(), "b a b b b c c c e d d d".split()
+    first, second = "aabbdcccedda", "babbbccceddd"
     assert krippendorff_alpha(zip(first, second, strict=True)) == pytest.approx(0.692, abs=0.0005)
 
 

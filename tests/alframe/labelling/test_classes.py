@@ -1,7 +1,7 @@
 import pytest
 
 from alframe.errors import UsageError
-from alframe.labelling.classes import KEYS, ClassInfo, Classes, checked_name
+from alframe.labelling.classes import KEYS, Classes, ClassInfo, checked_name
 
 
 def test_keys_are_digits_then_letters_and_then_there_are_none():

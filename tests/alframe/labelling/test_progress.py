@@ -34,7 +34,15 @@ def test_progress_of_a_session(start):
     found = session.progress()
     found.pop("per_minute")
     assert found == {
-        **{"total": 40, "labelled": 3, "skipped": 1, "unsure": 1, "missing": 0, "disagreements": 0},
-        **{"classes": {"cat": 2, "dog": 1}, "people": {"ada": 3}, "audit": 4},
-        **{"audited": len({0, 1, 2} & set(session.audit)), "agreement": None},
+        "total": 40,
+        "labelled": 3,
+        "skipped": 1,
+        "unsure": 1,
+        "missing": 0,
+        "disagreements": 0,
+        "classes": {"cat": 2, "dog": 1},
+        "people": {"ada": 3},
+        "audit": 4,
+        "audited": len({0, 1, 2} & set(session.audit)),
+        "agreement": None,
     }

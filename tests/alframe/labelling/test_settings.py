@@ -15,7 +15,17 @@ def folder(tmp_path):
 
 def test_what_was_written_is_read(folder, tmp_path):
     settings = SessionSettings(
-        str(tmp_path / "photos"), "images", "review", ("cat", "hund ü"), "margin", "cnn", 7, 5, "active", 0.25, ("a", "b")
+        str(tmp_path / "photos"),
+        "images",
+        "review",
+        ("cat", "hund ü"),
+        "margin",
+        "cnn",
+        7,
+        5,
+        "active",
+        0.25,
+        ("a", "b"),
     )
     write_settings(folder, settings, [3, 1])
     assert read_settings(folder) == (settings, (3, 1))

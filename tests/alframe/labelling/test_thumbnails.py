@@ -50,7 +50,9 @@ def test_every_kind_of_pixels(tmp_path):
         assert opened(tmp_path / f"{mode}.tiff").mode == "RGB"
 
 
-@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"<svg/>", b"%!PS"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"<svg/>", b"%!PS"]
+)
 def test_a_broken_image_is_named(tmp_path, content):
     (tmp_path / "broken.png").write_bytes(content)
     with pytest.raises(DamagedFileError, match="broken.png is no image that can be shown"):
