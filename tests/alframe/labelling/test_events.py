@@ -1,6 +1,15 @@
 import pytest
 
-from alframe.labelling.events import EVENTS, Event, NotAnEventError, decode, encode, made, moment_of, timestamp
+from alframe.labelling.events import (
+    EVENTS,
+    Event,
+    NotAnEventError,
+    decode,
+    encode,
+    made,
+    moment_of,
+    timestamp,
+)
 
 EVENT = Event(412, "label", "ada", "2026-11-27T10:12:03Z", "a/1.jpg", "cat", 1.8, "badge", 7, 0.41, "cat")
 
@@ -14,7 +23,7 @@ def test_a_line_has_the_fields_of_the_design_in_their_order():
     assert decode(line) == EVENT
 
 
-@pytest.mark.parametrize("text", ['line\nend', "quote\"", "\x00", "日本", "\u2028", "\\udc80"])
+@pytest.mark.parametrize("text", ["line\nend", 'quote"', "\x00", "日本", "\u2028", "\\udc80"])
 def test_any_text_comes_back_from_one_line(text):
     line = encode(made(1, {"event": "label", "by": text, "sample": text, "label": text}))
     assert line.count(b"\n") == 1

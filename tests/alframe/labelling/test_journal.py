@@ -189,7 +189,10 @@ def test_a_file_that_may_not_grow(path):
                 break
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", textwrap.dedent(program), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     count, _, message = done.stdout.partition(" ")
     assert "File too large" in message

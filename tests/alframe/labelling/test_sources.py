@@ -12,7 +12,9 @@ def test_a_folder_has_images_and_a_table_has_texts(photos, texts):
 
 def test_what_is_neither(tmp_path):
     (tmp_path / "a.pdf").write_text("x")
-    with pytest.raises(UsageError, match="can't be labelled: expected a folder of images, or a file of texts"):
+    with pytest.raises(
+        UsageError, match="can't be labelled: expected a folder of images, or a file of texts"
+    ):
         kind_of(tmp_path / "a.pdf")
     with pytest.raises(UsageError, match="there is no such file or folder"):
         kind_of(tmp_path / "b.csv")
