@@ -241,7 +241,7 @@ class ActiveLearner:
     def _labelled_view(self, which: Tensor) -> LabelledView:
         return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))
 
-    def ask(self, n: int, pending: Any = ()) -> Tensor:
+    def ask(self, n: int, pending: Any = (), without: Any = ()) -> Tensor:
         """Chooses samples to label; the same answer to the same question until the next `tell` or `fit`.
 
         The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s. So
@@ -252,6 +252,7 @@ class ActiveLearner:
             n: how many; the whole pool where that is smaller.
             pending: samples that somebody is labelling now, as `tell` takes them: they are out of the pool,
                 and selectors that ask for them keep away from them. Those labelled by now do no harm.
+            without: samples that are not to be asked for, as those of an audit: out of the pool, unseen.
 
         Returns:
             Positions in the data set, best first: int64, on the CPU.
@@ -259,21 +260,24 @@ class ActiveLearner:
         Raises:
             UsageError: ``n`` below 1, an empty pool, a wrong position, or no `fit` so far.
         """
-        return self.query(n, pending).indices
+        return self.query(n, pending, without).indices
 
     @ALWAYS_GRADIENTS
-    def query(self, n: int, pending: Any = ()) -> Query:
+    def query(self, n: int, pending: Any = (), without: Any = ()) -> Query:
         """As `ask`, with the scores, and what plugins logged.
 
         Args:
             n: how many; the whole pool where that is smaller.
             pending: as in `ask`.
+            without: as in `ask`.
 
         Raises:
             UsageError: as `ask`.
         """
         n = whole_number(n, "n, the number of samples to ask for,", least=1)
-        pool, taken = parted(self.unlabelled, as_positions(pending, "pending", len(self._samples)))
+        given = {"pending": pending, "without": without}
+        parts = [as_positions(values, name, len(self._samples)) for name, values in given.items()]
+        pool, taken = parted(self.unlabelled, *parts)
         n, labelled, targets = min(n, len(pool)), self.labelled, self.targets.to(self.device)
         knows_nothing = not self._fitted and len(self.targets.unique()) < min(2, self.num_classes)
         pipeline = self.start if knows_nothing else self.pipeline

@@ -9,16 +9,19 @@ from alframe import seeds
 from alframe.errors import UsageError
 
 
-def parted(unlabelled: Tensor, pending: Tensor) -> tuple[Tensor, Tensor]:
+def parted(unlabelled: Tensor, pending: Tensor, without: Tensor) -> tuple[Tensor, Tensor]:
     """The unlabelled samples that nobody is labelling, and those that somebody is: both ascending.
 
     Args:
         unlabelled: ascending positions.
         pending: positions in any order, some of them repeated or labelled already.
+        without: positions of samples that are in neither.
 
     Raises:
         UsageError: nothing is left to ask for.
     """
+    if len(without):
+        unlabelled = unlabelled[~torch.isin(unlabelled, without)]
     taken = torch.isin(unlabelled, pending)
     if bool(taken.all()):
         why = f"all {len(unlabelled)} unlabelled samples are pending: tell() their labels first"

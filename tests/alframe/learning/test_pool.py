@@ -17,12 +17,24 @@ def trained(toy, strategy="coreset", **more):
 
 
 def test_the_pool_is_parted():
-    pool, taken = parted(torch.tensor([1, 3, 5, 8]), torch.tensor([5, 5, 3, 7]))
-    assert (pool.tolist(), taken.tolist()) == ([1, 8], [3, 5])
+    none = torch.tensor([], dtype=torch.int64)
+    pool, taken = parted(torch.tensor([1, 3, 5, 8, 9]), torch.tensor([5, 5, 3, 7]), torch.tensor([9, 3]))
+    assert (pool.tolist(), taken.tolist()) == ([1, 8], [5])
     with pytest.raises(UsageError, match=r"all 2 unlabelled samples are pending: tell\(\)"):
-        parted(torch.tensor([3, 5]), torch.tensor([5, 3]))
+        parted(torch.tensor([3, 5]), torch.tensor([5, 3]), none)
     with pytest.raises(UsageError, match=r"the unlabelled pool is empty; Dataset\.hide_labels"):
-        parted(torch.tensor([], dtype=torch.int64), torch.tensor([], dtype=torch.int64))
+        parted(none, none, none)
+    with pytest.raises(UsageError, match="the unlabelled pool is empty"):
+        parted(torch.tensor([4]), none, torch.tensor([4]))
+
+
+def test_an_audit_is_not_asked_for_and_no_centre(toy):
+    learner = trained(toy)
+    audit = learner.ask(10)
+    assert set(learner.ask(90, without=audit).tolist()).isdisjoint(audit.tolist())
+    assert learner.ask(1, without=audit).tolist() != learner.ask(1, pending=audit).tolist()
+    with pytest.raises(UsageError, match="without must lie in"):
+        learner.ask(1, without=[-1])
 
 
 def test_a_part_of_the_pool_is_drawn():
