@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alframe.errors import TrialError, UsageError
-from alframe_cli.label_session import folder_of, say_notes, session_argument, written
+from alframe_cli.label_session import beside, folder_of, say_notes, session_argument, written
 from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
+COLUMNS = ("sample", "predicted", "p", "score", "model")
 LOOK = 0.1  # seconds between looks at the process that learns
 
 
@@ -23,7 +24,7 @@ LOOK = 0.1  # seconds between looks at the process that learns
 @click.option(
     "--to",
     "format_",
-    type=click.Choice(["csv", "jsonl", "label-studio"]),
+    type=click.Choice(["csv", "label-studio"]),
     default="csv",
     show_default=True,
     help="The format.",
@@ -49,7 +50,33 @@ def predict(session: Path, format_: str, out: Path | None) -> None:
         answer = first_answer(opened, learner)
     finally:
         learner.close()
-    written(opened, format_, out, predictions_of(opened, answer))
+    predictions = predictions_of(opened, answer)
+    if format_ == "csv":
+        path = out or beside(opened, "predictions.csv")
+        write_predictions(opened, path, predictions)
+        echo(str(path))
+    else:
+        written(opened, format_, out, predictions)
+
+
+def write_predictions(session: Session, path: Path, predictions: dict[int, Any]) -> None:
+    """Writes a table; the class is in no column "label", so that nothing takes it for somebody's.
+
+    Raises:
+        AlframeError: it can't be written.
+    """
+    from alframe.labelling.table import write_table
+    from alframe.records.writing import unwritable
+
+    order = sorted(predictions, key=lambda position: (-predictions[position].score, position))
+    found = [(position, predictions[position]) for position in order]
+    rows = [
+        (session.samples[n].id, of.label, f"{of.p:.6g}", f"{of.score:.6g}", str(of.model)) for n, of in found
+    ]
+    try:
+        write_table(path, COLUMNS, rows)
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
 
 
 def first_answer(session: Session, learner: Any) -> Any:
@@ -62,7 +89,7 @@ def first_answer(session: Session, learner: Any) -> Any:
     positions, classes = session.training()
     if len(set(classes)) < 2:
         raise UsageError(f"{session.folder} has labels of {len(set(classes))} classes; a model needs two")
-    learner.send(positions, classes, len(session.classes), [], len(session.samples))
+    learner.send(positions, classes, len(session.classes), [], len(session.samples), [])
     while True:
         for answer in learner.poll():
             if answer.kind == "model" and answer.suggestions:

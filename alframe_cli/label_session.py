@@ -82,11 +82,16 @@ def written(session: Session, format_: str, out: Path | None, predictions: dict[
 
     info = named(format_)
     assert info.write is not None
-    beside = session.folder.resolve()
-    path = out or beside.with_name(f"{beside.name.removesuffix('.alframe')}-labels{info.suffix}")
+    path = out or beside(session, f"labels{info.suffix}")
     for note in info.write(session, path, predictions):
         echo(f"note: {note}", err=True)
     echo(str(path))
+
+
+def beside(session: Session, name: str) -> Path:
+    """A file beside the session, called as what it labels."""
+    folder = session.folder.resolve()
+    return folder.with_name(f"{folder.name.removesuffix('.alframe')}-{name}")
 
 
 @click.command(name="import")

@@ -253,7 +253,7 @@ def test_suggestions_are_weak_and_taken_by_enter_and_never_on_audit_samples(serv
             blind += 1
         else:
             page.wait_for_selector("#classes .suggested")
-            assert "model 0." in suggested.inner_text()
+            assert "0." in suggested.locator(".model").inner_text()
             assert suggested.get_attribute("data-name") == "one"
             press(page, "Enter")
     assert blind

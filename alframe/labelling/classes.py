@@ -11,6 +11,8 @@ LONGEST = 200
 # Digits, then letters; z, u, g, n and a are the page's own: undo, unsure, grid, new class, adjudicate.
 KEYS = "123456789bcdefhijklmopqrstvwxy"
 
+DIGITS = tuple("0123456789")
+
 
 @dataclasses.dataclass(frozen=True)
 class ClassInfo:
@@ -54,8 +56,9 @@ class Classes:
         self._names: dict[int, str] = {}
         self._keys: dict[int, str] = {}
         self._next = 0
+        are_digits = all(name in DIGITS for name in names)  # who labels a 7 presses 7
         for name in names:
-            self.add(name, None)
+            self.add(name, name if are_digits else None)
 
     def add(self, name: str, key: str | None) -> None:
         """A new class, the last in order. Without a key it gets the first that is free."""

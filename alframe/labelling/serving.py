@@ -158,7 +158,7 @@ def _remember(folder: Path, place: Place) -> None:
 
 
 def serve(app: Any, place: Place, ready: Callable[[], None]) -> None:
-    """Answers until the program is interrupted.
+    """Answers until Ctrl-C, or whatever else asks the program to end.
 
     Args:
         app: what `alframe.labelling.server.make_app` returned.
@@ -189,5 +189,7 @@ def serve(app: Any, place: Place, ready: Callable[[], None]) -> None:
     )
     try:
         Server(config).run(sockets=[place.socket])
+    except KeyboardInterrupt:  # it has ended in good order, and passes on what ended it
+        pass
     finally:
         place.socket.close()

@@ -44,3 +44,8 @@ def test_names_are_composed_and_stripped():
 def test_names_that_can_not_be(name):
     with pytest.raises(UsageError):
         checked_name(name)
+
+
+def test_classes_that_are_digits_have_themselves_for_keys():
+    assert [info.key for info in Classes(("0", "7", "3")).infos()] == ["0", "7", "3"]
+    assert [info.key for info in Classes(("0", "cat")).infos()] == ["1", "2"]
