@@ -317,6 +317,20 @@ def test_the_grid_corrects(served, visit):
     assert labels == ["two", "zero", "zero", "zero", "zero"]
 
 
+def test_the_grid_shows_first_what_the_model_would_label_otherwise(served, visit):
+    one = served(QuickLearner([1] * 60, wrong=0.0), audit=0)
+    page = visit(one)
+    for key in "221222":
+        press(page, key)
+    one.wait(6)
+    page.keyboard.press("g")
+    page.locator("#grid-order").select_option("doubtful")  # while the other order is still on its way
+    tiles = page.locator("#tiles button")
+    expect(tiles.first).to_contain_text("model: one")
+    expect(tiles).to_have_count(6)
+    assert "zero" in tiles.first.inner_text()
+
+
 def test_a_label_is_corrected_from_those_given_last(served, visit):
     one = served()
     page = visit(one)

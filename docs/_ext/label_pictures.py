@@ -57,7 +57,7 @@ def shoot(page: Page, name: str) -> None:
     """A picture of the page, in few colours."""
     file = FIGURES / f"{name}.png"
     page.screenshot(path=str(file))
-    Image.open(file).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
+    Image.open(file).convert("RGB").quantize(232, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ import sys
 import urllib.request
 
 import pytest
-from label_doubles import write_digits
 
 from alframe.errors import UsageError
 from alframe.labelling.session import Session
 from alframe_cli import label
 from alframe_cli.main import main
+from label_doubles import write_digits
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """``label backend``."""
 
 import pytest
-from label_doubles import write_digits
 
 from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
 from alframe_cli import label
 from alframe_cli.main import main
+from label_doubles import write_digits
 
 
 @pytest.fixture

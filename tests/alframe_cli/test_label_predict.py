@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from label_doubles import QuickLearner, write_digits
 
 from alframe.errors import TrialError
 from alframe.labelling.session import Session
@@ -11,6 +10,7 @@ from alframe.labelling.settings import SessionSettings
 from alframe_cli import label
 from alframe_cli.label_predict import first_answer
 from alframe_cli.main import main
+from label_doubles import QuickLearner, write_digits
 
 NAMES = tuple("0123456789")
 

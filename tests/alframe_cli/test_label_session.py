@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from label_doubles import write_digits
 
 from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
 from alframe_cli.main import main
+from label_doubles import write_digits
 
 
 @pytest.fixture

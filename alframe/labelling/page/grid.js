@@ -11,6 +11,7 @@ export class Grid {
     this.correct = correct;
     this.open = open;
     this.tiles = [];
+    this.turn = 0; // an answer to an earlier question is of no use
     for (const id of ["grid-class", "grid-order"]) find(id).addEventListener("change", () => this.fill());
     find("more").addEventListener("click", () => this.add());
     find("tiles").addEventListener("keydown", (event) => this.move(event));
@@ -27,12 +28,14 @@ export class Grid {
   }
 
   async fill() {
+    this.turn += 1;
     this.tiles = [];
     find("tiles").replaceChildren();
     await this.add();
   }
 
   async add() {
+    const turn = this.turn;
     const query = new URLSearchParams({
       class: find("grid-class").value, order: find("grid-order").value, start: this.tiles.length, count: PART,
     });
@@ -43,6 +46,7 @@ export class Grid {
       find("grid-count").textContent = `This can't be shown now: ${error.message}`;
       return;
     }
+    if (turn !== this.turn) return;
     find("grid-count").textContent = count(part.total, "label");
     for (const entry of part.samples) this.tile(entry);
     find("more").hidden = this.tiles.length >= part.total || !part.samples.length;

@@ -1,7 +1,6 @@
 """Label Studio's protocol over a session."""
 
 import pytest
-from label_doubles import FakeLearner, write_digits
 from starlette.testclient import TestClient
 
 from alframe.labelling.backend import BODY_LIMIT, make_backend, names_of
@@ -9,9 +8,11 @@ from alframe.labelling.formats.label_studio import data_of, label_config
 from alframe.labelling.requests import BadRequestError
 from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
+from label_doubles import FakeLearner, write_digits
 
 HOST = "127.0.0.1:9090"
-CONFIG = '<View><Image name="img" value="$image"/><Choices name="kind" toName="img"><Choice value="one"/></Choices></View>'
+CHOICES = '<Choices name="kind" toName="img"><Choice value="one"/></Choices>'
+CONFIG = f'<View><Image name="img" value="$image"/>{CHOICES}</View>'
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_predictions_are_the_newest_models(client, app, session, learner):
 
 
 def test_nothing_is_predicted_of_audit_samples_and_strangers(client, app, session, learner):
-    learner.answer(suggestions={n: (1, 0.75) for n in range(20)})
+    learner.answer(suggestions=dict.fromkeys(range(20), (1, 0.75)))
     app.state.backend.loop.tick()
     tasks = [task(session, session.audit[0]), {"data": {"image": "/data/upload/1/other.png"}}, {"id": 3}]
     results = client.post("/predict", json={"tasks": tasks}).json()["results"]
