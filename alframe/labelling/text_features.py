@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
     Rows = np.ndarray[Any, np.dtype[np.float32]]
 
-COLUMNS = 256
-HASHED = 2**18
+COLUMNS = 128
+HASHED = 2**16
+ROUNDS = 3  # of power iterations in the projection
 
 
 def text_features(texts: Sequence[str], seed: int, columns: int = COLUMNS) -> tuple[Rows, str]:
@@ -32,11 +33,12 @@ def text_features(texts: Sequence[str], seed: int, columns: int = COLUMNS) -> tu
 
     hashed = HashingVectorizer(n_features=HASHED, ngram_range=(1, 2), alternate_sign=False, norm=None)
     counts = hashed.transform(texts)
-    weights = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    width = max(1, min(columns, len(texts) - 1, weights.shape[1] - 1))
-    if weights.nnz == 0:
-        rows = np.zeros((len(texts), width))
-    else:
-        rows = TruncatedSVD(width, random_state=seed).fit_transform(weights)
+    counts = counts[:, np.unique(counts.indices)]  # words that are there
+    width = max(1, min(columns, len(texts) - 1, counts.shape[1] - 1))
+    rows = np.zeros((len(texts), width))
+    if counts.shape[1] > 1:
+        weights = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+        with np.errstate(invalid="ignore"):  # the share of no variance, which nobody asks for
+            rows = TruncatedSVD(width, n_iter=ROUNDS, random_state=seed).fit_transform(weights)
     note = f"texts are {width} features of hashed words and pairs of words, by TF-IDF and a truncated SVD"
     return normalize(rows).astype(np.float32), note

@@ -145,7 +145,8 @@ class Collector:
         if known == label:
             return True
         if settled and settled.label != label:
-            self.leave_out("had another label, which the imported one overrules", f"sample {position}")
+            name = self._session.samples[position].id
+            self.leave_out("had another label, which the imported one overrules", name)
         return False
 
 

@@ -1,5 +1,7 @@
 """Sessions small enough to be seen through."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -37,9 +39,10 @@ def clock():
 
 
 @pytest.fixture
-def start(photos, clock):
+def start(photos, clock, monkeypatch):
     """Starts a session, closed at the end of the test; `again` closes and opens it."""
     opened = []
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # slow; test_journal.py shows that it is called
 
     def make(source=photos, folder=None, **settings):
         given = {"classes": ("cat", "dog"), "audit": 0} | settings

@@ -36,8 +36,21 @@ def test_images_at_any_depth_in_the_order_of_their_paths(files, photos):
 
 @pytest.mark.parametrize(
     "name",
-    ["ä.png", "日本/写真.png", "new\nline.png", '"q".png', "a'b.png", "-rf.png", "=1+1.png", " .png", "%41?d=#.png"]
-    + ["back\\slash.png", "<script>.png", "x" * 200 + ".png", "dots..png"],
+    [
+        "ä.png",
+        "日本/写真.png",
+        "new\nline.png",
+        '"q".png',
+        "a'b.png",
+        "-rf.png",
+        "=1+1.png",
+        " .png",
+        "%41?d=#.png",
+        "back\\slash.png",
+        "<script>.png",
+        "x" * 200 + ".png",
+        "dots..png",
+    ],
 )
 def test_files_of_any_name(files, photos, name):
     copy(photos, name)
@@ -58,7 +71,16 @@ def test_a_name_that_is_no_text(files, photos):
 
 
 def test_what_is_no_image_is_counted_and_what_systems_leave_is_not(files, photos):
-    copy(photos, "readme.txt", "a/x.txt", "noise", ".hidden.png", ".git/1.png", "@eaDir/1.png", "__MACOSX/1.png")
+    copy(
+        photos,
+        "readme.txt",
+        "a/x.txt",
+        "noise",
+        ".hidden.png",
+        ".git/1.png",
+        "@eaDir/1.png",
+        "__MACOSX/1.png",
+    )
     copy(photos, "mine.alframe/thumb.png")
     assert len(ids(files)) == 40
     assert files.notes == ["photos: files that are no images are left out: .txt 2, without a suffix 1"]
