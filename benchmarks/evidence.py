@@ -102,7 +102,11 @@ def tables(data: Path, out: Path) -> None:
     print_areas(regimes)
     print_ranks({name: one for name, one in regimes.items() if name != "c100-more"})
     for short, full in (("c10", "cifar10"), ("c100", "cifar100")):
-        labels = np.load(data / f"{full}_effnetlite0.npz")["y_train"]
+        arrays = np.load(data / f"{full}_effnetlite0.npz")
+        labels, features = arrays["y_train"], arrays["x_train"].astype(np.float32)
+        for name in (f"{short}-few", f"{short}-mid"):  # of a long tail the rows are others
+            if name in regimes:
+                print_picks(name, out / name, regimes[name], features, labels)
         begun = {"random": out / f"{short}-few"} | {s: out / f"{short}-start-{s}" for s in STARTS}
         print_starts(short, {s: folder for s, folder in begun.items() if folder.is_dir()}, labels)
 
@@ -142,7 +146,7 @@ def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
 
 def cell(verdict: dict[str, Any] | None) -> str:
     """The difference in points, bold where it is none of chance, with half its interval."""
-    if verdict is None:
+    if verdict is None or verdict["low"] is None:
         return ""
     text = f"{100 * verdict['difference']:+.1f} ± {50 * (verdict['high'] - verdict['low']):.1f}"
     return f"**{text}**" if verdict["outcome"] in ("beats", "loses to") else text
@@ -172,6 +176,27 @@ def print_starts(short: str, folders: dict[str, Path], labels: np.ndarray[Any, A
         last = {s: [trial[-1]["accuracy"] for trial in trials] for s, trials in rounds.items()}
         columns = [spread(hit, 1), *(spread(x, 3) for x in (first, last["random"], last["margin"]))]
         print_row(start, *columns, len(hit))
+    print()
+
+
+def print_picks(
+    name: str, folder: Path, one: dict[str, Any], features: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
+) -> None:
+    """What is picked: the length of features, and how unequal the classes are among the picks of a trial.
+
+    The latter is the standard deviation of the classes' numbers in shares of their mean.
+    """
+    lengths = np.linalg.norm(features, axis=1)
+    print_row(f"{name}: picks of", "mean length of features", "inequality of classes")
+    print_row(*["---"] * 3)
+    for strategy in sorted(one["strategies"], key=lambda s: area(one, s), reverse=True):
+        trials = [
+            np.concatenate([record["queried"] for record in trial[1:]])
+            for trial in read_rounds(folder, strategy)
+        ]
+        counts = [np.bincount(labels[picks], minlength=labels.max() + 1) for picks in trials]
+        unequal = np.mean([count.std() / count.mean() for count in counts])
+        print_row(strategy, f"{lengths[np.concatenate(trials)].mean():.1f}", f"{unequal:.2f}")
     print()
 
 

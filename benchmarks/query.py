@@ -9,9 +9,10 @@
 The features are ReLU features around one direction a class, half of them dead; or of low rank, mixed from 8
 factors, hardly any of them dead. The head is linear and neither sure of itself nor blind. Each strategy runs
 in a process of its own: a small query first, which pays for what torch imports, then the repeats. The memory
-is what the process (on CUDA: the device) held at the most during a query, less what it held before. Where
-scikit-activeml is installed (``pip install -e ".[bench]"``) and has the same strategy, its query on the same
-arrays stands beside ours, stopped after ``--peer-timeout`` seconds.
+is what the process (on CUDA: the device) held at the most during a query, less what it held before. Those
+that ask a committee are given five heads: the head with noise. Where scikit-activeml is installed
+(``pip install -e ".[bench]"``) and has the same strategy, its query on the same arrays stands beside ours,
+stopped after ``--peer-timeout`` seconds. The machine may be busy: "CPU s" are seconds of a processor.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import multiprocessing
 import platform
 import resource
 import statistics
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -53,6 +55,7 @@ SCALES = {
 DATA = ("dead", "low-rank")
 FACTORS, LEVEL = 8, 4.0  # of low-rank data: how many, and the mean feature, in standard deviations
 CONFIDENCE = 0.6  # median probability of the predicted class
+MEMBERS, NOISE = 5, 0.3  # of a committee; in standard deviations of the head's weights
 PEER_MEMORY = 12 << 30  # bytes; a peer that wants more is stopped by a MemoryError
 
 
@@ -104,29 +107,88 @@ def make_problem(scale: Scale, data: str = "dead", device: str = "cpu") -> dict[
     }
 
 
-def measure_ours(
-    strategy: str, options: dict[str, Any], scale: Scale, data: str, device: str, repeats: int
-) -> dict[str, Any]:
-    """Seconds of each repeat, and the largest memory above the input in bytes."""
+def make_committee(head: tuple[Any, Any]) -> list[tuple[Any, Any]]:
+    """The head with noise, several times.
+
+    Args:
+        head: ``(W, b)``, tensors.
+    """
+    import torch
+
+    W, b = head
+    g = torch.Generator(W.device).manual_seed(1)
+    noise = NOISE * W.std()
+    return [(W + noise * torch.randn(W.shape, generator=g, device=W.device), b) for _ in range(MEMBERS)]
+
+
+def ask(
+    strategy: str, n: int, options: dict[str, Any], device: str, seed: int, problem: dict[str, Any]
+) -> Any:
+    """A query, as `alframe.query` answers it; also of a strategy that asks a committee.
+
+    Args:
+        strategy: its name.
+        n: the budget.
+        options: of the strategy.
+        device: where the problem is.
+        seed: of all that is random.
+        problem: as `make_problem` makes it.
+    """
     import torch
 
     import alframe
+    from alframe.data.samples import Samples
+    from alframe.learning.pipeline import Pipeline, RoundState
+    from alframe.learning.rows import NetworkRows
+    from alframe.networks.classifier import Classifier
+    from alframe.registry.registry import installed
+
+    if strategy not in peers.COMMITTEES:
+        return alframe.query(strategy, n=n, options=options, device=device, seed=seed, **problem)
+    heads = make_committee(problem["head"])
+    members = [{"head.weight": W, "head.bias": b} for W, b in heads]
+    classes, on = len(heads[0][0]), torch.device(device)
+    linear = torch.nn.Linear(heads[0][0].shape[1], classes, device=on)
+    model = Classifier(torch.nn.Identity(), linear).eval()
+
+    def rows(features: Any) -> Any:
+        every = torch.arange(len(features), device=on)
+        return NetworkRows(model, Samples(features, on), every, seed, features, members)
+
+    pipeline = Pipeline(installed(), strategy, {}, {strategy: options})
+    pool, labelled = rows(problem["features"]), rows(problem["labelled_features"])
+    state = RoundState(seed, 1, classes, on, model)
+    begun = time.perf_counter()
+    found = pipeline.query(pool, labelled, problem["labelled_targets"], n, state)
+    seconds = time.perf_counter() - begun
+    return alframe.QueryResult(found.picks, found.scores, found.topped_up, seconds, found.logged)
+
+
+def measure_ours(
+    strategy: str, options: dict[str, Any], scale: Scale, data: str, device: str, repeats: int
+) -> dict[str, Any]:
+    """Seconds of each repeat and of a processor, and the largest memory above the input in bytes."""
+    import torch
+
     from alframe.experiments.cost import measured
 
     on = torch.device(device)
     problem = make_problem(scale, data, device)
     small = problem | {"features": problem["features"][:500]}
-    alframe.query(strategy, n=5, options=options, device=device, **small)
-    seconds, memory = [], []
+    ask(strategy, 5, options, device, 0, small)
+    seconds, of_processor, memory = [], [], []
     for seed in range(repeats):
         with measured(on) as before:
             pass
+        spent = time.process_time()
         with measured(on) as cost:
-            result = alframe.query(strategy, n=scale.n, options=options, device=device, seed=seed, **problem)
+            result = ask(strategy, scale.n, options, device, seed, problem)
+        of_processor.append(time.process_time() - spent)
         seconds.append(result.seconds)
         memory.append(max(0, cost.peak_memory - before.peak_memory))
     return {
         "seconds": seconds,
+        "cpu_seconds": of_processor,
         "peak_memory": max(memory),
         "topped_up": result.topped_up,
         "logged": {name: dict(values) for name, values in result.logged.items()},
@@ -137,13 +199,24 @@ def measure_ours(
 
 
 def measure_peer(strategy: str, scale: Scale, data: str) -> dict[str, Any]:
-    """Seconds of one query of scikit-activeml."""
-    problem = {
-        key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
-        for key, value in make_problem(scale, data).items()
-    }
+    """Seconds of one query of scikit-activeml, and of a processor."""
+    problem = as_arrays(make_problem(scale, data))
     resource.setrlimit(resource.RLIMIT_DATA, (PEER_MEMORY, PEER_MEMORY))
-    return {"seconds": [peers.seconds(strategy, problem, scale.n)]}
+    return peers.cost(strategy, problem, scale.n)
+
+
+def as_arrays(problem: dict[str, Any]) -> dict[str, Any]:
+    """The problem in numpy, with the heads of a committee.
+
+    Args:
+        problem: as `make_problem` makes it.
+    """
+    arrays = {
+        key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
+        for key, value in problem.items()
+    }
+    heads = [(W.numpy(), b.numpy()) for W, b in make_committee(problem["head"])]
+    return {**arrays, "heads": heads}
 
 
 def in_process(timeout: float | None, function: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
@@ -219,7 +292,7 @@ def main(
     sizes = SCALES[scale]._replace(**dict(changed))
     described = ", ".join(f"{name} = {value:,}" for name, value in sizes._asdict().items())
     table = Table(title=f"{scale}, {data}: {described}; {device}; median of {repeats}")
-    for heading in ("strategy", "seconds", "peak MB", "scikit-activeml, s", "ratio"):
+    for heading in ("strategy", "seconds", "CPU s", "peak MB", "scikit-activeml, s", "CPU s", "ratio"):
         table.add_column(heading, justify="left" if heading == "strategy" else "right")
     records = []
     have_peers = peers.names() if with_peers else []
@@ -235,12 +308,13 @@ def main(
             click.echo(f"note: {strategy} is left out: {ours['problem']}", err=True)
             continue
         median = statistics.median(ours["seconds"])
-        row = [strategy, f"{median:.3f}", f"{ours['peak_memory'] / 2**20:,.0f}", "", ""]
+        spent = statistics.median(ours["cpu_seconds"])
+        row = [strategy, f"{median:.3f}", f"{spent:.3f}", f"{ours['peak_memory'] / 2**20:,.0f}", "", "", ""]
         if strategy in have_peers:
             peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes, data)
-            row[3] = peer.get("problem") or f"{peer['seconds'][0]:.2f}"
+            row[4] = peer.get("problem") or f"{peer['seconds'][0]:.2f}"
             if "seconds" in peer:
-                row[4] = f"{peer['seconds'][0] / median:.0f}"
+                row[5:] = f"{peer['cpu_seconds'][0]:.2f}", f"{peer['seconds'][0] / median:.0f}"
         table.add_row(*row)
         if file:
             file.write_text(json.dumps(records, indent=2) + "\n")

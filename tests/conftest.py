@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import jaxtyping
 import pytest
 import torch
 
 from alframe import Classifier, Dataset, hookimpl
 from alframe.registry.registry import Registry, installed
+from forks import forks  # noqa: F401 (a fixture)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores
@@ -86,10 +88,23 @@ def count_calls():
     return wrap
 
 
+@pytest.fixture
+def types_unchecked():
+    """For tests that draw thousands of times: to check types takes most of that, and others do it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
     for name in ("ALFRAME_DISABLE_PLUGINS", "ALFRAME_DATA_DIR", "ALFRAME_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _discovered_anew():
+    """No test sees what another has registered or installed."""
     installed.cache_clear()
     yield
     installed.cache_clear()

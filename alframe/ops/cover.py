@@ -65,8 +65,7 @@ def cover_greedy(
     if not len(points) or not n:
         return Cover(ranks[:0], covered)
     gains = Gains(points, kernel, weights, covered)
-    picks = gains.pick(min(n, len(points)), ranks)
-    return Cover(torch.cat([ranks[:0], *picks]), gains.covered)
+    return Cover(gains.pick(min(n, len(points)), ranks), gains.covered)
 
 
 def ranks_of(n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:

@@ -137,21 +137,21 @@ class Gains:
                 lost = torch.minimum(values, high, out=values).sub_(low).clamp_(min=0)
                 self._subtracted[columns] += self._weights[rows] @ lost
 
-    def pick(self, n: int, ranks: Int64[Tensor, " n"]) -> list[Int64[Tensor, " 1"]]:
+    def pick(self, n: int, ranks: Int64[Tensor, " n"]) -> Int64[Tensor, " k"]:
         """Repeatedly the point that adds most, which is covered then.
 
         Args:
             n: most picks; there are fewer once no point adds anything.
             ranks: of equal gains the one of least rank is taken.
         """
-        picks: list[Tensor] = []
-        while len(picks) < n:
+        picks = [ranks[:0]]
+        while len(picks) <= n:
             values = self.made_sure()
             if values.max() <= 0:
                 break
             picks.append(first_of_equals(values, ranks, EQUAL))
             self.cover(picks[-1])
-        return picks
+        return torch.cat(picks)
 
     def _doubtful(self) -> Int64[Tensor, " m"]:
         """Positions of those that may be the largest, and that rounding may have put in a wrong place.

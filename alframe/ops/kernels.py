@@ -48,10 +48,10 @@ class Kernel:
         """The values at squared distances, written over them."""
         width = max(self.width, SMALLEST_WIDTH) if self.width else 0.0
         if self.shape == "top-hat":
-            return torch.lt(squared, width**2, out=squared)
+            return torch.lt(squared, width * width, out=squared)
         if self.shape == "laplace":
             return squared.sqrt_().mul_(-1 / width).exp_()
-        return squared.mul_(-1 / width**2).exp_()
+        return squared.mul_(-1 / (width * width)).exp_()
 
     def wants_digits(self, resolution: float) -> bool:
         """Whether the width is one that squared distances of this resolution are too coarse for."""

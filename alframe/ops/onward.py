@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alframe.ops.cover import Cover, ranks_of
-from alframe.ops.digest import digest_of
 from alframe.ops.gains import Gains, covered_by, with_digits
 from alframe.ops.geometry import Euclidean
 from alframe.ops.kernels import Kernel
@@ -75,7 +75,7 @@ def cover_onward(
     among = pairs.of(points[1])
     ranks = torch.full_like(pairs.places, len(pairs.places))
     ranks[among] = ranks_of(len(among), generator).to(ranks.device)
-    picks = torch.cat([among[:0], *gains.pick(min(n, len(among)), ranks)])
+    picks = gains.pick(min(n, len(among)), ranks)
     sequence = torch.cat([order, pairs.places[picks].cpu()])
     state.update(key=pairs.key, base=pairs.base, sequence=sequence)
     cache.update(key=pairs.key, sums=[(sequence, gains.sums()), (order, before)])
@@ -109,7 +109,8 @@ class _Pairs:
     def __init__(self, points: Rows, centres: Rows, kernel: Kernel, base: int) -> None:
         self.base, self._kernel, self._points, self._centres = base, kernel, points, centres
         self.places = torch.cat([points[1], centres[1][base:]]).sort().values
-        self.key = f"{base} {kernel} {digest_of([self.places])}"
+        rows = hashlib.sha256(self.places.cpu().numpy().tobytes()).hexdigest()
+        self.key = f"{base} {kernel} {rows}"
 
     def of(self, positions: Int64[Tensor, " n"]) -> Int64[Tensor, " n"]:
         """Which rows these are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import metadata
 
 from alframe.errors import reason
@@ -30,12 +31,15 @@ def entry_points(group: str) -> tuple[list[metadata.EntryPoint], list[tuple[str,
 
 def source(entry: metadata.EntryPoint) -> tuple[str, str]:
     """Name and version of the distribution that an entry point comes from."""
-    if entry.dist is None:
-        return "local", ""
+    return ("local", "") if entry.dist is None else _described(entry.dist)
+
+
+@functools.lru_cache(maxsize=16)  # to read METADATA for each of its entry points takes most of a start
+def _described(distribution: metadata.Distribution) -> tuple[str, str]:
     try:
-        return _name(entry.dist), entry.dist.version or ""
+        return _name(distribution), distribution.version or ""
     except Exception:  # no METADATA
-        return _name(entry.dist), ""
+        return _name(distribution), ""
 
 
 def _name(distribution: metadata.Distribution) -> str:

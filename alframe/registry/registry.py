@@ -114,10 +114,10 @@ class Registry:
         for plugin in self._plugins:
             if plugin.key in (DEFAULT, leave_out):
                 continue
-            if plugin.problem:
-                copy.add_unusable(plugin)
-            else:
-                copy.register(plugin.module, plugin.name, plugin.distribution, plugin.version)
+            if not plugin.problem:  # it was vetted here
+                copy._pm.register(plugin.module, name=plugin.key)
+                plugin = dataclasses.replace(plugin, path=None, seconds=0.0, remarks=())
+            copy._plugins.append(plugin)
         return copy
 
     def _load(self, entry: metadata.EntryPoint, distribution: str, version: str) -> None:

@@ -15,6 +15,8 @@ from alframe.contract.scores import RANGES
 from alframe.errors import PluginError, UsageError, unknown_name
 from alframe.hookspecs import PROJECT, STAGES
 
+_IDLE: list[pluggy.PluginManager] = []  # managers without a plugin, whose hooks need not be read again
+
 
 def new_manager() -> pluggy.PluginManager:
     """A plugin manager that knows the hooks, and no plugin."""
@@ -36,13 +38,15 @@ def vetted(module: Any) -> PluginInfo:
     if inspect.isclass(module):
         raise PluginError(f"{module.__name__} is a class; wanted a module, or an object of the class")
     info = _info(module)  # before the hooks: of a newer alframe's plugin some may be unknown here
-    rehearsal = new_manager()  # a failed registration leaves traces, so it fails elsewhere first
+    rehearsal = _IDLE.pop() if _IDLE else new_manager()  # a failed registration leaves traces
     try:
         rehearsal.register(module)
         rehearsal.check_pending()
     except pluggy.PluginValidationError as error:
         raise PluginError(_explain(module) or str(error)) from error
     _require_hooks(module, rehearsal)
+    rehearsal.unregister(module)
+    _IDLE.append(rehearsal)
     return info
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from fuzzing.case import DAMAGED, MARKER, Case, Draw
 from fuzzing.material import TRIAL, Arrays, pool, rows, saved
 from fuzzing.runs import Payload
-from fuzzing.values import bomb, damaged
+from fuzzing.strategies import REPEATED, known_options, strategies
+from fuzzing.values import argument, bomb, damaged, value
 
 KINDS = (
     *(
@@ -39,21 +40,6 @@ KINDS = (
     *("U3", "S3", "O", "M8[s]", "m8[s]", "V8", "i4,f4", "U0"),
 )
 SPECIAL = (float("nan"), float("inf"), float("-inf"), 1e39, 1e308, -1e308, 5e-324, 1e30, -0.0, 2.0**63)
-STRATEGIES = (
-    *(
-        "alfamix",
-        "badge",
-        "bald",
-        "cdal",
-        "coregcn",
-        "coreset",
-        "deepfool",
-        "entropy",
-        "least-confidence",
-        "margin",
-    ),
-    *("random", "uncertaingcn"),
-)
 
 
 def npz(draw: Draw) -> Case:
@@ -77,7 +63,9 @@ def npz(draw: Draw) -> Case:
 def query(draw: Draw) -> Case:
     """``alframe query`` on odd pools."""
     arrays = pool()
-    strategy = draw.random.choice(STRATEGIES)
+    strategy = draw.random.choice(strategies())
+    if draw.chance(0.15):  # a cold start
+        del arrays["labelled_features"], arrays["labelled_targets"]
     content = _spoilt(draw, arrays)
     name = "pool.npz"
     if draw.chance(0.15):  # one array alone
@@ -99,6 +87,13 @@ def query(draw: Draw) -> Case:
     command += draw.random.choice(
         [[], ["--json"], ["--out", "rows.npz"], ["--out", "rows.npy"], ["-q"], ["--seed", "-1"]]
     )
+    own = [name for name, _ in known_options() if name.startswith(strategy + ".")]
+    if own and draw.chance(0.25):
+        given = argument(f"{draw.random.choice(own)}={value(draw.random)}")
+        command += ["-o", given] if not given.partition("=")[0].endswith(REPEATED) else []
+    if draw.chance(0.15):
+        stage = draw.random.choice(["--embed", "--score", "--select"])
+        command += [stage, draw.random.choice(strategies())]
     writes: tuple[str, ...] = ("rows.npz", "rows.npy")
     if draw.chance(0.03):
         command += ["--out", draw.random.choice([name, f"./{name}", "notes.txt"])]

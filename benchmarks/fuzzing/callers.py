@@ -162,10 +162,10 @@ def dataset() -> Any:
     return alframe.Dataset("d", inputs[:48], targets[:48], 3, inputs[48:], targets[48:])
 
 
-def learner_of(strategy: str = "margin") -> Any:
+def learner_of(strategy: str = "margin", **more: Any) -> Any:
     import alframe
 
     recipe = alframe.Recipe(epochs=1)
     return alframe.ActiveLearner(
-        dataset().hide_labels(), "mlp", strategy=strategy, recipe=recipe, device="cpu"
+        dataset().hide_labels(), "mlp", strategy=strategy, recipe=recipe, device="cpu", **more
     )

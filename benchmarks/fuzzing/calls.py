@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuzzing import frames, learners
-from fuzzing.arrays import STRATEGIES
 from fuzzing.callers import NUMBERS, call_case, dataset, like, require_picks
 from fuzzing.case import Case, Draw, WrongAnswerError
 from fuzzing.material import pool, rows
+from fuzzing.strategies import strategies
 
 
 def calls(draw: Draw) -> Case:
@@ -23,9 +23,12 @@ def _query(draw: Draw) -> Case:
     import alframe
 
     arrays = pool()
-    strategy = draw.random.choice(STRATEGIES)
+    strategy = draw.random.choice(strategies())
     given: dict[str, Any] = dict(arrays)
     said: list[str] = []
+    if draw.chance(0.15):
+        given |= {"labelled_features": None, "labelled_targets": None}
+        said.append("nothing labelled")
     for name in draw.random.sample(sorted(given), draw.random.choice([0, 1, 1, 2])):
         kind, given[name] = like(draw, given[name])
         said.append(f"{name}={kind}")

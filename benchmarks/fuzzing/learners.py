@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fuzzing.arrays import STRATEGIES
 from fuzzing.callers import NUMBERS, call_case, dataset, learner_of, require_picks
 from fuzzing.case import Case, Draw, WrongAnswerError
+from fuzzing.strategies import starts, strategies
 
 
 def tell(draw: Draw) -> Case:
@@ -100,17 +100,21 @@ def tell(draw: Draw) -> Case:
 
 
 def ask(draw: Draw) -> Case:
-    strategy, n = draw.random.choice(STRATEGIES), draw.random.choice(NUMBERS)
+    strategy, n = draw.random.choice(strategies()), draw.random.choice(NUMBERS)
     first = draw.chance(0.3)
+    more: dict[str, Any] = {"start": draw.random.choice(starts())} if draw.chance(0.4) else {}
+    if draw.chance(0.2):
+        more["pool_size"] = draw.random.choice([1, 7, 48, 10**12, *NUMBERS])
+    said = "".join(f", {name}={value!r}" for name, value in more.items())
 
     def call() -> None:
-        learner = learner_of(strategy)
+        learner = learner_of(strategy, **more)
         if not first:
             learner.tell(list(range(9)), dataset().targets[:9])
             learner.fit()
         require_picks(learner.ask(n), n, 48 if first else 39, below=48)
 
-    return call_case(call, f"ActiveLearner({strategy!r}).ask({n!r}), first={first}")
+    return call_case(call, f"ActiveLearner({strategy!r}{said}).ask({n!r}), first={first}")
 
 
 def state(draw: Draw) -> Case:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from fuzzing.case import DAMAGED, FINE, Case, Draw
 from fuzzing.material import ON, RUN, SMALL, copy
+from fuzzing.strategies import REPEATED, flags_for, known_options, starts, strategies
 from fuzzing.values import NUMBERS, argument, damaged, value
 
 WORK = frozenset(
@@ -58,23 +57,6 @@ VARIABLES = (
 TRIED = frozenset({0, 1, 2})  # a good value may make a trial fail: a loss that is not finite
 
 
-@functools.cache
-def known_options() -> list[tuple[str, str]]:
-    """Every option of the engine, the plugins, the data sets and the networks, with its type."""
-    from alframe.contract.options import describe
-    from alframe.contract.sections import SECTIONS
-    from alframe.registry.offers import DATASETS, MODELS
-    from alframe.registry.registry import installed
-
-    registry = installed()
-    types: list[tuple[str, Any]] = list(SECTIONS.items())
-    types += [(plugin.name, plugin.info.options) for plugin in registry.plugins if not plugin.problem]
-    for kind in (DATASETS, MODELS):
-        types += [(kind.section, offer.value.options) for offer in registry.offers.of(kind)]
-    found = {f"{section}.{field.name}": field.type for section, one in types for field in describe(one)}
-    return sorted(found.items())
-
-
 def options(draw: Draw) -> Case:
     """``-o section.key=value`` with hostile values: of every option that there is, mostly one at a time."""
     copy(draw.templates, draw.work, "data.npz")
@@ -86,18 +68,17 @@ def options(draw: Draw) -> Case:
             name = name.replace(".", draw.random.choice(["", "..", " . ", ".x.", "\x1b."]))
         given += ["-o", argument(f"{name}={text}" if draw.chance(0.98) else name)]
     names = {one.partition("=")[0] for one in given[1::2]}
-    engine = [one for one in given[1::2] if _is_section(one)]  # a plugin's own values may be anything
+    # a plugin's own values may be anything, but for how often something is done
+    bounded = [one for one in given[1::2] if _is_section(one) or one.partition("=")[0].endswith(REPEATED)]
     real = draw.chance(0.35) and not names & WORK and not any(_long(one) for one in given[1::2])
-    short = not names & WORK and not any(_long(one) for one in engine)
-    strategy = next((name.partition(".")[0] for name in sorted(names) if not _is_section(name)), "margin")
-    costly = ("badge", "bald", "cdal", "coregcn", "coreset", "deepfool", "uncertaingcn", "alfamix")
-    if short and strategy in costly:
-        return Case((*RUN[:3], "--strategy", strategy, *SMALL, *ON, *given), codes=TRIED)
+    short = not names & WORK and not any(_long(one) for one in bounded)
+    start = ("--initial", draw.random.choice(starts())) if draw.chance(0.3) else ()
+    plugin = next((name.partition(".")[0] for name in sorted(names) if not _is_section(name)), "")
+    if short and flags_for(plugin):
+        return Case((*RUN[:3], *flags_for(plugin), *SMALL, *ON, *start, *given), codes=TRIED)
     if real:
-        return Case(
-            (*RUN[:3], "--strategy", strategy if strategy == "margin" else "alfamix", *SMALL, *ON, *given),
-            codes=TRIED,
-        )
+        strategy = flags_for(draw.random.choice(strategies()))
+        return Case((*RUN[:3], *strategy, *SMALL, *ON, *start, *given), codes=TRIED)
     return Case((*RUN, *given, draw.random.choice(["--print-config", "--dry-run"])), writes=())
 
 
@@ -128,9 +109,9 @@ def flags(draw: Draw) -> Case:
     command = draw.random.choice(COMMANDS)
     copy(draw.templates, draw.work, "data.npz", "pool.npz", *(["runs"] if command == "compare" else []))
     arguments = {
-        "show": ["margin"],
+        "show": [draw.random.choice(strategies())],
         "compare": ["runs"],
-        "query": ["pool.npz", "--strategy", "margin", "-n", "3"],
+        "query": ["pool.npz", "--strategy", draw.random.choice(strategies()), "-n", "3"],
     }
     given = [command, *arguments.get(command, list(RUN[1:]) if command == "run" else [])]
     parameters = list(_parameters(command))
@@ -152,6 +133,8 @@ def flags(draw: Draw) -> Case:
                 if draw.chance(0.9) or not isinstance(one.type, click.Choice)
                 else one.type.choices[0]
             )
+            if name in ("--initial", "--strategy") and draw.chance(0.5):
+                text = draw.random.choice(starts() + strategies())
             given += (
                 [argument(f"{name}={text}")]
                 if name.startswith("--") and draw.chance(0.5)
@@ -171,7 +154,8 @@ def toml(draw: Draw) -> Case:
     """Configuration files with values of other types, unknown sections, deep nesting, much text, noise."""
     copy(draw.templates, draw.work, "data.npz")
     lines: list[str] = []
-    sections = ["run", "data", "model", "features", "train", "stages", "stop", "alfamix", "coreset"]
+    sections = ["run", "data", "model", "features", "train", "stages", "stop"]
+    sections += draw.random.sample(strategies(), 2)
     for section in draw.random.sample(sections, draw.random.randint(1, 4)):
         lines.append(
             draw.random.choice(

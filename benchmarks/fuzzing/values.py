@@ -50,6 +50,7 @@ TEXTS = (
         "auto",
         "random",
         "balanced",
+        "own",
     ),
     *("é", "日本語", "\u202eevil", "\ufeff", "\ud800", "\udcff", "🙂" * 50, "e\u0301", "ﬁ", "İ", "\u2028"),
     *(

@@ -95,7 +95,7 @@ def choose(
     rows = pool if len(allowed) == len(pool) else pool[allowed]
     rows = rows.scaled(math.sqrt((n if weigh_by_budget else 1) / total))
     ranks = torch.randperm(len(rows), generator=generator).to(allowed.device)
-    most = min(math.ceil(oversampling * n), len(rows))
+    most = math.ceil(min(oversampling * n, len(rows)))
     steps = most + most - n
 
     added = rows.greedy(information, fisher, ranks, 1).pick(most, lambda done: progress(done, steps))

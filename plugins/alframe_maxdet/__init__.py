@@ -23,7 +23,10 @@ class Options(CheckedOptions):
     """Options of MaxDet."""
 
     noise: float = option(
-        1e-6, "variance of the noise of labels, as a share of the pool's mean squared norm", least=1e-9
+        1e-6,
+        "variance of the noise of labels, as a share of the pool's mean squared norm",
+        least=1e-9,
+        most=1e6,
     )
 
 

@@ -107,6 +107,7 @@ def covering_radius(x: Float[Tensor, "n d"], k: int, purity: float, generator: t
     labels = kmeans(x, min(k, len(x)), generator).labels
     points = Euclidean(x)
     impure = math.floor((1 - purity) * len(x) + 1e-9)  # 0.1 * 10 is a little less than 1
+    impure = min(impure, len(x) - 1)  # purities next to 0
     squared = nearest_of_others(points, labels).kthvalue(impure + 1).values if len(x) > 1 else torch.zeros(())
     return math.sqrt(max(0.0, float(squared) - points.resolution()))
 

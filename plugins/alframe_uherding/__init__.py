@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from alframe import Context, LabelledView, PoolView
 
 
+COLDEST = 1e-6  # temperature; logits divided by less leave the range of float32
+
+
 @dataclasses.dataclass(frozen=True)
 class Options(CheckedOptions):
     """Options of UHerding."""
@@ -39,8 +42,10 @@ class Options(CheckedOptions):
     def __post_init__(self) -> None:
         """Refuses values outside their ranges, and a temperature that is none."""
         super().__post_init__()
-        if not isinstance(self.calibrate, str) and not 0 < self.calibrate < math.inf:
-            raise ValueError(f"calibrate must be none, holdout or a number above 0, got {self.calibrate}")
+        if not isinstance(self.calibrate, str) and not COLDEST <= self.calibrate < math.inf:
+            raise ValueError(
+                f"calibrate must be none, holdout or a number from {COLDEST:g}, got {self.calibrate}"
+            )
 
 
 @hookimpl

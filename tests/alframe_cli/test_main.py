@@ -18,29 +18,44 @@ assert "torch" not in sys.modules, "torch was imported"
 """
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["--version"],
-        ["run", "--help"],
-        ["compare", "--help"],
-        ["check", "--help"],
-        ["list-strategies"],
-        ["list-strategies", "--json"],
-        ["list-datasets"],
-        ["list-models"],
-        ["list-presets"],
-        ["show", "alfamix"],
-        ["show", "digits"],
-        ["show", "mlp"],
-        ["show", "train"],
-        ["show", "mnist-mlp"],
-    ],
-    ids=" ".join,
-)
-def test_what_is_instant_imports_no_torch(arguments):
-    subprocess.run([sys.executable, "-c", PROBE.format(arguments=arguments)], check=True, capture_output=True)
+INSTANT = [
+    ["--help"],
+    ["--version"],
+    ["run", "--help"],
+    ["compare", "--help"],
+    ["check", "--help"],
+    ["list-strategies"],
+    ["list-strategies", "--json"],
+    ["list-datasets"],
+    ["list-models"],
+    ["list-presets"],
+    ["show", "alfamix"],
+    ["show", "digits"],
+    ["show", "mlp"],
+    ["show", "train"],
+    ["show", "mnist-mlp"],
+]
+
+
+def fails(*commands):
+    """Whether a process that runs commands one after the other ends badly, or has torch then."""
+    probe = "".join(PROBE.format(arguments=arguments) for arguments in commands)
+    return subprocess.run([sys.executable, "-c", probe], capture_output=True).returncode != 0
+
+
+@pytest.fixture(scope="module")
+def not_instant():
+    """Which of them are not: none where a process of them all has no torch, or else each is asked alone."""
+    return [arguments for arguments in INSTANT if fails(arguments)] if fails(*INSTANT) else []
+
+
+@pytest.mark.parametrize("arguments", INSTANT, ids=" ".join)
+def test_what_is_instant_imports_no_torch(arguments, not_instant):
+    assert arguments not in not_instant
+
+
+def test_a_command_that_imports_torch_is_seen():
+    assert fails(["query", "no-such-file", "--strategy", "margin", "-n", "1"])
 
 
 def plugins_imported_by(arguments):

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from alframe.registry.registry import installed
+
 CASES = {
     "plain": {},
     "another seed": {"seed": 1},
@@ -46,3 +48,11 @@ def problem(request):
 @pytest.fixture
 def make():
     return make_problem
+
+
+@pytest.fixture(autouse=True)
+def _discovered_anew():
+    """Discovered once for this folder: it takes longer than most of its tests, and none adds a plugin."""
+    before = installed().plugins
+    yield
+    assert installed().plugins == before

@@ -78,6 +78,7 @@ def test_a_common_offset_of_the_features_changes_no_pick(offset):
     assert torch.equal(picks, wanted)
 
 
+@pytest.mark.usefixtures("types_unchecked")
 def test_the_first_of_several_rows_of_largest_norm_is_drawn():
     x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 3.0]]).repeat_interleave(10, 0)
     first = [int(kmeans_plus_plus(Euclidean(x), 1, generator(seed))) for seed in range(400)]
@@ -106,6 +107,7 @@ def frequencies(draw, n, runs=2000):
     return np.bincount([draw(seed) for seed in range(runs)], minlength=n)
 
 
+@pytest.mark.usefixtures("types_unchecked")
 @pytest.mark.parametrize("kind", ["outer product", "divergence"])
 def test_the_second_pick_follows_the_squared_distances(kind):
     """In law: 2,000 seeds against the distribution, chi-squared."""
@@ -119,6 +121,7 @@ def test_the_second_pick_follows_the_squared_distances(kind):
     assert stats.chisquare(seen[law > 0], 2000 * law[law > 0] / law.sum()).pvalue > 1e-3
 
 
+@pytest.mark.usefixtures("types_unchecked")
 def test_later_picks_of_a_block_follow_the_law_given_the_picks_before():
     """The rejection inside a block: the third and fourth picks, given the first two, by exact enumeration."""
     x = torch.randn(6, 2, generator=generator(8), dtype=torch.float64)
@@ -146,6 +149,7 @@ def test_later_picks_of_a_block_follow_the_law_given_the_picks_before():
     assert stats.chisquare(observed, wanted).pvalue > 1e-3
 
 
+@pytest.mark.usefixtures("types_unchecked")
 def test_points_that_coincide_are_not_picked_twice():
     """Once nothing new is left the rest is drawn uniformly."""
     x = torch.tensor([[0.0, 1.0], [3.0, 3.0], [5.0, 1.0]]).repeat(40, 1)

@@ -55,6 +55,7 @@ def test_the_law_is_the_formula_after_any_picks(problem, gamma):
         np.testing.assert_allclose(ours(p, picks[:count], gamma), laws(p, picks[:count], gamma), atol=1e-12)
 
 
+@pytest.mark.usefixtures("types_unchecked")
 @pytest.mark.parametrize("gamma", [0.0, 2.0, 10.0])
 def test_sequences_are_as_likely_as_the_formula_says(gamma):
     """2,000 draws of two of four: each of the twelve sequences."""

@@ -252,6 +252,17 @@ def test_the_scale_does_not_matter(scale, make):
     assert alframe.query("maxdet", **problem.query).indices.tolist() == whole
 
 
+@pytest.mark.parametrize("noise", [1e-9, 1e6])
+def test_the_largest_and_the_smallest_noise_give_picks(noise, make):
+    assert len(alframe.query("maxdet", options={"noise": noise}, **make().query).indices) == make().query["n"]
+
+
+@pytest.mark.parametrize("noise", [1e-10, 1e308])
+def test_noise_beyond_reason_is_refused(noise, make):
+    with pytest.raises(alframe.UsageError, match="noise"):
+        alframe.query("maxdet", options={"noise": noise}, **make().query)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("embed", ["default", "badge"])

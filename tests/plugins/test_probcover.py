@@ -120,6 +120,13 @@ def test_a_quantile_of_four():
     torch.testing.assert_close(nearest.sqrt(), torch.tensor([0.2, 0.2, 0.8, 0.9]))
 
 
+def test_a_purity_next_to_0_is_the_largest_distance_to_another_cluster():
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    labels = kmeans(x, 2, generator()).labels
+    farthest = nearest_of_others(alframe.Euclidean(x), labels).max().sqrt()
+    assert covering_radius(x, 2, 1e-300, generator()) == pytest.approx(float(farthest), abs=1e-5)
+
+
 def test_shares_that_binary_numbers_miss():
     """0.1 of 10 is one sample, although (1 - 0.9) * 10 is less than 1."""
     x = torch.randn(10, 3, generator=generator())

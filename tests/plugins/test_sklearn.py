@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 from sklearn import datasets
@@ -20,9 +17,9 @@ def test_the_digits_are_those_of_scikit_learn(file, monkeypatch):
     assert digits.inputs.is_contiguous()
 
 
-def test_they_are_read_without_importing_scikit_learn():
+def test_they_are_read_without_importing_scikit_learn(forks):
     code = "import sys, alframe; alframe.load_dataset('digits'); sys.exit('sklearn' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert forks.run(code).returncode == 0
 
 
 def test_digits():

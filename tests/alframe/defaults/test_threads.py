@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
@@ -55,12 +52,12 @@ def test_what_is_no_chain_is_counted_by_torch():
     assert step_operations(model, torch.zeros(1, 3), 1) == 3 * 2 * 6
 
 
-def test_a_chain_is_counted_without_torchs_compiler():
+def test_a_chain_is_counted_without_torchs_compiler(forks):
     code = (
         "import sys, torch; from torch import nn; from alframe.defaults.threads import step_operations;"
         "step_operations(nn.Linear(3, 5), torch.zeros(1, 3), 7); sys.exit('torch._dynamo' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert forks.run(code).returncode == 0
 
 
 def test_a_thread_for_each_share_of_a_step_and_at_most_all(three_threads):

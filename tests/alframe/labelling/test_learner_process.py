@@ -7,8 +7,7 @@ import time
 import pytest
 
 from alframe.labelling.learner_process import LearnerProcess, Message
-
-SECONDS = 60  # on a busy machine
+from labelling_waits import messages, until
 
 
 class Clock:
@@ -17,21 +16,6 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-def until(condition):
-    end = time.monotonic() + SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < end, "nothing came"
-        time.sleep(0.01)
-    return found
-
-
-def messages(learner, count=1, kind=None):
-    """So many messages, of a kind or of any."""
-    found = []
-    until(lambda: found.extend(m for m in learner.poll() if kind in (None, m.kind)) or len(found) >= count)
-    return found
 
 
 @pytest.fixture

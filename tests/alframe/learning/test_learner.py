@@ -338,7 +338,10 @@ class TestFixedFeatures:
     def fixed(self, toy):
         return torch.randn(len(toy), 7, generator=torch.Generator().manual_seed(1))
 
-    @pytest.mark.parametrize("strategy", ["centroids", "typiclust", "probcover", "maxherding", "uherding"])
+    @pytest.mark.parametrize(
+        "strategy",
+        ["centroids", "typiclust", "probcover", "maxherding", "uherding", "coreset", "lcmd", "maxdet"],
+    )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
         learner = fast_learner(toy.hide_labels(), start=strategy, fixed=fixed, seed=3)
         alone = alframe.query(strategy, features=fixed, n=12, num_classes=3, seed=3, device="cpu")

@@ -50,3 +50,16 @@ def test_without_metadata_the_folder_gives_the_name(site, head):
 
 def test_an_entry_point_of_no_distribution():
     assert discovery.source(metadata.EntryPoint("one", "os", "alframe_test")) == ("local", "")
+
+
+def test_metadata_is_read_once_for_all_entry_points_of_a_distribution(site, monkeypatch):
+    site("mine", "[alframe_test]\n" + "".join(f"p{i} = os\n" for i in range(20)))
+    asked = []
+    read = metadata.PathDistribution.read_text
+    monkeypatch.setattr(
+        metadata.PathDistribution, "read_text", lambda self, name: asked.append(name) or read(self, name)
+    )
+    found, _ = discovery.entry_points("alframe_test")
+    assert {discovery.source(entry) for entry in found} == {("mine", "1.0")}
+    assert len(found) == 20
+    assert 0 < asked.count("METADATA") < 20

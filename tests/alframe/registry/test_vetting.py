@@ -5,6 +5,7 @@ from typing import Literal
 import pytest
 
 from alframe import API_VERSION, PluginError, PluginInfo, hookimpl, option
+from alframe.registry import vetting
 
 
 def info(**fields):
@@ -125,3 +126,16 @@ def test_hooks_that_pluggy_would_pass_over_are_named(bare_registry):
     )
     assert bare_registry.register(Empty(), "b").problem.startswith("has no hooks")
     assert bare_registry.register(Empty, "c").problem.startswith("Empty is a class")
+
+
+def test_a_rehearsal_leaves_no_trace(bare_registry, make_plugin):
+    def good():
+        return make_plugin(alframe_score=lambda pool: None)
+
+    bad = make_plugin(alframe_score=lambda pool: None, alframe_scroe=lambda pool: None)
+    rows = [bare_registry.register(plugin, str(i)) for i, plugin in enumerate((good(), bad, good()))]
+    assert [row.state for row in rows] == ["ready", "broken", "ready"]
+    assert vetting._IDLE
+    for manager in vetting._IDLE:
+        assert manager.get_plugins() == set()
+        assert not any(caller.get_hookimpls() for caller in vars(manager.hook).values())

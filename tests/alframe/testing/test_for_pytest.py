@@ -1,8 +1,5 @@
 """The kit in a test suite of another project, in a process of its own."""
 
-import subprocess
-import sys
-
 import pytest
 
 SUITE = """
@@ -26,17 +23,17 @@ registry.register(Mine(), "mine")
 def test_conforms(check):
     check()
 """
+PYTEST = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 GOOD, THIRDS = "pool.features.sum(dim=1)", "pool.probs.topk(3, dim=1).values[:, 2]"
 
 
 @pytest.fixture
-def suite(tmp_path):
+def suite(tmp_path, forks):
     """Runs the suite; gives pytest's report."""
 
     def run(score, expected, *arguments):
         (tmp_path / "test_mine.py").write_text(SUITE.format(score=score, expected=expected))
-        command = [sys.executable, "-m", "pytest", "-rA", "-q", "-p", "no:cacheprovider", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        return forks.run(PYTEST, "-rA", "-q", "-p", "no:cacheprovider", *arguments, cwd=tmp_path)
 
     return run
 

@@ -118,6 +118,11 @@ def test_without_oversampling_it_is_the_forward_search(make):
     )
 
 
+def test_any_oversampling_ends_at_the_whole_pool(make):
+    problem = make(N=30, n=5)
+    assert query(problem, oversampling=1e308) == query(problem, oversampling=6)
+
+
 def test_a_pick_weighs_as_much_as_the_budgets_labelled_samples(make):
     """Trap of the published program, kept as the default; `mean` weighs it as one."""
     problem = make(L=100)

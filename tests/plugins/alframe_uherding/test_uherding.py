@@ -185,7 +185,12 @@ def test_too_few_labels_to_hold_any_out(labels, make):
         assert alframe.query("uherding", **problem.query).logged["uherding"]["temperature"] == 1.0
 
 
-@pytest.mark.parametrize("calibrate", ["holdin", 0, -1.0, float("nan"), float("inf"), None])
+def test_the_coldest_temperature_gives_scores(make):
+    scores = alframe.query("uherding", options={"calibrate": 1e-6}, **make().query).scores
+    assert torch.as_tensor(scores).isfinite().all()
+
+
+@pytest.mark.parametrize("calibrate", ["holdin", 0, -1.0, 5e-324, float("nan"), float("inf"), None])
 def test_calibrations_that_are_none(calibrate, make):
     with pytest.raises(alframe.UsageError, match="calibrate"):
         alframe.query("uherding", options={"calibrate": calibrate}, **make().query)
