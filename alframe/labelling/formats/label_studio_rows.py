@@ -40,7 +40,9 @@ def read_csv(session: Session, path: Path, content: str, found: Collector) -> No
         UsageError: it is no table, or it is not clear which column holds the labels.
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(content, newline="")))
+        header = content.partition("\n")[0]
+        separator = max(",\t", key=header.count)
+        rows = list(csv.DictReader(io.StringIO(content, newline=""), delimiter=separator))
     except csv.Error as error:
         raise UsageError(f"{path} can't be read as a table: {error}") from error
     read_min(session, path, rows, found)

@@ -97,4 +97,4 @@ def test_a_learner_learns_from_a_session(start):
     recipe = alframe.Recipe(epochs=1)
     learner = alframe.ActiveLearner(dataset(session, size=8), "mlp", "random", recipe=recipe, device="cpu")
     learner.fit()
-    assert len(learner.ask(3).indices) == 3
+    assert len(learner.ask(3)) == 3

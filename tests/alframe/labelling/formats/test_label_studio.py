@@ -134,7 +134,7 @@ class TestWithTheirs:
             for annotation in task.get("annotations", ()):
                 assert interface.validate_annotation(annotation)
 
-    @pytest.mark.parametrize("form", ["JSON_MIN", "CSV"])
+    @pytest.mark.parametrize("form", ["JSON_MIN", "CSV", "TSV"])
     def test_their_flat_exports_come_back(self, labelled, other, tmp_path, form):
         from label_studio_sdk.converter import Converter
 
@@ -150,8 +150,11 @@ class TestWithTheirs:
                 }
         (tmp_path / "export.json").write_text(json.dumps(tasks))
         converter = Converter(label_config(labelled), str(tmp_path))
-        write = converter.convert_to_json_min if form == "JSON_MIN" else converter.convert_to_csv
-        write(str(tmp_path / "export.json"), str(tmp_path / "theirs"), is_dir=False)
+        names = str(tmp_path / "export.json"), str(tmp_path / "theirs")
+        if form == "JSON_MIN":
+            converter.convert_to_json_min(*names, is_dir=False)
+        else:
+            converter.convert_to_csv(*names, is_dir=False, header=True, sep="\t" if form == "TSV" else ",")
         (result,) = (path for path in (tmp_path / "theirs").iterdir())
         assert imported(other, result).notes == []
         assert labels(other) == labels(labelled)
