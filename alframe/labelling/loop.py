@@ -112,17 +112,19 @@ class Loop:
         """Hears what the process told and asks for the next fit; whether there is news."""
         if self.learner is None:
             return False
-        news = [self._hear(answer) for answer in self.learner.poll()]
-        if self._changed and not self.learner.failed:
+        answers = list(self.learner.poll())
+        for answer in answers:
+            self._hear(answer)
+        is_asked = self._changed and not self.learner.failed
+        if is_asked:
             self._changed = False
-            news.append(None)
             positions, classes = self.session.training()
             self._known = len(positions)
             want = max(FEWEST_PICKS, 2 * (len(positions) - self._learned))
             pending = sorted(self._shown.keys() - set(positions) - self._audit)
             passed = sorted(self.session.skipped() | self.session.unsure())
             self.learner.send(positions, classes, len(self.session.classes), pending, want, passed)
-        return bool(news)
+        return bool(answers) or is_asked
 
     def _hear(self, answer: Answer) -> None:
         if answer.text:

@@ -24,7 +24,7 @@ SAMPLES, LABELS, PAUSE = 400, 150, 0.12
 WIDTH, HEIGHT = 1120, 700
 
 
-def serve(folder: Path) -> tuple[Any, Any, dict[str, str]]:
+def serve(folder: Path) -> tuple[Any, Any, str, list[int]]:
     """A session of digits with a learner that knows most answers, its server in a thread, the address."""
     from alframe.labelling.server import make_app
     from alframe.labelling.serving import take_place
@@ -39,7 +39,7 @@ def serve(folder: Path) -> tuple[Any, Any, dict[str, str]]:
     app = make_app(session, QuickLearner(targets, learns=60), place.tokens, place.hosts)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", timeout_graceful_shutdown=1))
     threading.Thread(target=server.run, args=([place.socket],)).start()
-    return server, app, place.addresses() | {"targets": targets}
+    return server, app, place.addresses()["me"], targets
 
 
 def label(page: Page, targets: list[int]) -> None:
@@ -64,12 +64,12 @@ def main() -> None:
     """Makes both pictures."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        server, app, found = serve(Path(folder))
+        server, app, address, targets = serve(Path(folder))
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        page.goto(found["me"])
+        page.goto(address)
         page.wait_for_selector("#picture img")
-        label(page, found["targets"])
+        label(page, targets)
         shoot(page, "label-page-light")
         page.emulate_media(color_scheme="dark")
         page.keyboard.press("g")
