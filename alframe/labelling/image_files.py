@@ -49,6 +49,7 @@ class ImageFiles:
         if not root.is_dir():
             raise UsageError(f"there is no folder {root}")
         self._root = root.resolve()
+        self._prefix = f"{self._root}{os.sep}"
         self._session = session.resolve()
         self._odd: dict[str, str] = {}  # where the id is not the path: names that are no text
         self._left_out: dict[str, list[str]] = {}
@@ -93,8 +94,12 @@ class ImageFiles:
     def digest(self, item: str) -> str:
         """SHA-256 of the first 64 KB; "" where they can't be read."""
         try:
-            with open(self._path(item), "rb") as file:
-                return hashlib.sha256(file.read(DIGESTED)).hexdigest()
+            try:
+                with open(self._prefix + self._odd.get(item, item), "rb", opener=_not_through_links) as file:
+                    return hashlib.sha256(file.read(DIGESTED)).hexdigest()
+            except OSError:  # a link, which may stay within the folder
+                with open(self._path(item), "rb") as file:
+                    return hashlib.sha256(file.read(DIGESTED)).hexdigest()
         except (OSError, UsageError):
             return ""
 
@@ -161,6 +166,10 @@ class ImageFiles:
 
     def _is_session(self, entry: os.DirEntry[str]) -> bool:
         return entry.name.endswith(".alframe") or Path(entry.path) == self._session
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _as_text(path: str) -> str:

@@ -22,9 +22,6 @@ def progress(state: State, samples: Sequence[Sample], audit: Sequence[int], want
         audit: positions kept apart for the audit.
         wanted: how many of them are to be labelled.
     """
-    of_class = dict.fromkeys((info.name for info in state.classes.infos()), 0)
-    for label in state.labels.values():
-        of_class[label.label] += 1
     return {
         "total": len(samples),
         "labelled": state.labelled,
@@ -32,7 +29,7 @@ def progress(state: State, samples: Sequence[Sample], audit: Sequence[int], want
         "unsure": len(state.unsure),
         "missing": sum(sample.missing for sample in samples),
         "disagreements": len(state.disagreements()),
-        "classes": of_class,
+        "classes": state.of_class(),
         "people": dict(state.counts),
         "audit": min(len(audit), wanted),
         "audited": sum(map(state.is_labelled, audit)),

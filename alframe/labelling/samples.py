@@ -17,6 +17,7 @@ from alframe.records.writing import replace, unwritable
 
 FILE = "samples.jsonl"
 NAMED = 5
+BATCH = 256  # files that a thread looks into at a time
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ class Samples:
         new = [item for item in items if item.id not in self._positions]
         first = len(self._lines)
         with ThreadPoolExecutor() as threads:
-            digests = list(threads.map(lambda item: _digest(source, item), new, chunksize=64))
+            batches = [new[row : row + BATCH] for row in range(0, len(new), BATCH)]
+            found = threads.map(lambda batch: [_digest(source, item) for item in batch], batches)
+            digests = [digest for batch in found for digest in batch]
         for position, (item, digest) in enumerate(zip(new, digests, strict=True), first):
             self._lines.append(_Line(position, item.id, item.size, digest))
             self._positions[item.id] = position

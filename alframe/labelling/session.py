@@ -56,12 +56,14 @@ class Session:
         folder: Path,
         lock: contextlib.ExitStack | None,
         clock: Callable[[], float] = time.monotonic,
+        begun: tuple[Source, Samples] | None = None,
     ) -> None:
         self.folder = folder
         self.settings, self.audit = read_settings(folder)
         self._lock = lock
-        source, notes = self._source()
-        self._samples = Samples(folder, source, write=lock is not None)
+        source, notes = (begun[0], []) if begun else self._source()
+        self._source_now = source
+        self._samples = begun[1] if begun else Samples(folder, source, write=lock is not None)
         self._journal = Journal(folder / JOURNAL, read_only=lock is None)
         self.notes = [*notes, *(source.notes if source else ()), *self._samples.notes, *self._journal.notes]
         self._threads = threading.RLock()
@@ -104,9 +106,10 @@ class Session:
         lock = _hold(folder)
         try:
             (folder / SAMPLES).unlink(missing_ok=True)  # of a start that was killed
-            samples = Samples(folder, open_source(settings, folder), write=True)
+            begun = open_source(settings, folder)
+            samples = Samples(folder, begun, write=True)
             write_settings(folder, settings, _draw_audit(settings, len(samples.all)))
-            return cls(folder, lock)
+            return cls(folder, lock, begun=(begun, samples))
         except BaseException:
             lock.close()
             raise
@@ -359,12 +362,10 @@ class Session:
         return self._samples.all[position]
 
     def _source(self) -> tuple[Source | None, list[str]]:
-        self._source_now: Source | None = None
         try:
-            self._source_now = open_source(self.settings, self.folder)
+            return open_source(self.settings, self.folder), []
         except UsageError as error:
             return None, [f"{error}; the labels are there, the samples are not"]
-        return self._source_now, []
 
     def _replay(self) -> None:
         wrong = []

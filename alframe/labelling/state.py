@@ -122,6 +122,11 @@ class State:
         index = self.classes.indices()
         return {p: index[a.number] for p, a in self._settled.items() if a.number is not None}
 
+    def of_class(self) -> dict[str, int]:
+        """How many settled labels each class has, by name."""
+        counts = Counter(answer.number for answer in self._settled.values())
+        return {self.classes.name(number): counts[number] for number in self.classes.indices()}
+
     def is_labelled(self, position: int) -> bool:
         """Whether the sample has a settled label."""
         return position in self._settled

@@ -79,6 +79,22 @@ def labelled(session: Session, size: int | None = None) -> Dataset:
     return made.prepared() if fit and test else made
 
 
+def dataset_from_session(folder: Path | str, size: int | None = None) -> Dataset:
+    """The labelled samples of a session of `alframe label`; those of its audit are the test part.
+
+    Args:
+        folder: the session's.
+        size: height and width that images are scaled and cut to; None for 64, or 32 where they would need
+            more than 1 GB. Texts become features, whatever it is.
+
+    Raises:
+        UsageError: it is no session, fewer than two classes have labels, or nothing could be read.
+    """
+    from alframe.labelling.session import Session
+
+    return labelled(Session.read(Path(folder)), size)
+
+
 def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | None = None) -> list[str]:
     """Writes ``x_train, y_train`` of the labelled samples, and ``x_test, y_test`` of the audit: ``npz:PATH``.
 
