@@ -138,6 +138,7 @@ WITHOUT_TORCH = [
     "alframe.labelling.samples",
     "alframe.labelling.session",
     "alframe.labelling.settings",
+    "alframe.labelling.simulate",
     "alframe.labelling.sources",
     "alframe.labelling.state",
     "alframe.labelling.table",
