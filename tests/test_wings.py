@@ -146,6 +146,7 @@ WITHOUT_TORCH = [
     "alframe.labelling.serving",
     "alframe.labelling.session",
     "alframe.labelling.settings",
+    "alframe.labelling.simulate",
     "alframe.labelling.sources",
     "alframe.labelling.state",
     "alframe.labelling.table",
