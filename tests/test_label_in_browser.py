@@ -466,6 +466,13 @@ def test_a_failed_model_is_said_and_labelling_goes_on(served, visit):
     one.wait(1)
 
 
+def test_what_the_process_says_is_shown(served, visit):
+    learner = FakeLearner()
+    page = visit(served(learner))
+    learner.note("the model is cnn, <b>trained</b> from nothing")
+    expect(page.locator("#advice")).to_have_text("The model is cnn, <b>trained</b> from nothing.")
+
+
 def test_a_newer_order_leaves_what_is_shown_and_the_next_one(served, visit):
     learner = FakeLearner()
     one = served(learner, audit=0)

@@ -69,7 +69,7 @@ class Loop:
         audit_picks: audit samples in the order in which they were drawn, where the audit is active.
         order: how often that order has changed.
         version: the newest model's number; 0 before the first.
-        notes: what the process said.
+        notes: what the process said since the last model.
         history: of each model the labels it has learned, with the estimate at that time.
     """
 
@@ -127,7 +127,9 @@ class Loop:
         return bool(answers) or is_asked
 
     def _hear(self, answer: Answer) -> None:
-        if answer.text:
+        if answer.kind == "model" and answer.version:
+            self.notes = []  # it is well again
+        if answer.text and answer.text not in self.notes:
             self.notes = [*self.notes, answer.text][-5:]
         if answer.kind == "note":
             return

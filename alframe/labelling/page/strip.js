@@ -41,7 +41,7 @@ export const showFacts = (facts) => {
   const advice = find("advice");
   const words = facts.failed
     ? [`Labelling goes on in random order; the model failed: ${facts.failed}`]
-    : (facts.advice || []).map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
+    : [...(facts.remarks || []), ...(facts.advice || [])].map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
   advice.hidden = !words.length;
   advice.textContent = words.join(" ");
   advice.classList.toggle("wrong", Boolean(facts.failed));

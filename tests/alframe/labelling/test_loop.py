@@ -175,6 +175,16 @@ def test_a_failed_process_is_asked_no_more_and_its_word_is_shown(loop, learner, 
     assert loop.facts()["failed"] == "three deaths"
 
 
+def test_a_note_stands_once_until_the_next_model(loop, learner):
+    learner.note("no new model: out of memory")
+    learner.note("no new model: out of memory")
+    loop.tick()
+    assert loop.facts()["remarks"] == ["no new model: out of memory"]
+    learner.answer(version=3)
+    loop.tick()
+    assert loop.facts()["remarks"] == []
+
+
 def test_without_a_process_there_is_an_order_at_random():
     loop = Loop(FakeSession(), None)
     loop.changed()
