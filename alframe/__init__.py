@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from alframe.defaults.training import train_supervised
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
+    from alframe.labelling.formats.dataset import dataset_from_session
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
     from alframe.learning.metrics import Evaluation
@@ -78,6 +79,7 @@ _LAZY = {
     "Training": "alframe.contract.training",
     "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.data.tables",
+    "dataset_from_session": "alframe.labelling.formats.dataset",
     "decode_images": "alframe.data.images",
     "image_classifier": "alframe.contract.images",
     "image_shape": "alframe.contract.images",
@@ -136,6 +138,7 @@ __all__ = [
     "UsageError",
     "Vectors",
     "dataset_from_frame",
+    "dataset_from_session",
     "decode_images",
     "hookimpl",
     "image_classifier",

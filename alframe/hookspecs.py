@@ -1,6 +1,6 @@
 """The hooks. A plugin implements any of them, and takes any of their arguments.
 
-Symbols: N unlabelled rows, L labelled rows, C classes, D features, n budget.
+Symbols: N unlabelled rows, L labelled rows, P pending rows, C classes, D features, n budget.
 
 The four stages have exactly one provider each in a trial: a flag (``--select NAME``), else the
 strategy's own hook, else what its ``PluginInfo.uses`` names, else the default. The chosen provider
@@ -142,7 +142,13 @@ def alframe_score(  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def alframe_select(  # type: ignore[empty-body]
-    pool: PoolView, labelled: LabelledView, scores: torch.Tensor | None, n: int, options: Any, ctx: Context
+    pool: PoolView,
+    labelled: LabelledView,
+    scores: torch.Tensor | None,
+    n: int,
+    pending: PoolView,
+    options: Any,
+    ctx: Context,
 ) -> torch.Tensor:
     """Choose up to ``n`` samples of the pool. Called once a query.
 
@@ -151,6 +157,9 @@ def alframe_select(  # type: ignore[empty-body]
         labelled: the labelled set; ``labelled.embedding`` has ``L`` points.
         scores: ``N`` scores, or None when no scorer serves.
         n: the budget, ``1 <= n <= N``.
+        pending: ``P`` samples that somebody is labelling now, often none. They are not in the pool. A
+            selector whose picks shall differ from each other takes them as picks of its own:
+            ``pending.embedding`` has ``P`` points.
         options: the plugin's own options object.
         ctx: model, generator, state, log.
 

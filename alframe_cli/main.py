@@ -22,6 +22,7 @@ COMMANDS = {
     "run": ("alframe_cli.run:run", "Run strategies on a data set and compare their learning curves."),
     "compare": ("alframe_cli.compare:compare", "Compare the strategies of runs, and say what they show."),
     "query": ("alframe_cli.query:query", "Choose the rows of a pool to label next, by features in files."),
+    "label": ("alframe_cli.label:label", "Label images or texts in the browser, a model beside you."),
     "list-strategies": ("alframe_cli.listing:list_strategies", "List the installed strategies."),
     "list-datasets": ("alframe_cli.listing:list_datasets", "List the data sets."),
     "list-models": ("alframe_cli.listing:list_models", "List the networks."),

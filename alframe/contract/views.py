@@ -60,6 +60,10 @@ class Rows(Protocol):
         """``n`` positions of the samples in the data set, int64, on the device."""
         ...
 
+    def part(self, rows: slice) -> Rows:
+        """Some of the rows, with the numbers that they have here."""
+        ...
+
     def logits(self, features: Tensor) -> Tensor:
         """``n x C`` logits of a block of features."""
         ...
@@ -353,7 +357,7 @@ class View:
 
 
 class PoolView(View):
-    """The unlabelled pool: ``N`` samples."""
+    """The unlabelled pool, ``N`` samples; or the ``P`` samples that somebody is labelling now."""
 
     @property
     def targets(self) -> Any:

@@ -28,6 +28,7 @@ from alframe.learning.inputs import positions as as_positions
 from alframe.learning.loading import build_model
 from alframe.learning.metrics import Evaluation, evaluate
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
+from alframe.learning.pool import drawn, parted
 from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
 from alframe.learning.validation import require_network
@@ -240,52 +241,59 @@ class ActiveLearner:
     def _labelled_view(self, which: Tensor) -> LabelledView:
         return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))
 
-    def ask(self, n: int) -> Tensor:
-        """Chooses samples to label; the same answer until the next `tell`.
+    def ask(self, n: int, pending: Any = (), without: Any = ()) -> Tensor:
+        """Chooses samples to label; the same answer to the same question until the next `tell` or `fit`.
 
-        The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s.
+        The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s. So
+        are those after it while one class alone is labelled and nothing was trained: `fit` would learn to
+        answer that class.
 
         Args:
-            n: how many; the whole unlabelled pool where that is smaller.
+            n: how many; the whole pool where that is smaller.
+            pending: samples that somebody is labelling now, as `tell` takes them: they are out of the pool,
+                and selectors that ask for them keep away from them. Those labelled by now do no harm.
+            without: samples that are not to be asked for, as those of an audit: out of the pool, unseen.
 
         Returns:
             Positions in the data set, best first: int64, on the CPU.
 
         Raises:
-            UsageError: ``n`` below 1, an empty pool, or no `fit` so far.
+            UsageError: ``n`` below 1, an empty pool, a wrong position, or no `fit` so far.
         """
-        return self.query(n).indices
+        return self.query(n, pending, without).indices
 
     @ALWAYS_GRADIENTS
-    def query(self, n: int) -> Query:
+    def query(self, n: int, pending: Any = (), without: Any = ()) -> Query:
         """As `ask`, with the scores, and what plugins logged.
 
         Args:
-            n: how many; the whole unlabelled pool where that is smaller.
+            n: how many; the whole pool where that is smaller.
+            pending: as in `ask`.
+            without: as in `ask`.
 
         Raises:
             UsageError: as `ask`.
         """
-        n, pool = whole_number(n, "n, the number of samples to ask for,", least=1), self.unlabelled
-        if not len(pool):
-            raise UsageError(
-                "the unlabelled pool is empty; Dataset.hide_labels() makes a pool of labelled samples"
-            )
-        n = min(n, len(pool))
-        pipeline = self.pipeline if len(self.labelled) else self.start
+        n = whole_number(n, "n, the number of samples to ask for,", least=1)
+        given = {"pending": pending, "without": without}
+        parts = [as_positions(values, name, len(self._samples)) for name, values in given.items()]
+        pool, taken = parted(self.unlabelled, *parts)
+        n, labelled, targets = min(n, len(pool)), self.labelled, self.targets.to(self.device)
+        knows_nothing = not self._fitted and len(self.targets.unique()) < min(2, self.num_classes)
+        pipeline = self.start if knows_nothing else self.pipeline
         if pipeline is None:
-            stream = seeds.generator(self.seed, "initial")
-            picks = torch.randperm(len(pool), generator=stream)[:n]
+            names = (self.round,) if len(labelled) else ()
+            picks = torch.randperm(len(pool), generator=seeds.generator(self.seed, "initial", *names))[:n]
             return Query(picks=picks, scores=None, topped_up=0, indices=pool[picks])
-        if len(self.labelled) and not self._fitted:
+        if not self._fitted and not knows_nothing:
             raise UsageError("the network has not been trained yet: fit() before ask()")
+        if knows_nothing:  # a start is never shown labels
+            labelled, targets, taken = labelled[:0], targets[:0], torch.cat([labelled, taken])
         if self.pool_size is not None:
-            stream = seeds.generator(self.seed, self.round + 1, "part of the pool")
-            part = torch.randperm(len(pool), generator=stream)[: max(n, self.pool_size)]
-            pool = pool[part.sort().values]
-        state = self._round_state(self.round + 1)
-        targets = self.targets.to(self.device)
-        chosen = pipeline.query(self._rows(pool), self._rows(self.labelled), targets, n, state)
+            pool = drawn(pool, max(n, self.pool_size), self.seed, self.round + 1)
+        state = self._round_state(0 if knows_nothing else self.round + 1)
+        rows = self._rows(torch.cat([pool, taken])), self._rows(labelled)
+        chosen = pipeline.query(*rows, targets, n, state, pending=len(taken))
         return Query(**vars(chosen), indices=pool[chosen.picks])
 
     @ALWAYS_GRADIENTS
@@ -367,6 +375,16 @@ class ActiveLearner:
         """
         rows = self._rows(as_positions(indices, "indices", len(self._samples)))
         return by_blocks(lambda block: rows.logits(block).argmax(dim=1), rows.features())
+
+    @torch.no_grad()
+    def probabilities(self, indices: Any) -> Tensor:
+        """The probability that the network gives each class: ``n x C`` numbers, on the device.
+
+        Args:
+            indices: ``n`` positions in the data set, as `tell` takes them.
+        """
+        rows = self._rows(as_positions(indices, "indices", len(self._samples)))
+        return by_blocks(lambda block: rows.logits(block).softmax(dim=1), rows.features())
 
     @torch.no_grad()
     def diagnose(self, indices: Any, labels: Any) -> dict[str, float]:

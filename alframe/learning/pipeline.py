@@ -300,18 +300,23 @@ class Pipeline:
                     return f"{plugin.name} needs {lacking}"
         return self._why_scores_do_not_suit()
 
-    def query(self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState) -> Selection:
+    def query(
+        self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState, *, pending: int = 0
+    ) -> Selection:
         """Chooses ``n`` of the unlabelled pool.
 
         Args:
-            pool: rows of the unlabelled pool.
+            pool: rows of the unlabelled pool, and after them of what is pending.
             labelled: rows of the labelled set.
             targets: labels of the labelled set, ``L`` int64 numbers.
-            n: the budget, at most ``len(pool)``.
+            n: the budget, at most as many as the pool has.
             state: the round.
+            pending: how many of the last rows are pending.
         """
-        size = len(pool)
-        embedding = _Embedding(self, pool, labelled, targets, state)
+        both, size = pool, len(pool) - pending
+        pool, taken = both.part(slice(size)) if pending else both, both.part(slice(size, len(both)))
+        keeps_away = self.registry.takes("select", self.providers["select"], "pending")
+        embedding = _Embedding(self, both if keeps_away else pool, labelled, targets, state, size)
         views = {
             "pool": PoolView(pool, embedding.of_pool),
             "labelled": LabelledView(labelled, targets, embedding.of_labelled),
@@ -326,6 +331,7 @@ class Pipeline:
                 lambda answer: check_picks(answer, size, n),
                 scores=scores,
                 n=n,
+                pending=PoolView(taken, embedding.of_pending),
                 **views,
             )
         missing = n - len(picks)
@@ -405,16 +411,21 @@ def _differences(options: Any) -> dict[str, Any]:
 
 
 class _Embedding:
-    """The embed stage's answer, made when a view first asks for it."""
+    """The embed stage's answer, made when a view first asks for it; after ``size`` rows come the pending."""
 
     def __init__(
-        self, pipeline: Pipeline, pool: Rows, labelled: Rows, targets: Tensor, state: RoundState
+        self, pipeline: Pipeline, pool: Rows, labelled: Rows, targets: Tensor, state: RoundState, size: int
     ) -> None:
         self._make = lambda: pipeline.embed(PoolView(pool), LabelledView(labelled, targets), state)
         self._made: tuple[Geometry, Geometry] | None = None
+        self._size = size
 
     def of_pool(self) -> Geometry:
-        return self._both()[0]
+        whole = self._both()[0]
+        return whole if len(whole) == self._size else whole[: self._size]
+
+    def of_pending(self) -> Geometry:
+        return self._both()[0][self._size :]
 
     def of_labelled(self) -> Geometry:
         return self._both()[1]

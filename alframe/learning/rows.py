@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -72,6 +73,7 @@ class NetworkRows:
         self._seed = seed
         self._known = known
         self._features: Tensor | None = None
+        self._whole: tuple[NetworkRows, slice] | None = None
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -92,13 +94,22 @@ class NetworkRows:
     def features(self) -> Tensor:
         """Features of all rows, ``n x D``; computed once, whichever of a query's views ask."""
         if self._features is None:
-            if self._known is not None:
+            if self._whole is not None:
+                whole, rows = self._whole
+                self._features = whole.features()[rows]
+            elif self._known is not None:
                 self._features = self._known[self._positions]
             else:
                 self._features = torch.cat(
                     [self._model.features(x) for x in self.inputs(self._rows_per_pass())]
                 )
         return self._features
+
+    def part(self, rows: slice) -> NetworkRows:
+        """Some of the rows; features are computed once, for all rows."""
+        part = copy.copy(self)
+        part._positions, part._features, part._whole = self._positions[rows], None, (self, rows)
+        return part
 
     def points(self) -> Tensor:
         """The features."""
@@ -237,6 +248,11 @@ class FeatureRows:
     def features(self) -> Tensor:
         """The features, ``n x D``."""
         return self._features
+
+    def part(self, rows: slice) -> FeatureRows:
+        """Some of the rows."""
+        first = self._first + range(len(self))[rows].start
+        return FeatureRows(self._features[rows], self._head, self._seed, self._largest, first)
 
     def points(self) -> Tensor:
         """The features.

@@ -9,15 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
-import platform
 import shutil
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import tomli_w
 from torch import Tensor
@@ -32,24 +28,11 @@ from alframe.records.checkpoint import (
     require_readable,
 )
 from alframe.records.code import code_of
+from alframe.records.locking import InUseError, locked
 from alframe.records.origin import ENVIRONMENT, Origin, facts_of
 from alframe.records.reading import Unusable, read_bytes, read_table
 from alframe.records.rounds import FEATURES
 from alframe.records.writing import replace, unwritable
-
-LONGEST_LINE = 200
-LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
-
-
-def _first_line(path: Path) -> str:
-    """Of a small file; "" where there is none, or a link or a pipe in its place."""
-    try:
-        if stat.S_ISREG(path.lstat().st_mode):
-            with path.open(encoding="utf-8", errors="replace") as file:
-                return file.readline(LONGEST_LINE).strip()
-    except OSError:
-        pass
-    return ""
 
 
 class TrialFolder:
@@ -84,28 +67,17 @@ class TrialFolder:
             UsageError: the folder can't be written to.
         """
         owner = self.path.with_name(f".{self.path.name}.owner")
-        locked = self.path.with_name(f".{self.path.name}.lock")
-        lock = filelock.FileLock(locked, timeout=LOCK_SECONDS)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._require_own()
-            if locked.is_symlink():  # never of ours; filelock empties the file that it leads to, or refuses
-                locked.unlink()
-            lock.acquire()
-        except filelock.Timeout as error:
-            user = _first_line(owner) or "another process"
-            raise TrialError(f"{self.path} is in use by {user}") from error
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        try:
-            with contextlib.suppress(OSError):  # the lock holds without it
-                text = f"process {os.getpid()} on {platform.node()}\n"
-                replace(owner, lambda file: file.write(text.encode()))
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        with contextlib.ExitStack() as stack:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._require_own()
+                stack.enter_context(locked(lock, owner))
+            except InUseError as error:
+                raise TrialError(f"{self.path} is in use by {error}") from error
+            except OSError as error:
+                raise unwritable(self.path, error) from error
             yield
-        finally:
-            with contextlib.suppress(OSError):
-                owner.unlink(missing_ok=True)
-            lock.release()
 
     def _require_own(self) -> None:
         """Raises `UsageError` where the folder is a link to one with files, none of a trial among them."""

@@ -240,6 +240,12 @@ class Registry:
         others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
         return self._pm.subset_hook_caller(f"alframe_{stage}", others)(**arguments)
 
+    def takes(self, stage: str, plugin: Plugin, argument: str) -> bool:
+        """Whether a provider of a stage, or a wrapper that stands around it, asks for an argument."""
+        others = [p.module for p in self.plugins if p is not plugin and stage in p.stages]
+        found = self._pm.subset_hook_caller(f"alframe_{stage}", others).get_hookimpls()
+        return any(argument in implementation.argnames for implementation in found)
+
     def call_alone(self, hook: str, plugin: Plugin, **arguments: Any) -> Any:
         """Calls one plugin's hook alone, with everybody's wrappers around it; None where it has none.
 

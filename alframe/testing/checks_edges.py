@@ -47,6 +47,14 @@ def starts_without_labels(subject: Subject) -> None:
             raise CheckFailedError("another head, and other samples were chosen")
 
 
+@check("select", after=ANSWERS)
+def others_are_labelling(subject: Subject) -> None:
+    """Samples may be pending, one or many: they are not in the pool, and the picks are of the pool."""
+    problem = subject.problem()
+    for pending in (1, problem.pool_size - problem.n - 1):
+        subject.query(problem, pending=pending)
+
+
 @check(*QUERY, "train", after=ANSWERS)
 def a_class_without_labels(subject: Subject) -> None:
     """A class may have no labelled sample."""

@@ -115,11 +115,13 @@ class Subject:
             answer = dataclasses.replace(answer, weights=self._train(problem, seed, pipeline))
         return answer
 
-    def query(self, problem: Problem, seed: int = 0, pipeline: Pipeline | None = None) -> Selection:
-        """The engine's query, as it is in a round."""
-        return (pipeline or self.pipeline).query(
-            problem.pool(), problem.labelled(), problem.targets, problem.n, _round(problem, seed)
-        )
+    def query(
+        self, problem: Problem, seed: int = 0, pipeline: Pipeline | None = None, pending: int = 0
+    ) -> Selection:
+        """The engine's query, as it is in a round; the last rows of the pool may be pending."""
+        state = _round(problem, seed)
+        rows = problem.pool(), problem.labelled(), problem.targets
+        return (pipeline or self.pipeline).query(*rows, problem.n, state, pending=pending)
 
     def embed(self, problem: Problem, seed: int, pipeline: Pipeline) -> tuple[Geometry, Geometry]:
         """The embedding of pool and labelled set that a pipeline's query would see."""

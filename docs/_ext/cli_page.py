@@ -61,19 +61,38 @@ The second ends it at once.
 
 
 def help_of(name: str) -> str:
-    """What ``alframe NAME --help`` prints in a terminal of `WIDTH` columns, without colour."""
-    parent = click.Context(cli, info_name="alframe", **cli.context_settings)
-    command = cli.get_command(parent, name)
-    if command is None:
-        raise KeyError(name)
-    settings = command.context_settings | {"terminal_width": WIDTH}
-    return click.unstyle(command.get_help(click.Context(command, parent=parent, info_name=name, **settings)))
+    """What ``alframe NAME --help`` prints in a terminal of `WIDTH` columns, without colour.
+
+    Args:
+        name: a command, or a group and one of its commands.
+    """
+    context = click.Context(cli, info_name="alframe", **cli.context_settings)
+    for word in name.split():
+        assert isinstance(context.command, click.Group)
+        command = context.command.get_command(context, word)
+        if command is None:
+            raise KeyError(name)
+        settings = command.context_settings | {"terminal_width": WIDTH}
+        context = click.Context(command, parent=context, info_name=word, **settings)
+    return click.unstyle(context.command.get_help(context))
+
+
+def names() -> list[str]:
+    """The commands, and those of groups."""
+    found = []
+    context = click.Context(cli)
+    for name in COMMANDS:
+        found.append(name)
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            found += [f"{name} {inner}" for inner in command.list_commands(context)]
+    return found
 
 
 def page() -> str:
     """The whole page."""
     rows = [f"| [`alframe {name}`](#alframe-{name}) | {summary} |" for name, (_, summary) in COMMANDS.items()]
-    parts = [f"## alframe {name}\n\n```text\n{help_of(name).rstrip()}\n```\n" for name in COMMANDS]
+    parts = [f"## alframe {name}\n\n```text\n{help_of(name).rstrip()}\n```\n" for name in names()]
     return "\n".join([HEAD + "\n".join(rows) + "\n", *parts, TAIL])
 
 

@@ -60,10 +60,11 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
 
 
 @hookimpl
-def alframe_select(pool: PoolView, scores: Tensor | None, n: int, ctx: Context) -> Tensor:
-    """``n`` k-means++ seeds, the first the point of largest norm; a score of ``-inf`` means never."""
+def alframe_select(pool: PoolView, scores: Tensor | None, n: int, pending: PoolView, ctx: Context) -> Tensor:
+    """``n`` k-means++ seeds after those that are pending; a score of ``-inf`` means never."""
     from alframe.ops import eligible
     from alframe_badge._badge import kmeans_plus_plus
 
     points, positions = eligible(pool.embedding, scores)
-    return positions[kmeans_plus_plus(points, min(n, len(points)), ctx.generator)]
+    seeds = pending.embedding if len(pending) else None
+    return positions[kmeans_plus_plus(points, min(n, len(points)), ctx.generator, seeds)]

@@ -43,8 +43,12 @@ def _others(logits: Tensor, label: Tensor) -> Tensor:
     return logits.scatter(1, label, -torch.inf)
 
 
-def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Tensor:
+def kmeans_plus_plus(
+    points: Geometry, n: int, generator: torch.Generator, seeds: Geometry | None = None
+) -> Tensor:
     """First a point of largest norm, then each with probability proportional to its squared distance.
+
+    Where there are seeds already, all are drawn so: these are the picks that come after them.
 
     One pick at a time is a matrix-vector product, bound by memory. Here a block of candidates is drawn from
     the present law at once, and each is accepted with probability ``d_now / d_then``, where ``d_now`` counts
@@ -55,6 +59,7 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
         points: ``N`` points of any geometry.
         n: number of picks, at most ``N``; there may be none to pick from.
         generator: CPU generator.
+        seeds: earlier seeds, of the same geometry.
 
     Returns:
         ``n`` distinct positions in the order they were picked. Once all points coincide with picks, the
@@ -63,10 +68,14 @@ def kmeans_plus_plus(points: Geometry, n: int, generator: torch.Generator) -> Te
     norms = points.squared_norms()
     if n == 0:
         return torch.empty(0, dtype=torch.int64, device=norms.device)
-    picks = (norms == norms.max()).nonzero()[:, 0]
-    if len(picks) > 1:
-        picks = picks[torch.randint(len(picks), (1,), generator=generator).to(picks.device)]
     law = torch.full_like(norms, torch.inf)
+    if seeds is not None and len(seeds):
+        lower_to_nearest(law, points, seeds)
+        picks = torch.empty(0, dtype=torch.int64, device=norms.device)
+    else:
+        picks = (norms == norms.max()).nonzero()[:, 0]
+        if len(picks) > 1:
+            picks = picks[torch.randint(len(picks), (1,), generator=generator).to(picks.device)]
     latest, size = picks, SMALLEST_BLOCK
     while len(picks) < n:
         lower_to_nearest(law, points, points[latest])

@@ -32,11 +32,12 @@ def alframe_info() -> PluginInfo:
 
 @hookimpl
 def alframe_select(
-    pool: PoolView, labelled: LabelledView, scores: Tensor | None, n: int, ctx: Context
+    pool: PoolView, labelled: LabelledView, scores: Tensor | None, n: int, pending: PoolView, ctx: Context
 ) -> Tensor:
-    """Farthest from all labelled and picked points, ``n`` times; a score of ``-inf`` means never."""
+    """Farthest from all labelled, pending and picked points, ``n`` times; a score of ``-inf`` means never."""
     from alframe.ops import eligible
     from alframe_coreset._coreset import k_centre_greedy
 
     points, positions = eligible(pool.embedding, scores)
-    return positions[k_centre_greedy(points, labelled.embedding, min(n, len(points)), ctx.generator)]
+    centres = [view.embedding for view in (labelled, pending) if len(view)]
+    return positions[k_centre_greedy(points, centres, min(n, len(points)), ctx.generator)]

@@ -7,6 +7,7 @@ arXiv 1708.00489, algorithm 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,7 +19,9 @@ from alframe.ops import lower_to_nearest
 SMALLEST_BLOCK, LARGEST_BLOCK = 32, 1024  # points looked at together
 
 
-def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torch.Generator) -> Tensor:
+def k_centre_greedy(
+    points: Geometry, centres: Sequence[Geometry], n: int, generator: torch.Generator
+) -> Tensor:
     """Repeatedly the point farthest from all centres and picks so far.
 
     One pick at a time is a matrix-vector product, bound by memory. Here the points farthest from their
@@ -30,7 +33,8 @@ def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torc
 
     Args:
         points: ``N`` points of any geometry.
-        centres: the labelled points, of the same geometry. Where there is none, the first pick is drawn.
+        centres: sets of points of the same geometry: the labelled ones, and those that are being labelled.
+            Where there is no point, the first pick is drawn.
         n: number of picks, at most ``N``; there may be none to pick from.
         generator: CPU generator of the order among equals, and of the first pick where it has to be drawn.
 
@@ -40,9 +44,10 @@ def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torc
     minima = torch.full_like(points.squared_norms(), math.inf)
     if n == 0:
         return torch.empty(0, dtype=torch.int64, device=minima.device)
-    lower_to_nearest(minima, points, centres)
+    for some in centres:
+        lower_to_nearest(minima, points, some)
     picked: list[Tensor] = []
-    if len(centres) == 0:
+    if not any(map(len, centres)):
         picked.append(torch.randint(len(points), (1,), generator=generator).to(minima.device))
         _fold_in(minima, points, picked[-1])
     whole: Any = points
@@ -54,7 +59,7 @@ def k_centre_greedy(points: Geometry, centres: Geometry, n: int, generator: torc
         if is_coarse:
             fine = torch.full_like(minima[left], math.inf, dtype=torch.float64)
             rest = whole[left].double()
-            for others in (centres, *(whole[picks] for picks in picked)):
+            for others in (*centres, *(whole[picks] for picks in picked)):
                 lower_to_nearest(fine, rest, others.double())
             picked += [left[picks] for picks in _farthest(rest, fine, lacking, generator, 0.0)]
             left = left[fine > -math.inf]

@@ -47,6 +47,7 @@ NAMES = [
     "UsageError",
     "Vectors",
     "dataset_from_frame",
+    "dataset_from_session",
     "decode_images",
     "hookimpl",
     "image_classifier",

@@ -23,6 +23,7 @@ def test_commands():
         "run",
         "compare",
         "query",
+        "label",
         "list-strategies",
         "list-datasets",
         "list-models",

@@ -57,7 +57,7 @@ def test_a_block_picks_what_single_steps_pick(dtype, kind, n):
     rows = torch.arange(5)
     between = points.squared_distances(points).double().numpy()
     wanted = farthest_first(between[:, :5].min(axis=1), between, n)
-    picks = k_centre_greedy(points, points[rows], n, generator())
+    picks = k_centre_greedy(points, [points[rows]], n, generator())
     assert len(picks.unique()) == n
     assert_each_pick_is_farthest(picks.tolist(), between[:, :5].min(axis=1), between, 1e-5)
     assert picks[:395].tolist() == wanted[:395]  # the last five coincide with the centres
@@ -73,19 +73,19 @@ def test_the_last_picks_are_compared_with_nobody(monkeypatch):
 
     monkeypatch.setattr("alframe_coreset._coreset.lower_to_nearest", count)
     points = Euclidean(torch.randn(200, 5, generator=generator()))
-    assert len(k_centre_greedy(points, points[:7], 1, generator())) == 1
+    assert len(k_centre_greedy(points, [points[:7]], 1, generator())) == 1
     assert folded == [7]
-    assert len(k_centre_greedy(points, points[:7], 40, generator())) == 40
+    assert len(k_centre_greedy(points, [points[:7]], 40, generator())) == 40
     assert sum(folded) < 7 + 7 + 40
 
 
 def test_without_labelled_points_it_starts_anywhere():
     x = torch.randn(50, 3, generator=generator())
-    picks = k_centre_greedy(Euclidean(x), Euclidean(x[:0]), 10, generator(3))
+    picks = k_centre_greedy(Euclidean(x), [Euclidean(x[:0])], 10, generator(3))
     between = cdist(x, x, "sqeuclidean")
     wanted = farthest_first(between[picks[0]], between, 9)
     assert picks[1:].tolist() == wanted
-    starts = {int(k_centre_greedy(Euclidean(x), Euclidean(x[:0]), 1, generator(s))) for s in range(30)}
+    starts = {int(k_centre_greedy(Euclidean(x), [Euclidean(x[:0])], 1, generator(s))) for s in range(30)}
     assert len(starts) > 10
 
 
@@ -156,7 +156,7 @@ def test_equally_far_points_are_equally_likely():
     x = torch.eye(3).repeat_interleave(10, 0)
     first, last = np.zeros(30), np.zeros(30)
     for seed in range(400):
-        picks = k_centre_greedy(Euclidean(x), Euclidean(x[:1]), 4, generator(seed))
+        picks = k_centre_greedy(Euclidean(x), [Euclidean(x[:1])], 4, generator(seed))
         first[picks[0]] += 1
         last[picks[3]] += 1
     assert (first[:10] == 0).all()

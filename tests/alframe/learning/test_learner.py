@@ -149,7 +149,7 @@ def test_state_dict_goes_on_as_if_never_interrupted(toy):
         (lambda learner: learner.tell([1, 1], [0, 0]), "repeated"),
         (lambda learner: learner.tell([1], [3]), r"labels must lie in 0..2"),
         (lambda learner: (learner.tell([1], [0]), learner.tell([1], [0])), "labelled already"),
-        (lambda learner: (learner.tell([1], [0]), learner.ask(1)), r"fit\(\) before ask\(\)"),
+        (lambda learner: (learner.tell([1, 2], [0, 1]), learner.ask(1)), r"fit\(\) before ask\(\)"),
     ],
 )
 def test_mistakes_are_named(toy, act, message):

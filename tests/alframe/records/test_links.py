@@ -57,7 +57,7 @@ def test_no_lock_is_written_through_a_link(tmp_path, victim, name, exists):
 
 
 def test_a_pipe_in_the_owners_place_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("alframe.records.folder.LOCK_SECONDS", 0)
+    monkeypatch.setattr("alframe.records.locking.LOCK_SECONDS", 0)
     with TrialFolder(tmp_path / "seed-1").held():
         owner = tmp_path / ".seed-1.owner"
         owner.unlink()

@@ -174,6 +174,10 @@ def embedding_overwritten(pool, scores, n):
     return picks
 
 
+def counts_the_pending(pool, scores, n, pending):
+    return top(torch.nn.functional.pad(wanted(pool, scores), (0, len(pending)), value=1e9), n)
+
+
 def always_a_pair(pool, scores, n):
     return top(wanted(pool, scores), max(n, 2))
 
@@ -425,6 +429,7 @@ BAD = [
     ("budget_of_one", selects(always_a_pair)),
     ("budget_of_one", selects(too_shy_for_one)),
     ("budget_of_the_whole_pool", selects(looks_one_further)),
+    ("others_are_labelling", selects(counts_the_pending)),
     ("one_labelled_sample", scores(deviation_of_labelled)),
     ("one_labelled_sample", scores(exits_at_one_label)),
     ("one_labelled_sample", trains(deviation_in_training)),

@@ -1,0 +1,1 @@
+"""A person labels, a model chooses what comes next."""

@@ -1,0 +1,1 @@
+"""What labels are read from and written to, one file a format."""

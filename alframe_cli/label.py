@@ -1,0 +1,207 @@
+"""``label PATH`` opens a session in the browser; ``label status`` and the others work on one."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alframe.errors import UsageError
+from alframe_cli.plain_text import echo
+
+if TYPE_CHECKING:
+    from alframe.labelling.session import Session
+
+COMMANDS = {
+    "status": ("alframe_cli.label_session:status", "Say how far a session is."),
+    "export": ("alframe_cli.label_session:export", "Write the labels of a session to a file."),
+    "import": ("alframe_cli.label_session:import_", "Take labels from a file into a session."),
+    "predict": ("alframe_cli.label_predict:predict", "Write what the model says of the unlabelled samples."),
+    "backend": ("alframe_cli.label_backend:backend", "Serve a session's model to Label Studio."),
+}
+
+
+class LabelGroup(click.Group):
+    """Takes what is no command for the path of what is to be labelled."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in order of need."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command."""
+        if cmd_name == open_session.name:
+            return open_session
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Opens a session unless a command is named first."""
+        if args and args[0] not in COMMANDS and args[0] not in ctx.help_option_names:
+            args = [open_session.name or "", *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The usual command, and the others."""
+        formatter.write_usage(ctx.command_path, "PATH [OPTIONS]")
+        formatter.write_usage(ctx.command_path, "COMMAND [OPTIONS] SESSION", prefix="       ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The flags of ``label PATH``, and the commands, without importing any."""
+        open_session.format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LabelGroup, no_args_is_help=True)
+def label() -> None:
+    """Label images or texts in the browser; a model beside you chooses what comes next.
+
+    PATH is a folder of images, a file of texts, or the folder of an earlier session, which goes on. Every
+    answer is on the disk before the next sample comes. The session lies beside PATH, in PATH.alframe.
+
+    \b
+    alframe label photos --classes cat,dog
+    alframe label reviews.csv --text review --classes good,bad
+    alframe label photos --per-person ada,bob --overlap 0.1
+    alframe label export photos.alframe --to csv
+    """  # noqa: D301 - click's mark that keeps lines apart is the character itself
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+@click.command(name="open", hidden=True)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--classes", callback=_names, metavar="A,B", help="The classes; more can be added on the page.")
+@click.option(
+    "--session", type=click.Path(path_type=Path), metavar="DIR", help="Its folder.  [default: PATH.alframe]"
+)
+@click.option("--text", metavar="COLUMN", help="Column of the texts, where PATH is a table.")
+@click.option("--strategy", default="badge", show_default=True, help="What chooses the next samples.")
+@click.option("--model", default="auto", show_default=True, help="The network; none: without a model.")
+@click.option(
+    "--audit",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Samples that estimate the accuracy and are never learned.",
+)
+@click.option(
+    "--audit-by",
+    type=click.Choice(["random", "active"]),
+    default="random",
+    show_default=True,
+    help="How those are drawn.",
+)
+@click.option("--until", type=click.FloatRange(0, 1), metavar="X", help="The accuracy that is enough.")
+@click.option(
+    "--per-person", "people", callback=_names, metavar="A,B", help="Who labels, each at an own address."
+)
+@click.option(
+    "--overlap",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the samples that two people see.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Draws the audit and random orders.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: one that is free]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--i-trust-this-network", "trusted", is_flag=True, help="Allow another --host than this machine."
+)
+@click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
+def open_session(path: Path, **given: Any) -> None:
+    """Label what is at PATH."""
+    from alframe.labelling.serving import serve, take_place
+
+    needs_extra()
+    from alframe.labelling.server import make_app
+
+    with session_of(path, given) as session:
+        for note in session.notes:
+            echo(f"note: {note}", err=True)
+        people = session.settings.people
+        place = take_place(session.folder, people, given["host"], given["port"], given["trusted"])
+        app = make_app(session, learner_of(session), place.tokens, place.hosts, given["until"])
+        serve(app, place, lambda: _tell(session, place.addresses(), not given["no_browser"]))
+    echo(f"every answer is on the disk; `alframe label {session.folder}` goes on", err=True)
+
+
+def needs_extra() -> None:
+    """Says what to install where the extra is not.
+
+    Raises:
+        UsageError: it is not.
+    """
+    from importlib.util import find_spec
+
+    for name in ("starlette", "uvicorn", "PIL"):
+        if find_spec(name) is None:
+            raise UsageError(
+                f'`alframe label` needs {name}, which is not installed: pip install "alframe[label]"'
+            )
+
+
+def session_of(path: Path, given: dict[str, Any]) -> Session:
+    """The session of what is at a path: an earlier one, or a new one.
+
+    Raises:
+        UsageError: there is nothing at the path, or the session can't be made or opened.
+    """
+    from alframe.labelling.session import Session, default_folder
+    from alframe.labelling.settings import FILE, SessionSettings
+    from alframe.labelling.sources import kind_of
+
+    folder = given["session"] or default_folder(path)
+    if (path / FILE).is_file() and given["session"] is None:
+        folder = path
+    if (folder / FILE).is_file():
+        session = Session.open(folder)
+        _say_what_stays(session, given)
+        return session
+    names = ("text", "strategy", "model", "audit", "audit_by", "overlap", "seed")
+    settings = {name: given[name] for name in names}
+    settings |= {"classes": given["classes"] or (), "people": given["people"] or ("me",)}
+    return Session.create(path, folder, SessionSettings(source=str(path), kind=kind_of(path), **settings))
+
+
+def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
+    """An earlier session has its settings; flags that say otherwise are named."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    for name in ("classes", "text", "strategy", "model", "audit", "audit_by", "overlap", "seed", "people"):
+        stored = getattr(session.settings, name)
+        if context.get_parameter_source(name) != default and given[name] != stored:
+            said = ",".join(stored) if isinstance(stored, tuple) else stored
+            flag = {"people": "per-person", "audit_by": "audit-by"}.get(name, name)
+            echo(f"note: --{flag} is that of the session, {said}: it was there before", err=True)
+
+
+def learner_of(session: Session) -> Any:
+    """The process that learns; None where the session goes without a model."""
+    if session.settings.model == "none":
+        return None
+    from alframe.labelling.learner_process import LearnerProcess
+
+    return LearnerProcess(session.folder)
+
+
+def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:
+    """Prints where the page is."""
+    counts = f"{len(session.samples):,} samples, {len(session.labels()):,} labelled"
+    echo(f"{counts}; the session is {session.folder}", err=True)
+    for person, address in addresses.items():
+        echo(address if len(addresses) == 1 else f"{person}: {address}")
+    echo("Ctrl-C ends it", err=True)
+    if browser and len(addresses) == 1:
+        import webbrowser
+
+        webbrowser.open(next(iter(addresses.values())))

@@ -1,0 +1,61 @@
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from alframe.labelling import sentences
+from alframe.labelling.sentences import SentencesMissingError, sentence_features
+
+
+class Loaded:
+    def embed(self, texts, norm):
+        assert not norm
+        return np.array([[len(text), 0.0] for text in texts], dtype=np.float32)
+
+
+@pytest.fixture
+def package(monkeypatch, tmp_path):
+    """A stand-in for the package, which loads what ``load`` says."""
+
+    def put(load):
+        module = ModuleType("wordllama")
+        module.__file__ = str(tmp_path / "wordllama" / "__init__.py")
+        module.WordLlama = type("WordLlama", (), {"load": staticmethod(load)})
+        monkeypatch.setitem(sys.modules, "wordllama", module)
+
+    return put
+
+
+def test_rows_have_unit_length_and_a_text_without_words_is_zeros(package, monkeypatch, tmp_path):
+    asked = {}
+    package(lambda **given: asked.update(given) or Loaded())
+    monkeypatch.setattr(sentences, "BLOCK", 2)
+    rows, how = sentence_features(["abc", "", "d"])
+    assert rows.tolist() == [[1, 0], [0, 0], [1, 0]]
+    assert rows.dtype == np.float32
+    assert how == "texts are 2 features of WordLlama's static embeddings"
+    assert asked == {"cache_dir": tmp_path / "wordllama", "disable_download": True}
+
+
+def test_without_the_package_there_is_nothing_to_say(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with pytest.raises(SentencesMissingError, match="^$"):
+        sentence_features(["a"])
+
+
+def test_a_package_that_fails_is_named(package):
+    def load(**given):
+        raise FileNotFoundError("no weights")
+
+    package(load)
+    with pytest.raises(SentencesMissingError, match="wordllama is installed and can't be used: no weights"):
+        sentence_features(["a"])
+
+
+def test_the_package_itself():
+    pytest.importorskip("wordllama")
+    rows, _ = sentence_features(["a good film", "a fine movie", "tax law of 1987", ""])
+    assert rows.shape == (4, 256)
+    assert rows[0] @ rows[1] > rows[0] @ rows[2]
+    assert not rows[3].any()
