@@ -9,6 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from alframe.contract.info import API_VERSION, PluginInfo
+from alframe.contract.labelling import (
+    FormatInfo,
+    Imported,
+    LabelledSession,
+    Prediction,
+    Source,
+    SourceContent,
+    SourceInfo,
+    SourceItem,
+    SourceRequest,
+)
 from alframe.contract.options import CheckedOptions, option
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import (
@@ -110,10 +121,13 @@ __all__ = [
     "Embeddings",
     "Euclidean",
     "Evaluation",
+    "FormatInfo",
     "Geometry",
     "ImageDataOptions",
     "ImageModelOptions",
     "ImageReader",
+    "Imported",
+    "LabelledSession",
     "LabelledView",
     "Listener",
     "ModelInfo",
@@ -123,12 +137,18 @@ __all__ = [
     "PluginError",
     "PluginInfo",
     "PoolView",
+    "Prediction",
     "PresetInfo",
     "QueryResult",
     "Recipe",
     "Round",
     "RunResult",
     "RunSummary",
+    "Source",
+    "SourceContent",
+    "SourceInfo",
+    "SourceItem",
+    "SourceRequest",
     "SymmetricKL",
     "TableOptions",
     "TrainResult",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from alframe.contract.context import Context
     from alframe.contract.info import PluginInfo
+    from alframe.contract.labelling import FormatInfo, LabelledSession, SourceInfo
     from alframe.contract.recipe import Recipe, TrainResult
     from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
     from alframe.contract.training import Training
@@ -41,6 +42,7 @@ STAGE_DEFAULTS = {  # each stage, and what serves it where no plugin does
 }
 STAGES = tuple(STAGE_DEFAULTS)
 EVENTS = ("run_started", "round_finished", "run_finished")
+SESSION_EVENTS = ("labelled",)  # of `alframe label`, where ``--notify`` names who hears them
 
 # -- description: must not import torch --------------------------------------------------------------
 
@@ -254,6 +256,41 @@ def alframe_presets() -> Mapping[str, PresetInfo]:  # type: ignore[empty-body]
     """
 
 
+@hookspec
+def alframe_labelled_sources() -> Mapping[str, SourceInfo]:  # type: ignore[empty-body]
+    """Offer kinds of sources for ``alframe label PATH``, by name, beside "images" and "texts".
+
+    Called where PATH is neither a folder nor a file of texts, where ``--kind`` names none of the two, and for
+    sessions of such a kind.
+
+    Returns:
+        Name and `SourceInfo`; the samples are looked for only when ``SourceInfo.open`` is called.
+
+    Example::
+
+        @hookimpl
+        def alframe_labelled_sources():
+            return {"pages": SourceInfo("pages of a book", open_book, lambda path: path.suffix == ".epub")}
+    """
+
+
+@hookspec
+def alframe_label_formats() -> Mapping[str, FormatInfo]:  # type: ignore[empty-body]
+    """Offer formats for ``alframe label export --to`` and ``import --from``, by name.
+
+    Called where these name none of alframe's own.
+
+    Returns:
+        Name and `FormatInfo`, with functions that read and write.
+
+    Example::
+
+        @hookimpl
+        def alframe_label_formats():
+            return {"xml": FormatInfo("our archive's files", read_xml, write_xml, ".xml")}
+    """
+
+
 # -- events: sent to every plugin, but to one with ``PluginInfo(on_request=True)`` only where ``--log`` names
 # it. A plugin that raises is reported, hears no more of the run, and never ends it.
 
@@ -304,4 +341,29 @@ def alframe_run_finished(run: TrialRun, summary: RunSummary) -> None:
         @hookimpl
         def alframe_run_finished(run, summary):
             print(summary.records[-1]["accuracy"])
+    """
+
+
+# -- an event of a session: sent to plugins that ``alframe label --notify`` names, apart from the answers
+
+
+@hookspec
+def alframe_labelled(session: LabelledSession, event: Mapping[str, Any]) -> None:
+    """Told of each event of a session that is being labelled, when it is on disk.
+
+    Runs in a thread of the plugin's own: no answer waits for it. Where it is slow, events wait, and are
+    dropped when a thousand do. A plugin that raises is reported, and hears no more until the session is
+    opened again.
+
+    Args:
+        session: the session, a `LabelledSession`, as it is by now: it may be some events ahead.
+        event: the event's line of ``labels.jsonl``, a dictionary of the plugin's own: ``n``, ``event``
+            ("label", "skip", "unsure", "undo" and others), ``by``, ``at``, and what belongs to it, as
+            ``sample``, an id, and ``label``, a class.
+
+    Example::
+
+        @hookimpl
+        def alframe_labelled(session, event):
+            print(event["event"], event.get("sample"), event.get("label"))
     """

@@ -113,6 +113,31 @@ def _listeners(registry: Registry, ctx: click.Context) -> Candidates:
     return [(name, registry.plugin(name).info.summary) for name in listeners(registry)]
 
 
+def _session_listeners(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.registry.listeners import listeners
+
+    return [(name, registry.plugin(name).info.summary) for name in listeners(registry, "--notify")]
+
+
+def _source_kinds(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.labelling.sources import SOURCES
+    from alframe.registry import offers
+
+    yield from ((name, info.summary) for name, info in SOURCES.items())
+    yield from ((offer.name, offer.value.summary) for offer in registry.offers.of(offers.SOURCES))
+
+
+def _formats(part: str) -> Callable[[Registry, click.Context], Candidates]:
+    def found(registry: Registry, ctx: click.Context) -> Candidates:
+        from alframe.labelling.formats.catalogue import FORMATS
+        from alframe.registry import offers
+
+        infos = FORMATS | {offer.name: offer.value for offer in registry.offers.of(offers.FORMATS)}
+        return [(name, info.summary) for name, info in infos.items() if getattr(info, part) is not None]
+
+    return found
+
+
 def _plugins(registry: Registry, ctx: click.Context) -> Candidates:
     return [(plugin.name, plugin.info.summary) for plugin in registry.plugins]
 
@@ -154,6 +179,10 @@ data_set_list = completes(_resources("DATASETS"), many=True)
 model_list = completes(_resources("MODELS"), many=True)
 preset_list = completes(_resources("PRESETS"), many=True)
 listener_list = completes(_listeners, many=True)
+session_listeners = completes(_session_listeners, many=True)
+source_kind = completes(_source_kinds)
+written_format = completes(_formats("write"))
+read_format = completes(_formats("read"))
 plugin_name = completes(_plugins)
 anything = completes(_everything)
 option_name = completes(_options)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alframe.errors import UsageError
+from alframe_cli import completion
+from alframe_cli.params import files_given, plugin_files
 from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
@@ -62,8 +64,9 @@ class LabelGroup(click.Group):
 def label() -> None:
     """Label images or texts in the browser; a model beside you chooses what comes next.
 
-    PATH is a folder of images, a file of texts, or the folder of an earlier session, which goes on. Every
-    answer is on the disk before the next sample comes. The session lies beside PATH, in PATH.alframe.
+    PATH is a folder of images, a file of texts, what a plugin knows, or the folder of an earlier session,
+    which goes on. Every answer is on the disk before the next sample comes. The session lies beside PATH, in
+    PATH.alframe.
 
     \b
     alframe label photos --classes cat,dog
@@ -82,6 +85,12 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--classes", callback=_names, metavar="A,B", help="The classes; more can be added on the page.")
 @click.option(
     "--session", type=click.Path(path_type=Path), metavar="DIR", help="Its folder.  [default: PATH.alframe]"
+)
+@click.option(
+    "--kind",
+    metavar="NAME",
+    shell_complete=completion.source_kind,
+    help="What PATH is: images, texts, or a plugin's kind of source.  [default: told by PATH]",
 )
 @click.option("--text", metavar="COLUMN", help="Column of the texts, where PATH is a table.")
 @click.option("--strategy", default="badge", show_default=True, help="What chooses the next samples.")
@@ -112,6 +121,14 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     help="Share of the samples that two people see.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the audit and random orders.")
+@click.option(
+    "--notify",
+    callback=_names,
+    metavar="NAME,NAME",
+    shell_complete=completion.session_listeners,
+    help="Plugins that hear of each answer.",
+)
+@plugin_files
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: one that is free]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
@@ -129,9 +146,14 @@ def open_session(path: Path, **given: Any) -> None:
         for note in session.notes:
             echo(f"note: {note}", err=True)
         people = session.settings.people
+        telling = _telling(session, given["notify"])
         place = take_place(session.folder, people, given["host"], given["port"], given["trusted"])
-        app = make_app(session, learner_of(session), place.tokens, place.hosts, given["until"])
-        serve(app, place, lambda: _tell(session, place.addresses(), not given["no_browser"]))
+        app = make_app(session, learner_of(session), place.tokens, place.hosts, given["until"], telling)
+        try:
+            serve(app, place, lambda: _tell(session, place.addresses(), not given["no_browser"]))
+        finally:
+            if telling is not None:
+                telling.close()
     echo(f"every answer is on the disk; `alframe label {session.folder}` goes on", err=True)
 
 
@@ -156,7 +178,8 @@ def session_of(path: Path, given: dict[str, Any]) -> Session:
     Raises:
         UsageError: there is nothing at the path, or the session can't be made or opened.
     """
-    from alframe.labelling.session import Session, default_folder
+    from alframe.labelling.opening import default_folder
+    from alframe.labelling.session import Session
     from alframe.labelling.settings import FILE, SessionSettings
     from alframe.labelling.sources import kind_of
 
@@ -170,14 +193,26 @@ def session_of(path: Path, given: dict[str, Any]) -> Session:
     names = ("text", "strategy", "model", "audit", "audit_by", "overlap", "seed")
     settings = {name: given[name] for name in names}
     settings |= {"classes": given["classes"] or (), "people": given["people"] or ("me",)}
-    return Session.create(path, folder, SessionSettings(source=str(path), kind=kind_of(path), **settings))
+    kind = kind_of(path, given["kind"])
+    return Session.create(path, folder, SessionSettings(source=str(path), kind=kind, **settings))
 
 
 def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
     """An earlier session has its settings; flags that say otherwise are named."""
     context = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
-    for name in ("classes", "text", "strategy", "model", "audit", "audit_by", "overlap", "seed", "people"):
+    for name in (
+        "classes",
+        "kind",
+        "text",
+        "strategy",
+        "model",
+        "audit",
+        "audit_by",
+        "overlap",
+        "seed",
+        "people",
+    ):
         stored = getattr(session.settings, name)
         if context.get_parameter_source(name) != default and given[name] != stored:
             said = ",".join(stored) if isinstance(stored, tuple) else stored
@@ -187,11 +222,28 @@ def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
 
 def learner_of(session: Session) -> Any:
     """The process that learns; None where the session goes without a model."""
-    if session.settings.model == "none":
+    if not session.learns:
         return None
     from alframe.labelling.learner_process import LearnerProcess
 
-    return LearnerProcess(session.folder)
+    return LearnerProcess(session.folder, plugins=files_given())
+
+
+def _telling(session: Session, names: tuple[str, ...] | None) -> Any:
+    """What tells the plugins that are to hear of each answer; None where there are none.
+
+    Raises:
+        UsageError: there is no such plugin, or it has no ear for answers.
+        PluginError: it can't be used.
+    """
+    if not names:
+        return None
+    from alframe.labelling.telling import Telling
+    from alframe.registry.listeners import require_listeners
+    from alframe.registry.registry import installed
+
+    keys = require_listeners(installed(), names, "--notify")
+    return Telling(session, installed(), keys, lambda note: echo(f"note: {note}", err=True))
 
 
 def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from alframe_cli.label_session import session_argument
+from alframe_cli.params import plugin_files
 from alframe_cli.plain_text import echo
 
 
@@ -19,6 +20,7 @@ from alframe_cli.plain_text import echo
 @click.option(
     "--i-trust-this-network", "trusted", is_flag=True, help="Allow another --host than this machine."
 )
+@plugin_files
 def backend(session: Path, port: int, host: str, trusted: bool) -> None:
     """Serve the model of SESSION to Label Studio, as an "ML backend".
 

@@ -10,6 +10,7 @@ import click
 
 from alframe.errors import TrialError, UsageError
 from alframe_cli.label_session import beside, folder_of, say_notes, session_argument, written
+from alframe_cli.params import plugin_files
 from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ LOOK = 0.1  # seconds between looks at the process that learns
     help="The format.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="[default: beside the session]")
+@plugin_files
 def predict(session: Path, format_: str, out: Path | None) -> None:
     """Train on the labels of SESSION, and write what the model says of the unlabelled samples.
 
@@ -43,9 +45,7 @@ def predict(session: Path, format_: str, out: Path | None) -> None:
     say_notes(opened)
     learner = learner_of(opened)
     if learner is None:
-        raise UsageError(
-            f"{opened.folder} goes without a model (--model none): there is nothing to predict with"
-        )
+        raise UsageError(f"{opened.folder} goes without a model: there is nothing to predict with")
     try:
         answer = first_answer(opened, learner)
     finally:
@@ -103,7 +103,7 @@ def first_answer(session: Session, learner: Any) -> Any:
 
 def predictions_of(session: Session, answer: Any) -> dict[int, Any]:
     """The predictions of samples without a label, by position."""
-    from alframe.labelling.formats.common import Prediction
+    from alframe.contract.labelling import Prediction
 
     names = [one.name for one in session.classes]
     labels = session.labels()

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe_cli.params import as_json
+from alframe_cli import completion
+from alframe_cli.params import as_json, plugin_files
 from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
 session_argument = click.argument("session", type=click.Path(path_type=Path))
-FORMATS = ("csv", "jsonl", "imagefolder", "coco", "label-studio", "dataset")  # those of labelling.formats
 
 
 @click.command()
 @session_argument
+@plugin_files
 @as_json
 def status(session: Path, as_json: bool) -> None:
     """Say how far SESSION is: labels by class and by person, speed, agreement."""
@@ -64,9 +65,16 @@ def say_notes(session: Session) -> None:
 @click.command()
 @session_argument
 @click.option(
-    "--to", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="The format."
+    "--to",
+    "format_",
+    default="csv",
+    show_default=True,
+    metavar="FORMAT",
+    shell_complete=completion.written_format,
+    help="csv, jsonl, imagefolder, coco, label-studio, dataset, or a plugin's.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="[default: beside the session]")
+@plugin_files
 def export(session: Path, format_: str, out: Path | None) -> None:
     """Write the labels of SESSION to a file: the latest of each sample, without what people differ on."""
     from alframe.labelling.session import Session
@@ -78,12 +86,11 @@ def export(session: Path, format_: str, out: Path | None) -> None:
 
 def written(session: Session, format_: str, out: Path | None, predictions: dict[int, Any] | None) -> None:
     """Writes a format, and says where."""
-    from alframe.labelling.formats.catalogue import named
+    from alframe.labelling.formats.catalogue import writing
 
-    info = named(format_)
-    assert info.write is not None
-    path = out or beside(session, f"labels{info.suffix}")
-    for note in info.write(session, path, predictions):
+    write, suffix = writing(format_)
+    path = out or beside(session, f"labels{suffix}")
+    for note in write(session, path, predictions):
         echo(f"note: {note}", err=True)
     echo(str(path))
 
@@ -100,9 +107,11 @@ def beside(session: Session, name: str) -> Path:
 @click.option(
     "--from",
     "format_",
-    type=click.Choice([name for name in FORMATS if name != "dataset"]),
-    help="[default: told by the file]",
+    metavar="FORMAT",
+    shell_complete=completion.read_format,
+    help="csv, jsonl, imagefolder, coco, label-studio, or a plugin's.  [default: told by the file]",
 )
+@plugin_files
 def import_(session: Path, file: Path, format_: str | None) -> None:
     """Take the labels in FILE into SESSION, which no page may have open.
 

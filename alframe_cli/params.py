@@ -28,6 +28,13 @@ def _load_plugins(ctx: click.Context, param: click.Parameter, paths: tuple[Path,
                 raise
 
 
+def files_given() -> list[Path]:
+    """The plugins that are files and were loaded, for another process; none where no plugin was looked up."""
+    from alframe.registry.registry import installed
+
+    return installed().files if installed.cache_info().currsize else []
+
+
 plugin_files = click.option(
     "--plugin",
     type=click.Path(path_type=Path),

@@ -8,8 +8,8 @@ import stat
 from collections import Counter
 from pathlib import Path
 
+from alframe.contract.labelling import SourceContent, SourceItem
 from alframe.errors import UsageError
-from alframe.labelling.sources import Content, Item
 
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
@@ -67,14 +67,14 @@ class ImageFiles:
             notes.append(f"{self._root.name}: files that are no images are left out: {counts}")
         return notes
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[SourceItem]:
         """The images by path, folder by folder.
 
         Raises:
             UsageError: the folder can't be read.
         """
         self._odd, self._left_out, self._others = {}, {}, Counter()
-        found: dict[str, Item] = {}
+        found: dict[str, SourceItem] = {}
         waiting = [""]
         while waiting:
             folder = waiting.pop()
@@ -103,7 +103,7 @@ class ImageFiles:
         except (OSError, UsageError):
             return ""
 
-    def content(self, item: str) -> Content:
+    def content(self, item: str) -> SourceContent:
         """The file, when it still is one within the folder.
 
         Raises:
@@ -112,7 +112,7 @@ class ImageFiles:
         path = self._path(item)
         suffix = path.suffix.lower() if item.endswith(path.suffix) else os.path.splitext(item)[1].lower()
         kind = MEDIA_TYPES.get(suffix, "application/octet-stream")
-        return Content(path, None, kind, in_browser=suffix not in NOT_IN_BROWSERS)
+        return SourceContent(path, None, kind, in_browser=suffix not in NOT_IN_BROWSERS)
 
     def _path(self, item: str) -> Path:
         """The file that an id leads to, links resolved."""
@@ -138,7 +138,7 @@ class ImageFiles:
             self._leave_out("folders that can't be read", folder)
             return []
 
-    def _item(self, path: str, entry: os.DirEntry[str]) -> Item | None:
+    def _item(self, path: str, entry: os.DirEntry[str]) -> SourceItem | None:
         suffix = os.path.splitext(entry.name)[1].lower()
         name = _as_text(path)
         if entry.is_symlink():
@@ -158,9 +158,9 @@ class ImageFiles:
             return self._leave_out("pipes and devices", name)
         if name != path:
             self._odd[name] = path
-        return Item(name, state.st_size)
+        return SourceItem(name, state.st_size)
 
-    def _leave_out(self, problem: str, name: str) -> Item | None:
+    def _leave_out(self, problem: str, name: str) -> SourceItem | None:
         self._left_out.setdefault(problem, []).append(name)
         return None
 

@@ -87,16 +87,21 @@ class LearnerProcess:
         learning: what answers requests, as ``"module:function"``: the function is given the folder and
             returns a function that yields messages for a request. It is looked up in the process.
         clock: seconds that never go back.
+        plugins: files that are plugins, which the process loads beside the installed ones.
 
     Attributes:
         failed: why there is no model any more; "" while there is hope.
     """
 
     def __init__(
-        self, folder: Path, learning: str = LEARNING, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        learning: str = LEARNING,
+        clock: Callable[[], float] = time.monotonic,
+        plugins: Sequence[Path] = (),
     ) -> None:
         self.failed = ""
-        self._arguments = folder, learning
+        self._arguments = folder, learning, tuple(plugins)
         self._clock = clock
         self._deaths = 0
         self._start_at: float | None = None
@@ -191,7 +196,7 @@ class LearnerProcess:
         self._messages.append(Message("note", text=f"the model's process died: {why}{again}"))
 
 
-def _live(end: Connection, folder: Path, learning: str) -> None:
+def _live(end: Connection, folder: Path, learning: str, plugins: Sequence[Path]) -> None:
     """What the process runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then ends this one
     module, _, name = learning.partition(":")
@@ -199,6 +204,11 @@ def _live(end: Connection, folder: Path, learning: str) -> None:
 
     def make() -> None:
         if not made:
+            if plugins:
+                from alframe.registry.registry import installed
+
+                for file in plugins:
+                    installed().require_file(file)
             made.append(getattr(importlib.import_module(module), name)(folder))
 
     def answer(request: Request) -> Iterator[Any]:

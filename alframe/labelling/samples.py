@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from alframe.contract.labelling import Source, SourceItem
 from alframe.errors import DamagedFileError, UsageError, one_line
-from alframe.labelling.sources import Item, Source
 from alframe.records.reading import Unusable, read_bytes
 from alframe.records.writing import replace, unwritable
 
@@ -92,7 +92,7 @@ class Samples:
         """Position of the sample that has or had this id; None where there is none."""
         return self._positions.get(name or "")
 
-    def _look(self, source: Source, items: dict[str, Item]) -> bool:
+    def _look(self, source: Source, items: dict[str, SourceItem]) -> bool:
         """Finds moved and changed ones; says whether there are any."""
         missing = [line for line in self._lines if line.id not in items]
         new = [item for item in items.values() if item.id not in self._positions]
@@ -108,7 +108,7 @@ class Samples:
         self._say("changed since they were taken in; look at their labels", [line.id for line in changed])
         return bool(moved or changed)
 
-    def _add(self, source: Source, items: Iterable[Item]) -> bool:
+    def _add(self, source: Source, items: Iterable[SourceItem]) -> bool:
         new = [item for item in items if item.id not in self._positions]
         first = len(self._lines)
         with ThreadPoolExecutor() as threads:
@@ -150,11 +150,11 @@ class Samples:
             raise unwritable(self._path.parent, error) from error
 
 
-def _digest(source: Source, item: Item) -> str:
+def _digest(source: Source, item: SourceItem) -> str:
     return source.digest(item.id) if item.digest is None else item.digest
 
 
-def _matches(missing: list[_Line], new: list[Item], source: Source) -> list[tuple[_Line, Item]]:
+def _matches(missing: list[_Line], new: list[SourceItem], source: Source) -> list[tuple[_Line, SourceItem]]:
     """Missing samples and new items of one content, where it is nobody else's."""
     sizes = {line.size for line in missing}
     keys = [(item.size, _digest(source, item), item) for item in new if item.size and item.size in sizes]

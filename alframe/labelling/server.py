@@ -27,11 +27,13 @@ from alframe.labelling.journal import JournalError, JournalFullError
 from alframe.labelling.live import News
 from alframe.labelling.loop import Learner, Loop
 from alframe.labelling.requests import BadRequestError, event_of, number, numbers
+from alframe.labelling.telling import Telling
 
 TICK = 0.1  # seconds between looks at the process that learns
 KEPT = {"cache-control": "private, max-age=600"}
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-PROGRAMS = ("image/svg+xml", "text/html", "application/xhtml+xml")  # to a browser; they become downloads
+SHOWN = ("image/", "audio/")  # all else is a download: to a browser it may be a program
+PROGRAM = "image/svg"
 SIZES = (96, 192, 384, 2048)  # pixels of the longer side of a thumbnail
 AHEAD = 32  # samples that a page may hold
 
@@ -42,6 +44,7 @@ def make_app(
     tokens: Mapping[str, str],
     hosts: Collection[str],
     until: float | None = None,
+    telling: Telling | None = None,
 ) -> Starlette:
     """The application.
 
@@ -51,8 +54,9 @@ def make_app(
         tokens: a person's name by token.
         hosts: names by which the server may be called, each with its port.
         until: the accuracy at which labelling may end, for the advice.
+        telling: what tells plugins of events; the page says what is amiss with them.
     """
-    desk = Desk(session, Loop(session, learner, until))
+    desk = Desk(session, Loop(session, learner, until), telling)
     routes = [
         *_page(),
         Route("/session", desk.about),
@@ -101,11 +105,14 @@ class Desk:
     Args:
         session: an open session.
         loop: the model's part.
+        telling: the listening plugins' part.
     """
 
-    def __init__(self, session: Any, loop: Loop) -> None:
+    def __init__(self, session: Any, loop: Loop, telling: Telling | None = None) -> None:
         self.session = session
         self.loop = loop
+        self._of_plugins: list[str] = telling.notes if telling else []
+        self._said = 0
         self.news = News(self.facts)
         self._drawing = CapacityLimiter(1)  # one core draws, one answers
 
@@ -123,7 +130,8 @@ class Desk:
 
     async def _tick(self) -> None:
         while True:
-            if self.loop.tick():
+            if self.loop.tick() or self._said != len(self._of_plugins):
+                self._said = len(self._of_plugins)
                 self.news.tell()
             await asyncio.sleep(TICK)
 
@@ -132,7 +140,9 @@ class Desk:
         progress = dict(self.session.progress())
         counted = {"by_class": progress.pop("classes"), "by_person": progress.pop("people")}
         classes = [{"name": one.name, "key": one.key} for one in self.session.classes]
-        return {**progress, **counted, "classes": classes, **self.loop.facts()}
+        learned = self.loop.facts()
+        learned["remarks"] = [*self._of_plugins, *learned["remarks"]]
+        return {**progress, **counted, "classes": classes, **learned}
 
     async def about(self, request: Request) -> Response:
         """``GET /session``: what the page needs once."""
@@ -141,7 +151,7 @@ class Desk:
             {
                 "title": self.session.folder.name.removesuffix(".alframe"),
                 "folder": str(self.session.folder),
-                "kind": settings.kind,
+                "kind": self.session.shown_as,
                 "person": request.scope["person"],
                 "people": list(settings.people),
                 "strategy": settings.strategy,
@@ -183,7 +193,7 @@ class Desk:
             return JSONResponse({"error": one_line(error)}, 410)
         if content.text is not None:
             return PlainTextResponse(content.text, headers=KEPT)
-        if content.media_type in PROGRAMS:
+        if not content.media_type.startswith(SHOWN) or content.media_type.startswith(PROGRAM):
             return FileResponse(
                 content.path, media_type="application/octet-stream", filename=content.path.name
             )

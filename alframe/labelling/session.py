@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.errors import TrialError, UsageError
+from alframe.contract.labelling import TEXTS, Source, SourceContent, SourceInfo
+from alframe.errors import UsageError
 from alframe.labelling.agreement import agreement
 from alframe.labelling.checking import checked
 from alframe.labelling.classes import Classes, ClassInfo
 from alframe.labelling.events import UNDOABLE, Event, NotAnEventError
 from alframe.labelling.journal import Journal
+from alframe.labelling.opening import about, draw_audit, held, source_now
 from alframe.labelling.progress import pace, progress
 from alframe.labelling.queue import Queue, shares
 from alframe.labelling.reservations import Reservations
@@ -25,17 +26,14 @@ from alframe.labelling.samples import FILE as SAMPLES
 from alframe.labelling.samples import Sample, Samples
 from alframe.labelling.settings import FILE as SETTINGS
 from alframe.labelling.settings import SessionSettings, read_settings, write_settings
-from alframe.labelling.sources import Content, Source, open_source
+from alframe.labelling.sources import info_of, open_source
 from alframe.labelling.state import Disagreement, Labelled, State
 from alframe.labelling.table import COLUMNS, write_table
 from alframe.labelling.thumbnails import Thumbnails
-from alframe.records.locking import InUseError, locked
-from alframe.records.writing import unwritable
 
 JOURNAL = "labels.jsonl"
 TABLE = "labels.csv"
 TABLE_EVERY = 20  # labels, or a twentieth of all
-ACTIVE_POOL = 10  # samples kept apart for each that an active audit labels
 NAMED = 5
 
 
@@ -47,6 +45,8 @@ class Session:
     Attributes:
         folder: where it is.
         settings: what it was started with.
+        info: what kind of source it has; None where that can't be had.
+        source: where the samples are; None where it can't be had.
         audit: positions kept apart to estimate the accuracy: never trained on, nothing is suggested there.
         notes: what was found amiss, a line each.
     """
@@ -56,14 +56,19 @@ class Session:
         folder: Path,
         lock: contextlib.ExitStack | None,
         clock: Callable[[], float] = time.monotonic,
-        begun: tuple[Source, Samples] | None = None,
+        begun: tuple[SourceInfo, Source, Samples] | None = None,
     ) -> None:
         self.folder = folder
         self.settings, self.audit = read_settings(folder)
         self._lock = lock
-        source, notes = (begun[0], []) if begun else self._source()
-        self._source_now = source
-        self._samples = begun[1] if begun else Samples(folder, source, write=lock is not None)
+        source: Source | None
+        if begun:
+            self.info: SourceInfo | None = begun[0]
+            source, self._samples, notes = begun[1], begun[2], about(self.settings, begun[0])
+        else:
+            self.info, source, notes = source_now(self.settings, folder, only_look=lock is None)
+            self._samples = Samples(folder, source, write=lock is not None)
+        self.source = source
         self._journal = Journal(folder / JOURNAL, read_only=lock is None)
         self.notes = [*notes, *(source.notes if source else ()), *self._samples.notes, *self._journal.notes]
         self._threads = threading.RLock()
@@ -103,13 +108,14 @@ class Session:
             raise UsageError(f"{folder} has a session already; open it, or name another with --session")
         if (folder / JOURNAL).exists():
             raise UsageError(f"{folder} has labels, but no {SETTINGS}; bring that back, or move them away")
-        lock = _hold(folder)
+        lock = held(folder)
         try:
             (folder / SAMPLES).unlink(missing_ok=True)  # of a start that was killed
-            begun = open_source(settings, folder)
+            info = info_of(settings.kind)
+            begun = open_source(settings, folder, info)
             samples = Samples(folder, begun, write=True)
-            write_settings(folder, settings, _draw_audit(settings, len(samples.all)))
-            return cls(folder, lock, begun=(begun, samples))
+            write_settings(folder, settings, draw_audit(settings, len(samples.all)))
+            return cls(folder, lock, begun=(info, begun, samples))
         except BaseException:
             lock.close()
             raise
@@ -127,7 +133,7 @@ class Session:
             TrialError: another process has it.
         """
         read_settings(folder)  # makes no files in a folder that is none
-        lock = _hold(folder)
+        lock = held(folder)
         try:
             return cls(folder, lock, clock)
         except BaseException:
@@ -322,15 +328,25 @@ class Session:
 
     # -- what is shown -----------------------------------------------------------------------------------
 
-    def content(self, position: int) -> Content:
+    @property
+    def learns(self) -> bool:
+        """Whether a model is wanted, and can learn the samples."""
+        return self.settings.model != "none" and (self.info is None or self.info.is_learnable)
+
+    @property
+    def shown_as(self) -> str:
+        """What samples are to a page: "images", "sounds" or "texts"."""
+        return self.info.shown_as if self.info else TEXTS
+
+    def content(self, position: int) -> SourceContent:
         """A sample, to be shown.
 
         Raises:
             UsageError: there is no such sample, it is gone, or it leads out of the source's folder.
         """
-        if self._source_now is None:
+        if self.source is None:
             raise UsageError(f"{self.settings.source} is not there")
-        return self._source_now.content(self._sample(position).id)
+        return self.source.content(self._sample(position).id)
 
     def thumbnail(self, position: int, size: int) -> bytes:
         """A JPEG of an image, at most ``size`` a side, turned as its EXIF mark says.
@@ -340,7 +356,7 @@ class Session:
         """
         content = self.content(position)
         if content.path is None:
-            raise UsageError(f"{self._sample(position).id} is a text, not an image")
+            raise UsageError(f"{self._sample(position).id} is no image")
         return self._thumbnails.get(content.path, self._sample(position).id, size)
 
     def write_table(self) -> None:
@@ -360,12 +376,6 @@ class Session:
         if not 0 <= position < len(self._samples.all):
             raise UsageError(f"there is no sample {position}; there are {len(self._samples.all):,}, from 0")
         return self._samples.all[position]
-
-    def _source(self) -> tuple[Source | None, list[str]]:
-        try:
-            return open_source(self.settings, self.folder), []
-        except UsageError as error:
-            return None, [f"{error}; the labels are there, the samples are not"]
 
     def _replay(self) -> None:
         wrong = []
@@ -418,29 +428,3 @@ class Session:
             self._queue.again()
         for listener in self._listeners:
             listener(event)
-
-
-def default_folder(source: Path) -> Path:
-    """Where a session of a source lies unless somebody says otherwise: ``photos.alframe`` beside it."""
-    whole = Path(os.path.abspath(source))
-    return whole.with_name(f"{whole.name}.alframe")
-
-
-def _hold(folder: Path) -> contextlib.ExitStack:
-    stack = contextlib.ExitStack()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(locked(folder / ".lock", folder / ".owner"))
-    except InUseError as error:
-        raise TrialError(f"{folder} is in use by {error}; one server a session") from error
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    return stack
-
-
-def _draw_audit(settings: SessionSettings, count: int) -> list[int]:
-    """Positions of the audit samples; of an active audit those that it chooses from."""
-    wanted = min(settings.audit, count // 10)
-    if settings.audit_by == "active":
-        wanted = min(wanted * ACTIVE_POOL, count // 5)
-    return sorted(random.Random(f"{settings.seed} audit").sample(range(count), wanted))

@@ -26,7 +26,7 @@ class SessionSettings:
 
     Args:
         source: folder of images, or file of texts.
-        kind: "images" or "texts".
+        kind: "images", "texts" or what a plugin calls its kind of source.
         text: column of the texts, where the source is a table.
         classes: names of the classes to begin with; more can come later.
         strategy: what chooses samples.
@@ -42,7 +42,7 @@ class SessionSettings:
     """
 
     source: str
-    kind: Literal["images", "texts"] = "images"
+    kind: str = "images"
     text: str | None = None
     classes: tuple[str, ...] = ()
     strategy: str = "badge"

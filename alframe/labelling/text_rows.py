@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from alframe.contract.labelling import SourceContent, SourceItem
 from alframe.errors import UsageError
 from alframe.labelling.image_files import DIGESTED
-from alframe.labelling.sources import Content, Item
 from alframe.records.reading import Unusable, parse_json, read_bytes
 
 USUAL = ("text", "sentence", "review", "content", "body", "comment", "document", "message")
@@ -52,15 +52,15 @@ class TextRows:
         if not self._texts:
             raise UsageError(f"{path} has no texts")
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[SourceItem]:
         """The texts in the file's order."""
-        return [Item(name, len(text.encode()), self.digest(name)) for name, text in self._texts.items()]
+        return [SourceItem(name, len(text.encode()), self.digest(name)) for name, text in self._texts.items()]
 
     def digest(self, item: str) -> str:
         """SHA-256 of the first 64 KB."""
         return _digest(self._texts[item])
 
-    def content(self, item: str) -> Content:
+    def content(self, item: str) -> SourceContent:
         """A text.
 
         Raises:
@@ -68,7 +68,7 @@ class TextRows:
         """
         if item not in self._texts:
             raise UsageError(f"{item}: the text is gone from {self._path}")
-        return Content(None, self._texts[item], "text/plain; charset=utf-8")
+        return SourceContent(None, self._texts[item], "text/plain; charset=utf-8")
 
     def _decoded(self) -> str:
         try:

@@ -1,13 +1,14 @@
-"""What plugins offer by name: data sets, networks and presets."""
+"""What plugins offer by name: data sets, networks, presets, and for labelling sources and formats."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
+from alframe.contract.labelling import FormatInfo, SourceInfo
 from alframe.contract.options import check_declaration
 from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
 from alframe.contract.sections import AUTO, NETWORK
@@ -16,7 +17,7 @@ from alframe.registry.plugin import Plugin
 from alframe.registry.process import kept_settings, no_way_out
 from alframe.registry.streams import KeptOpen
 
-T = TypeVar("T", DatasetInfo, ModelInfo, PresetInfo, Any)
+T = TypeVar("T", DatasetInfo, ModelInfo, PresetInfo, SourceInfo, FormatInfo, Any)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,21 +28,31 @@ class Kind(Generic[T]):
         name: what people call it.
         hook: where plugins offer it.
         info: what they describe it by.
-        command: which lists it.
+        command: which lists it; "" for none.
         section: of a configuration, where its options stand; "" where it has none.
+        own: names that are alframe's own, and no plugin's to give.
     """
 
     name: str
     hook: str
     info: type[T]
-    command: str
+    command: str = ""
     section: str = ""
+    own: tuple[str, ...] = ()
 
 
 DATASETS = Kind("data set", "alframe_datasets", DatasetInfo, "list-datasets", "data")
 MODELS = Kind("model", "alframe_models", ModelInfo, "list-models", "model")
 PRESETS = Kind("preset", "alframe_presets", PresetInfo, "list-presets")
+SOURCES = Kind("kind of source", "alframe_labelled_sources", SourceInfo, own=("images", "texts"))
+FORMATS = Kind(
+    "format",
+    "alframe_label_formats",
+    FormatInfo,
+    own=("csv", "jsonl", "imagefolder", "coco", "label-studio", "dataset"),
+)
 KINDS: tuple[Kind[Any], ...] = (DATASETS, MODELS, PRESETS)
+OF_LABELLING: tuple[Kind[Any], ...] = (SOURCES, FORMATS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Offer(Generic[T]):
     @property
     def location(self) -> str:
         """What must follow a colon, as "PATH" in ``npz:PATH``; "" when nothing does."""
-        return "" if isinstance(self.value, PresetInfo) else self.value.location
+        return getattr(self.value, "location", "")
 
 
 class OfferError(PluginError):
@@ -101,9 +112,9 @@ class Offers:
             return named[0]
         if failures:
             raise failures[0]
-        raise unknown_name(
-            kind.name, name, [offer.name for offer in offers], f"See `alframe {kind.command}`."
-        )
+        hint = f"See `alframe {kind.command}`." if kind.command else ""
+        known = [offer.name for offer in offers]
+        raise unknown_name(kind.name, name, known + list(kind.own), hint)
 
     def located(self, kind: Kind[T], name: str) -> tuple[Offer[T], str]:
         """Finds what ``NAME`` or ``NAME:LOCATION`` asks for: the resource, and the location or "".
@@ -154,7 +165,11 @@ class Offers:
 
     def failures(self) -> list[OfferError]:
         """The plugins that failed when asked what they offer, each as an error with ``plugin``."""
-        return [error for kind in KINDS for error in self._collect(kind)[1]]
+        return [error for kind in (*KINDS, *OF_LABELLING) for error in self._collect(kind)[1]]
+
+    def tried(self, kind: Kind[T]) -> tuple[list[Offer[T]], list[OfferError]]:
+        """Every usable resource of a kind, and the plugins that failed when asked for theirs."""
+        return self._collect(kind)
 
     def _collect(self, kind: Kind[T]) -> tuple[list[Offer[T]], list[OfferError]]:
         offers: list[Offer[T]] = []
@@ -171,7 +186,11 @@ class Offers:
                     contextlib.redirect_stderr(error_output),
                 ):
                     found = getattr(plugin.module, kind.hook)()
-                offers += [Offer(name, plugin, _checked(value, kind)) for name, value in found.items()]
+                if not isinstance(found, Mapping):
+                    raise PluginError(f"wanted a mapping of names and {kind.info.__name__}, got {found!r}")
+                offers += [
+                    Offer(_named(name, kind), plugin, _checked(value, kind)) for name, value in found.items()
+                ]
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -187,9 +206,17 @@ def conflict(what: str, name: str, providers: list[tuple[str, str]]) -> UsageErr
     return UsageError(f"{len(providers)} plugins offer the {what} {name!r}: {listed}. Ask for one of them.")
 
 
+def _named(name: Any, kind: Kind[Any]) -> str:
+    if not isinstance(name, str):
+        raise PluginError(f"the name of a {kind.name} is a text, got {name!r}")
+    if name in kind.own:
+        raise PluginError(f"the name {name!r} is a {kind.name} of alframe's own; give another")
+    return name
+
+
 def _checked(value: Any, kind: Kind[T]) -> T:
     if not isinstance(value, kind.info):
         raise PluginError(f"wanted a {kind.info.__name__}, got {value!r}")
-    if not isinstance(value, PresetInfo):
+    if hasattr(value, "options"):
         check_declaration(value.options)
     return value

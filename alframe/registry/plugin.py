@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -86,8 +87,12 @@ class Plugin:
 
     @property
     def hears_events(self) -> bool:
-        """Whether it has an event hook."""
-        return any(f"alframe_{event}" in self.hooks for event in EVENTS)
+        """Whether it has a hook for events of runs."""
+        return self.hears(EVENTS)
+
+    def hears(self, events: Iterable[str]) -> bool:
+        """Whether it has a hook for one of some events."""
+        return any(f"alframe_{event}" in self.hooks for event in events)
 
     @property
     def is_strategy(self) -> bool:

@@ -264,7 +264,7 @@ class Registry:
         return any(implementation.wrapper or implementation.hookwrapper for implementation in found)
 
     def send(
-        self, event: str, hears: Callable[[Plugin], bool], **arguments: Any
+        self, event: str, hears: Callable[[Plugin], bool], /, **arguments: Any
     ) -> Iterator[tuple[Plugin, BaseException]]:
         """Sends an event to each plugin in turn that ``hears`` it; yields who failed, and how."""
         hook = f"alframe_{event}"

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from alframe.errors import UsageError, unknown_name
-from alframe.labelling.formats.common import Imported, Prediction
+from alframe.contract.labelling import FormatInfo, Imported, Prediction
+from alframe.errors import UsageError
 
 if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
-Read = Callable[["Session", Path], Imported]
-Write = Callable[["Session", Path, Mapping[int, Prediction] | None], list[str]]
-
-
-@dataclasses.dataclass(frozen=True)
-class FormatInfo:
-    """A format.
-
-    Args:
-        summary: one line.
-        read: function of a session and a path that gives what the file says; None where it can't be read.
-        write: function of a session, a path and predictions, or None, that gives notes; None where it
-            can't be written.
-        suffix: of its files; "" for a folder.
-    """
-
-    summary: str
-    read: Read | None
-    write: Write | None
-    suffix: str
+Read = Callable[[Any, Path], Imported]
+Write = Callable[[Any, Path, Mapping[int, Prediction] | None], Sequence[str]]
 
 
 def _lazy(module: str, does_read: bool = True) -> tuple[Read | None, Write]:
@@ -51,7 +32,7 @@ def _lazy(module: str, does_read: bool = True) -> tuple[Read | None, Write]:
     return read if does_read else None, write
 
 
-FORMATS: Mapping[str, FormatInfo] = {
+FORMATS: dict[str, FormatInfo] = {
     "csv": FormatInfo("a table: sample, label, by, at", *_lazy("csv"), ".csv"),
     "jsonl": FormatInfo("JSON lines of the same", *_lazy("jsonl"), ".jsonl"),
     "imagefolder": FormatInfo("a folder of images for each class", *_lazy("imagefolder"), ""),
@@ -62,14 +43,30 @@ FORMATS: Mapping[str, FormatInfo] = {
 
 
 def named(name: str) -> FormatInfo:
-    """A format by name.
+    """A format by name, alframe's own or a plugin's.
 
     Raises:
         UsageError: there is none.
+        PluginError: a plugin fails when it is asked.
     """
-    if name not in FORMATS:
-        raise unknown_name("format", name, FORMATS)
-    return FORMATS[name]
+    if name in FORMATS:
+        return FORMATS[name]
+    from alframe.labelling.formats.offered import offered
+
+    return offered(name)
+
+
+def writing(name: str) -> tuple[Write, str]:
+    """The function that writes a format, and the suffix of its files.
+
+    Raises:
+        UsageError: there is no such format, or it can only be read.
+        PluginError: a plugin fails when it is asked.
+    """
+    info = named(name)
+    if info.write is None:
+        raise UsageError(f"{name} can be read, but not written")
+    return info.write, info.suffix
 
 
 def import_labels(session: Session, path: Path, name: str | None = None) -> Imported:
@@ -85,6 +82,7 @@ def import_labels(session: Session, path: Path, name: str | None = None) -> Impo
 
     Raises:
         UsageError: the format is not known, or the file can't be used.
+        PluginError: a plugin's format fails.
         JournalFullError: the disk is full; nothing was taken in.
     """
     info = named(name or _guess(path))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alframe.contract.labelling import PICTURES, Imported, Prediction
 from alframe.errors import UsageError
-from alframe.labelling.formats.common import Collector, Imported, Prediction, read_whole
+from alframe.labelling.formats.common import Collector, read_whole
 from alframe.records.reading import parse_json
 from alframe.records.writing import replace, unwritable
 
@@ -24,7 +25,7 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
     Raises:
         UsageError: the samples are texts, or the file can't be written.
     """
-    if session.settings.kind != "images":
+    if session.shown_as != PICTURES:
         raise UsageError("coco: the samples are texts; --to csv or jsonl writes these")
     numbers = {info.name: index for index, info in enumerate(session.classes, 1)}
     content = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alframe.contract.labelling import Imported
 from alframe.errors import UsageError
 from alframe.labelling.classes import checked_name
 from alframe.labelling.events import moment_of, timestamp
@@ -18,36 +17,6 @@ if TYPE_CHECKING:
 
 NAMED = 5
 IMPORTED = "import"  # who labelled, where a file does not say it, and why
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """What the model says of a sample.
-
-    Args:
-        label: the most likely class.
-        p: its probability.
-        score: how much the sample is worth labelling; higher first.
-        model: version of the model.
-    """
-
-    label: str
-    p: float
-    score: float
-    model: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Imported:
-    """What a file says.
-
-    Args:
-        events: for `Session.take`.
-        notes: what was left out, a line each.
-    """
-
-    events: Sequence[Mapping[str, Any]]
-    notes: Sequence[str]
 
 
 class Collector:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alframe.contract.labelling import TEXTS, Imported, Prediction
 from alframe.errors import UsageError
-from alframe.labelling.formats.common import Collector, Imported, Prediction, read_whole
+from alframe.labelling.formats.common import Collector, read_whole
 from alframe.labelling.table import COLUMNS, unmarked, write_table
 from alframe.records.writing import unwritable
 
@@ -23,7 +24,7 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
     Raises:
         UsageError: the file can't be written.
     """
-    is_text = session.settings.kind == "texts"
+    is_text = session.shown_as == TEXTS
     rows = []
     for position, label in sorted(session.labels().items()):
         sample = session.samples[position]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alframe.contract.labelling import PICTURES, SOUNDS, TEXTS, Prediction
 from alframe.errors import UsageError
-from alframe.labelling.formats.common import Prediction
+from alframe.labelling.own_features import own_features
 from alframe.labelling.text_features import text_features
 from alframe.records.writing import replace, unwritable
 
@@ -41,7 +42,7 @@ def dataset(session: Session, size: int | None = None) -> Dataset:
     """
     import torch
 
-    from alframe.data.dataset import Dataset, Normalize
+    from alframe.data.dataset import Dataset
 
     everything = range(len(session.samples))
     inputs, good, notes = _inputs(session, everything, size)
@@ -51,7 +52,7 @@ def dataset(session: Session, size: int | None = None) -> Dataset:
         if good[position]:
             targets[position] = classes[label.label]
     name = Path(session.settings.source).stem
-    fit = Normalize.of if session.settings.kind == "images" else None
+    fit = _fit(session)
     made = Dataset(name, inputs, targets, max(2, len(classes)), fit=fit, notes=tuple(notes))
     return made.prepared() if fit else made
 
@@ -66,12 +67,12 @@ def labelled(session: Session, size: int | None = None) -> Dataset:
     Raises:
         UsageError: fewer than two classes have labels, or nothing could be read.
     """
-    from alframe.data.dataset import Dataset, Normalize
+    from alframe.data.dataset import Dataset
 
     parts, notes = _parts(session, size)
     (inputs, targets), test = parts
     name = Path(session.settings.source).stem
-    fit = Normalize.of if session.settings.kind == "images" else None
+    fit = _fit(session)
     test_inputs, test_targets = test if test else (None, None)
     made = Dataset(
         name, inputs, targets, len(session.classes), test_inputs, test_targets, fit=fit, notes=tuple(notes)
@@ -116,6 +117,14 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
     return [*notes, f"{path.name}: the classes are {names}"]
 
 
+def _fit(session: Session) -> Any:
+    """How inputs are prepared: pictures are normalised, rows of numbers stay."""
+    from alframe.data.dataset import Normalize
+
+    is_rows = session.info is not None and session.info.features is not None
+    return Normalize.of if session.shown_as == PICTURES and not is_rows else None
+
+
 def _parts(
     session: Session, size: int | None
 ) -> tuple[tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None], list[str]]:
@@ -138,7 +147,13 @@ def _parts(
 
 def _inputs(session: Session, rows: Sequence[int], size: int | None) -> tuple[Tensor, Tensor, list[str]]:
     """Inputs of the samples at ``rows``, which of them could be read, and what is said of it."""
-    if session.settings.kind == "texts":
+    if session.info is not None and session.info.features is not None:
+        return own_features(session, rows)
+    if session.shown_as == SOUNDS:
+        raise UsageError(
+            f"source {session.settings.kind!r} gives no features: there are no inputs of a network"
+        )
+    if session.shown_as == TEXTS:
         return _texts(session, rows)
     return _images(session, rows, size)
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alframe.contract.labelling import PICTURES, Imported, Prediction
 from alframe.errors import UsageError
-from alframe.labelling.formats.common import Collector, Imported, Prediction
+from alframe.labelling.formats.common import Collector
 from alframe.labelling.formats.matching import DIGESTED, Matcher
 from alframe.labelling.image_files import LEFT_BEHIND, MEDIA_TYPES
 from alframe.records.writing import unwritable
@@ -36,8 +37,8 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
         UsageError: the samples are texts, or the folder is not empty or can't be written.
         TrialError: the disk is full; nothing is left behind.
     """
-    if session.settings.kind != "images":
-        raise UsageError("imagefolder: the samples are texts; --to csv or jsonl writes these")
+    if session.shown_as != PICTURES:
+        raise UsageError(f"imagefolder: the samples are {session.shown_as}; --to csv or jsonl writes these")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(f"{path} is there already; name a folder that is not, or an empty one")
     middle = path.with_name(f"{path.name}.tmp")

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alframe.contract.labelling import TEXTS, Imported, Prediction
 from alframe.errors import UsageError
-from alframe.labelling.formats.common import Collector, Imported, Prediction, read_whole
+from alframe.labelling.formats.common import Collector, read_whole
 from alframe.records.reading import parse_json
 from alframe.records.writing import replace, unwritable
 
@@ -30,7 +31,7 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
             "by": label.by,
             "at": label.at,
         }
-        if session.settings.kind == "texts" and not session.samples[position].missing:
+        if session.shown_as == TEXTS and not session.samples[position].missing:
             fields["text"] = session.content(position).text or ""
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
     try:

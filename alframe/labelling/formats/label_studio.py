@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
+from alframe.contract.labelling import PICTURES, SOUNDS, TEXTS, Imported, Prediction
 from alframe.errors import UsageError
-from alframe.labelling.formats.common import Collector, Imported, Prediction, read_whole
+from alframe.labelling.formats.common import Collector, read_whole
 from alframe.labelling.formats.label_studio_rows import read_csv, read_min
 from alframe.labelling.formats.label_studio_tasks import read_tasks
 from alframe.records.reading import parse_json
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FROM = "label"  # name of the choices in the labelling interface
 LOCAL_FILES = "/data/local-files/?d="
+TAGS = {PICTURES: ("image", "Image"), SOUNDS: ("audio", "Audio"), TEXTS: ("text", "Text")}
 
 
 def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | None = None) -> list[str]:
@@ -68,11 +70,11 @@ def write(session: Session, path: Path, predictions: Mapping[int, Prediction] | 
     except OSError as error:
         raise unwritable(path.parent, error) from error
     notes = [f"the labelling interface of these tasks: {label_config(session)}"]
-    if session.settings.kind == "images":
+    if session.shown_as != TEXTS:
         root = Path(session.settings.source).parent
         notes.append(
-            "Label Studio finds the images where it is started with LOCAL_FILES_SERVING_ENABLED=true and "
-            f"LOCAL_FILES_DOCUMENT_ROOT={root}"
+            f"Label Studio finds the {session.shown_as} where it is started with "
+            f"LOCAL_FILES_SERVING_ENABLED=true and LOCAL_FILES_DOCUMENT_ROOT={root}"
         )
     return notes
 
@@ -104,7 +106,7 @@ def read(session: Session, path: Path) -> Imported:
 
 def label_config(session: Session) -> str:
     """The labelling interface of a session's tasks, as Label Studio wants it."""
-    kind, tag = _kind(session), "Image" if session.settings.kind == "images" else "Text"
+    kind, tag = TAGS[session.shown_as]
     choices = "".join(f"<Choice value={quoteattr(info.name)}/>" for info in session.classes)
     shown = f'<{tag} name="{kind}" value="${kind}"/>'
     return f'<View>{shown}<Choices name="{FROM}" toName="{kind}" choice="single">{choices}</Choices></View>'
@@ -113,11 +115,11 @@ def label_config(session: Session) -> str:
 def data_of(session: Session, position: int) -> dict[str, Any]:
     """What a task shows."""
     sample = session.samples[position]
-    if session.settings.kind == "texts":
+    if session.shown_as == TEXTS:
         text = "" if sample.missing else session.content(position).text
         return {"text": text, "alframe_id": sample.id}
     file = f"{Path(session.settings.source).name}/{sample.id}"
-    return {"image": LOCAL_FILES + urllib.parse.quote(file), "alframe_id": sample.id}
+    return {_kind(session): LOCAL_FILES + urllib.parse.quote(file), "alframe_id": sample.id}
 
 
 def prediction(session: Session, of: Prediction, score: float | None) -> dict[str, Any]:
@@ -163,4 +165,4 @@ def _annotation(results: list[dict[str, Any]], *, was_cancelled: bool = False) -
 
 
 def _kind(session: Session) -> str:
-    return "image" if session.settings.kind == "images" else "text"
+    return TAGS[session.shown_as][0]

@@ -8,6 +8,8 @@ import unicodedata
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from alframe.contract.labelling import TEXTS
+
 if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
@@ -25,7 +27,7 @@ class Matcher:
     """
 
     def __init__(self, session: Session) -> None:
-        self._is_text = session.settings.kind == "texts"
+        self._is_text = session.shown_as == TEXTS
         self._ids = {_composed(sample.id): sample.position for sample in session.samples}
         self._parts = [tuple(_composed(sample.id).split("/")) for sample in session.samples]
         self._names: dict[str, list[int]] = {}

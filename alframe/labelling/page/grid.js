@@ -59,6 +59,8 @@ export class Grid {
     if (this.kind === "texts") {
       const text = make("span", { class: "text" }, button, "…");
       fetch(`sample/${entry.sample}`).then((answer) => answer.text()).then((whole) => { text.textContent = whole.slice(0, 160); }, () => {});
+    } else if (this.kind === "sounds") {
+      make("span", { class: "text" }, button, entry.id);
     } else {
       make("img", { src: `thumb/${entry.sample}?size=192`, alt: "", loading: "lazy" }, button);
     }

@@ -364,7 +364,7 @@ document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !state.session) return;
   if (document.querySelector("dialog[open]") || event.target.closest("input, select, textarea")) return;
   if (event.key === "Escape" && state.view === "grid") { view("work"); return; }
-  if ((event.key === "Enter" || event.key === " ") && event.target.closest("button, a, summary")) return;
+  if ((event.key === "Enter" || event.key === " ") && event.target.closest("button, a, summary, audio")) return;
   if (!keysOn.checked && event.key !== "Enter") return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const name = state.byKey.get(event.key) ?? state.byKey.get(key);

@@ -14,9 +14,18 @@ const wholePicture = (entry) => new Promise((resolve, reject) => {
 
 const wholeText = async (entry) => make("blockquote", { tabindex: "0" }, null, await (await ask(`sample/${entry.sample}`)).text());
 
+const wholeSound = (entry) => new Promise((resolve, reject) => {
+  const sound = make("audio", { controls: "", preload: "auto", "aria-label": `Sample ${entry.sample}: ${entry.id}` });
+  sound.addEventListener("loadedmetadata", () => resolve(sound), { once: true });
+  sound.addEventListener("error", reject);
+  sound.src = `sample/${entry.sample}`;
+});
+
+const WHOLE = { images: wholePicture, sounds: wholeSound, texts: wholeText };
+
 // Loads once, however often it is called; resolves with an element, or throws.
 export const load = (entry, kind) => {
-  entry.media ??= (kind === "texts" ? wholeText : wholePicture)(entry);
+  entry.media ??= WHOLE[kind](entry);
   entry.media.catch(() => { entry.media = null; });
   return entry.media;
 };
@@ -25,7 +34,7 @@ export const load = (entry, kind) => {
 export const whyNot = async (entry) => {
   try {
     const answer = await ask(`sample/${entry.sample}`);
-    return `this browser can't draw ${answer.headers.get("content-type")}`;
+    return `this browser can't show ${answer.headers.get("content-type")}`;
   } catch (error) {
     return error instanceof Refused ? error.message : null;
   }
@@ -38,6 +47,7 @@ export const draw = (element) => {
   if (element.tagName === "IMG") {
     element.classList.toggle("small", Math.max(element.naturalWidth, element.naturalHeight) < SMALL);
   }
+  if (element.tagName === "AUDIO") element.play().catch(() => {}); // a browser may want a press first
 };
 
 export const drawWords = (heading, lines = [], command = "") => {

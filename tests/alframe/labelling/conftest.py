@@ -5,7 +5,8 @@ import os
 import pytest
 from PIL import Image
 
-from alframe.labelling.session import Session, default_folder
+from alframe.labelling.opening import default_folder
+from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
 
 

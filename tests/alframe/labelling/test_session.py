@@ -11,7 +11,8 @@ import pytest
 from alframe.errors import TrialError, UsageError
 from alframe.labelling.classes import ClassInfo
 from alframe.labelling.journal import JournalFullError
-from alframe.labelling.session import Session, default_folder
+from alframe.labelling.opening import default_folder
+from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
 
 LABEL = {"event": "label", "sample": 0, "label": "cat"}

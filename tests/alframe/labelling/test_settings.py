@@ -65,7 +65,7 @@ def test_values_that_can_not_be(values, message):
         ("source = 1", "Expected `str`, got `int`"),
         ('source = "x"\ncolour = 1', "there is no setting colour"),
         ('source = "x"\nversion = 2', "a later alframe"),
-        ('source = "x"\nkind = "sounds"', "Invalid enum value 'sounds'"),
+        ('source = "x"\nkind = 3', "Expected `str`, got `int`"),
         ("{", "damaged or cut off"),
     ],
 )

@@ -42,7 +42,7 @@ def test_two_resources_of_one_name_are_not_guessed_between(bare_registry, make_p
     ("offer", "reason"),
     [
         (lambda: 1 / 0, "ZeroDivisionError"),
-        (lambda: None, "AttributeError"),
+        (lambda: None, "wanted a mapping of names and DatasetInfo, got None"),
         (lambda: {"x": 3}, "wanted a DatasetInfo, got 3"),
         (lambda: {"x": DatasetInfo(summary="", load=print, options=int)}, "options must be a dataclass"),
     ],

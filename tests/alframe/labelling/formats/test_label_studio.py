@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from alframe.contract.labelling import Prediction
 from alframe.errors import UsageError
 from alframe.labelling.formats import label_studio
-from alframe.labelling.formats.common import Prediction
 from alframe.labelling.formats.label_studio import label_config, scores_from_0_to_1
 
 
