@@ -6,11 +6,18 @@ import logging
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import alframe
 from alframe import hookspecs
+from alframe.labelling.learner_process import Request
+from alframe.labelling.learning import Learning
+from alframe.labelling.session import Session
+from alframe.labelling.settings import SessionSettings
+from alframe.labelling.sources import kind_of
+from alframe.labelling.telling import Telling
 from alframe.registry.registry import Registry, installed
 
 TEXT = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
@@ -143,6 +150,41 @@ def test_presets(add, finish):
     assert "hidden = 64" in (folder / "config.toml").read_text()
 
 
+def test_labelled_sources(add, tmp_path):
+    add("alframe_labelled_sources")
+    values = np.random.default_rng(0).normal(size=(40, 3)) * [1, 1000, 1]
+    np.save(tmp_path / "genes.npy", values)
+    kind = kind_of(tmp_path / "genes.npy")
+    settings = SessionSettings("", kind, classes=("low", "high"), strategy="margin", audit=4)
+    with Session.create(tmp_path / "genes.npy", tmp_path / "s", settings) as session:
+        assert session.content(2).text == "  ".join(f"{value:g}" for value in values[2])
+        labels = (values[:, 1] > 0).astype(int).tolist()
+        apart = set(session.audit)
+        known = [n for n in range(30) if n not in apart]
+        request = Request(known, [labels[n] for n in known], 2)
+        *notes, model = Learning(session.folder)(request)
+    assert kind == "rows"
+    assert "the model is linear on 3 numbers a sample" in [note.text for note in notes]
+    said = [model.suggestions[n][0] == labels[n] for n in range(40) if n not in apart]
+    assert sum(said) / len(said) > 0.9
+
+
+def test_label_formats(add, tmp_path, alframe_command):
+    add("alframe_label_formats")
+    (tmp_path / "a.txt").write_text("one\ntwo\nthree\n")
+    for name in ("s", "t"):
+        Session.create(tmp_path / "a.txt", tmp_path / name, SessionSettings("", "texts", audit=0)).close()
+    with Session.open(tmp_path / "s") as session:
+        session.post({"event": "class-add", "label": "odd"}, "me")
+        session.post({"event": "label", "sample": 0, "label": "odd"}, "me")
+        name = session.samples[0].id
+    out = str(tmp_path / "out.txt")
+    alframe_command("label", "export", str(tmp_path / "s"), "--to", "lines", "--out", out)
+    assert Path(out).read_text() == f"odd\t{name}\n"
+    alframe_command("label", "import", str(tmp_path / "t"), out, "--from", "lines")
+    assert {n: one.label for n, one in Session.read(tmp_path / "t").labels().items()} == {0: "odd"}
+
+
 def test_run_started(add, finish, caplog):
     add("alframe_run_started")
     with caplog.at_level(logging.INFO, "documented"):
@@ -164,6 +206,20 @@ def test_run_finished(add, finish):
     records = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
     best = json.loads((folder / "best.json").read_text())
     assert best["accuracy"] == max(record["accuracy"] for record in records)
+
+
+def test_labelled(add, tmp_path):
+    plugin = add("alframe_labelled")
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    settings = SessionSettings("", "texts", classes=("odd",), audit=0)
+    with Session.create(tmp_path / "a.txt", tmp_path / "s", settings) as session:
+        telling = Telling(session, installed(), {plugin.key})
+        session.post({"event": "label", "sample": 0, "label": "odd"}, "me")
+        session.undo("me")
+        telling.close()
+    lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["label", "undo"]
+    assert lines == [json.loads(line) for line in (tmp_path / "s" / "labels.jsonl").read_text().splitlines()]
 
 
 def test_wrappers(install, caplog):

@@ -233,7 +233,7 @@ def test_what_is_shown(start, photos, texts):
             session.content(position)
     reviews = start(texts, kind="texts")
     assert reviews.content(1).text == "review number 1 is good"
-    with pytest.raises(UsageError, match="is a text, not an image"):
+    with pytest.raises(UsageError, match="is no image"):
         reviews.thumbnail(1, 32)
 
 
