@@ -75,7 +75,8 @@ class _Ear(threading.Thread):
         self._waiting: collections.deque[Event] = collections.deque()
         self._changed = threading.Condition()
         self._is_over = False  # nothing more will come
-        self._is_deaf = False  # it has failed
+        self._is_deaf = False  # it has failed, or is waited for no more
+        self._is_busy = False  # with an event
         self._missed = 0
 
     def put(self, event: Event) -> None:
@@ -100,8 +101,7 @@ class _Ear(threading.Thread):
     def sum_up(self) -> None:
         """Says how much was missed, after the end."""
         with self._changed:
-            left = 0 if self._is_deaf else self._missed + len(self._waiting)
-            left += self.is_alive() and not self._is_deaf  # the one that it never returned from
+            left = 0 if self._is_deaf else self._missed + len(self._waiting) + self._is_busy
             self._is_deaf = True
         if left:
             self._say(f"{self._who()} was not told of {left:,} events, or did not finish with them in time")
@@ -122,9 +122,11 @@ class _Ear(threading.Thread):
 
     def _next(self) -> Event | None:
         with self._changed:
+            self._is_busy = False
             while not self._waiting and not self._is_over and not self._is_deaf:
                 self._changed.wait()
-            return None if self._is_deaf or not self._waiting else self._waiting.popleft()
+            self._is_busy = bool(self._waiting) and not self._is_deaf
+            return self._waiting.popleft() if self._is_busy else None
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
