@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,11 +143,12 @@ def open_session(path: Path, **given: Any) -> None:
     needs_extra()
     from alframe.labelling.server import make_app
 
+    ears = _ears(given["notify"] or ())
     with session_of(path, given) as session:
         for note in session.notes:
             echo(f"note: {note}", err=True)
         people = session.settings.people
-        telling = _telling(session, given["notify"])
+        telling = telling_of(session, ears)
         place = take_place(session.folder, people, given["host"], given["port"], given["trusted"])
         app = make_app(session, learner_of(session), place.tokens, place.hosts, given["until"], telling)
         try:
@@ -229,21 +231,29 @@ def learner_of(session: Session) -> Any:
     return LearnerProcess(session.folder, plugins=files_given())
 
 
-def _telling(session: Session, names: tuple[str, ...] | None) -> Any:
-    """What tells the plugins that are to hear of each answer; None where there are none.
+def _ears(names: Sequence[str]) -> frozenset[str]:
+    """The plugins that are to hear of each answer; none is looked up where none is named.
 
     Raises:
         UsageError: there is no such plugin, or it has no ear for answers.
         PluginError: it can't be used.
     """
     if not names:
-        return None
-    from alframe.labelling.telling import Telling
+        return frozenset()
     from alframe.registry.listeners import require_listeners
     from alframe.registry.registry import installed
 
-    keys = require_listeners(installed(), names, "--notify")
-    return Telling(session, installed(), keys, lambda note: echo(f"note: {note}", err=True))
+    return require_listeners(installed(), names, "--notify")
+
+
+def telling_of(session: Session, ears: frozenset[str]) -> Any:
+    """What tells plugins of each answer; None where there are none."""
+    if not ears:
+        return None
+    from alframe.labelling.telling import Telling
+    from alframe.registry.registry import installed
+
+    return Telling(session, installed(), ears, lambda note: echo(f"note: {note}", err=True))
 
 
 def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:

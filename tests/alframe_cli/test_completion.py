@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 
-from alframe import PluginInfo
+from alframe import FormatInfo, PluginInfo, SourceInfo
 from alframe.registry.registry import installed
 from alframe_cli.main import cli
 
@@ -88,6 +88,19 @@ def test_a_plugin_that_is_a_file_takes_part(tmp_path):
     path = tmp_path / "zebra.py"
     path.write_text("from alframe import hookimpl\n@hookimpl\ndef alframe_score(pool): ...\n")
     assert complete("run", "--plugin", str(path), "--strategy", "ze") == ["zebra"]
+
+
+def test_what_labelling_takes(make_plugin):
+    info = FormatInfo("", None, print, ".x")
+    hooks = {"alframe_label_formats": lambda: {"xml": info}, "alframe_labelled": lambda event: None}
+    hooks["alframe_labelled_sources"] = lambda: {"tapes": SourceInfo("", print)}
+    installed().register(make_plugin(**hooks), "scribe")
+    assert complete("label", "open", "photos", "--kind", "") == ["images", "tapes", "texts"]
+    assert complete("label", "open", "photos", "--notify", "") == ["scribe"]
+    assert complete("label", "export", "s", "--to", "")[-1] == "xml"
+    assert complete("label", "import", "s", "x", "--from", "") == [
+        *("coco", "csv", "imagefolder", "jsonl", "label-studio")
+    ]
 
 
 def test_what_fails_completes_what_it_can(tmp_path, make_plugin, capsys):

@@ -5,16 +5,20 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from alframe import SourceContent
 from alframe.labelling import live
 from alframe.labelling.guard import BODY_LIMIT
 from alframe.labelling.server import make_app
 from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
+from alframe.labelling.telling import Telling
 from label_doubles import FakeLearner, write_digits
 
 HOST = "127.0.0.1:8123"
@@ -227,6 +231,44 @@ def test_a_text_is_text_and_no_program(tmp_path):
         assert answer.headers["content-type"].startswith("text/plain")
         assert page.get("/session").json()["kind"] == "texts"
         assert page.client.get("/thumb/1").status_code == 410
+
+
+def test_what_is_no_picture_or_sound_is_a_download(app, page, source):
+    session = session_of(app)
+    kinds = ["text/html", "application/xml", "image/svg+xml", "text/javascript", "image/png", "audio/wav"]
+    given = iter(kinds)
+    session.source = SimpleNamespace(
+        content=lambda name: SourceContent(path=source / name, media_type=next(given))
+    )
+    answers = [page.get("/sample/3").headers for _ in kinds]
+    wanted = ["application/octet-stream"] * 4 + ["image/png", "audio/wav"]
+    assert [one["content-type"] for one in answers] == wanted
+    assert ["content-disposition" in one for one in answers] == [True] * 4 + [False] * 2
+
+
+# -- plugins that listen
+
+
+def test_a_plugin_that_sleeps_holds_up_no_answer(opened, bare_registry, make_plugin):
+    asleep, wake = threading.Event(), threading.Event()
+
+    def sleeper(event):
+        asleep.set()
+        wake.wait()
+
+    bare_registry.register(make_plugin(alframe_labelled=sleeper), "sleeper")
+    session = session_of(opened())
+    telling = Telling(session, bare_registry, {"local/sleeper"})
+    page = Page(make_app(session, None, {ADA: "ada"}, [HOST], telling=telling))
+    page.post("label", sample=0, label="one")
+    assert asleep.wait(60)
+    for number in range(1, 9):
+        page.post("label", sample=number, label="two")  # answered, though the plugin has not returned
+    assert page.facts()["labelled"] == 9
+    telling.close(0)
+    (line,) = page.facts()["remarks"]
+    assert line.startswith("plugin 'sleeper' (local) was not told of 9 events")
+    wake.set()
 
 
 # -- events

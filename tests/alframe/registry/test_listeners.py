@@ -26,6 +26,19 @@ def test_who_can_be_asked_for(ears):
         require_listeners(ears, ("broken",))
 
 
+def test_who_hears_of_answers_is_another_matter(ears, make_plugin):
+    ears.register(make_plugin(alframe_labelled=lambda event: None), "scribe")
+    assert listeners(ears, "--notify") == ["scribe"]
+    assert "scribe" not in listeners(ears)
+    assert require_listeners(ears, ["scribe"], "--notify") == {"local/scribe"}
+    with pytest.raises(
+        UsageError, match="--notify last: 'last' has no hook alframe_labelled; scribe have one"
+    ):
+        require_listeners(ears, ("last",), "--notify")
+    with pytest.raises(UsageError, match=r"unknown plugin for --notify 'scibe'. Did you mean 'scribe'\?$"):
+        require_listeners(ears, ("scibe",), "--notify")
+
+
 def test_nobody_can_be_asked_for(bare_registry):
     with pytest.raises(UsageError, match="no installed plugin has one"):
         require_listeners(bare_registry, ("default",))
