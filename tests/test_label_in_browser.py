@@ -4,6 +4,7 @@ import re
 import shutil
 import threading
 import time
+import wave
 
 import pytest
 
@@ -11,10 +12,12 @@ pytest.importorskip("starlette", reason="the extra label is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra label is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+from alframe import SourceContent, SourceInfo, SourceItem  # noqa: E402
 from alframe.labelling.server import make_app  # noqa: E402
 from alframe.labelling.serving import take_place  # noqa: E402
 from alframe.labelling.session import Session  # noqa: E402
 from alframe.labelling.settings import SessionSettings  # noqa: E402
+from alframe.registry.registry import installed  # noqa: E402
 from label_doubles import FakeLearner, QuickLearner, write_digits  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -82,6 +85,7 @@ def served(tmp_path):
         running.append(Served(session, learner))
         return running[-1]
 
+    serve.until_the_end = lambda one: running.append(one) or one
     yield serve
     for one in running:
         one.stop()
@@ -102,7 +106,7 @@ def visit(chromium):
         root = f"http://127.0.0.1:{served.place.port}/"
         page.on("request", lambda request: request.url.startswith(root) or page.foreign.append(request.url))
         page.goto(served.place.addresses()[person])
-        page.wait_for_selector("#picture img, #picture blockquote")
+        page.wait_for_selector("#picture img, #picture blockquote, #picture audio")
         opened.append(page)
         return page
 
@@ -125,6 +129,44 @@ def press(page, key):
     before = caption(page)
     page.keyboard.press(key)
     page.wait_for_function("before => document.getElementById('caption').textContent !== before", arg=before)
+
+
+def test_sounds_can_be_heard_and_what_is_none_is_passed_over(served, tmp_path, visit, make_plugin):
+    """Of a plugin's source; its samples are named where pictures would be drawn."""
+
+    class Tapes:
+        def __init__(self, request):
+            self.folder = request.path
+
+        def items(self):
+            return [SourceItem(path.name) for path in sorted(self.folder.glob("*.wav"))]
+
+        def content(self, name):
+            return SourceContent(path=self.folder / name, media_type="audio/wav")
+
+    info = SourceInfo("recordings", Tapes, shown_as="sounds")
+    installed().register(make_plugin(alframe_labelled_sources=lambda: {"tapes": info}), "mine")
+    (tmp_path / "room").mkdir()
+    for number in range(3):
+        with wave.open(str(tmp_path / "room" / f"{number}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(b"\0\x10\0\xf0" * 4000)
+    (tmp_path / "room" / "torn.wav").write_bytes(b"RIFF")
+    settings = SessionSettings("", "tapes", classes=("cat", "dog"), audit=0, model="none")
+    session = Session.create(tmp_path / "room", tmp_path / "s.alframe", settings)
+    one = served.until_the_end(Served(session, None))
+    page = visit(one)
+    sound = page.locator("#picture audio")
+    expect(sound).to_have_attribute("src", re.compile("sample/"))
+    assert sound.evaluate("sound => Math.round(sound.duration)") == 1
+    for number in range(3):
+        press(page, "1")
+        one.wait(number + 1)
+    expect(page.locator("#picture")).to_contain_text("very sample")
+    page.keyboard.press("g")
+    expect(page.locator("#tiles li")).to_have_count(3)
+    expect(page.locator("#tiles .text").first).to_contain_text(".wav")
+    assert sorted(event.event for event in session.events) == ["label", "label", "label", "skip"]
 
 
 def test_thirty_digits_by_keys(served, visit):

@@ -46,6 +46,14 @@ BROKEN = {  # the module's text, and what is said about it
         "wanted a ModelInfo, got 3",
     ),
     "offers-exit": (HOOKS + "@hookimpl\ndef alframe_presets(): raise SystemExit(0)\n", "SystemExit: 0"),
+    "sources-list": (
+        HOOKS + "@hookimpl\ndef alframe_labelled_sources(): return ['x']\n",
+        "wanted a mapping of names and SourceInfo, got ['x']",
+    ),
+    "formats-own": (
+        HOOKS + "@hookimpl\ndef alframe_label_formats(): return {'csv': 3}\n",
+        "the name 'csv' is a format of alframe's own",
+    ),
     "a-class": (
         HOOKS + "class Plugin:\n    @hookimpl\n    def alframe_score(self): ...\n",
         "Plugin is a class",

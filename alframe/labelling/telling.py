@@ -7,12 +7,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alframe.errors import reason
 from alframe.labelling.events import Event, encode
-from alframe.registry.plugin import Plugin
-from alframe.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from alframe.registry.plugin import Plugin
+    from alframe.registry.registry import Registry
 
 MOST_WAITING = 1000  # events that a slow plugin may be behind
 LAST_SECONDS = 5.0  # for what is left when the session ends

@@ -487,7 +487,7 @@ def test_what_people_differ_on_is_settled(opened):
     assert session_of(app).labels()[4].label == "two"
 
 
-def test_the_server_imports_no_torch(source, tmp_path):
+def test_the_server_imports_no_torch_and_looks_no_plugin_up(source, tmp_path):
     code = (
         "import sys; from pathlib import Path; import uvicorn\n"
         "from alframe.labelling.server import make_app\n"
@@ -498,6 +498,6 @@ def test_the_server_imports_no_torch(source, tmp_path):
         "s = Session.create(source, folder, SessionSettings(source='x'))\n"
         "app = make_app(s, None, {}, [])\n"
         "s.next_for('me', [], 5); s.thumbnail(0, 96); app.state.desk.facts()\n"
-        "sys.exit('torch' in sys.modules)"
+        "sys.exit('torch' in sys.modules or 'alframe.registry.registry' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
