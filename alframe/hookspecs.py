@@ -260,8 +260,8 @@ def alframe_presets() -> Mapping[str, PresetInfo]:  # type: ignore[empty-body]
 def alframe_labelled_sources() -> Mapping[str, SourceInfo]:  # type: ignore[empty-body]
     """Offer kinds of sources for ``alframe label PATH``, by name, beside "images" and "texts".
 
-    Called where PATH is neither a folder nor a file of texts, where ``--kind`` names none of the two, and for
-    sessions of such a kind.
+    Called for listings, where PATH is neither a folder nor a file of texts, where ``--kind`` names none of
+    the two, and for sessions of such a kind.
 
     Returns:
         Name and `SourceInfo`; the samples are looked for only when ``SourceInfo.open`` is called.
@@ -278,7 +278,7 @@ def alframe_labelled_sources() -> Mapping[str, SourceInfo]:  # type: ignore[empt
 def alframe_label_formats() -> Mapping[str, FormatInfo]:  # type: ignore[empty-body]
     """Offer formats for ``alframe label export --to`` and ``import --from``, by name.
 
-    Called where these name none of alframe's own.
+    Called for listings, and where these name none of alframe's own.
 
     Returns:
         Name and `FormatInfo`, with functions that read and write.

@@ -45,7 +45,8 @@ def predict(session: Path, format_: str, out: Path | None) -> None:
     say_notes(opened)
     learner = learner_of(opened)
     if learner is None:
-        raise UsageError(f"{opened.folder} goes without a model: there is nothing to predict with")
+        why = "--model none" if opened.settings.model == "none" else "its source gives no features"
+        raise UsageError(f"{opened.folder} goes without a model ({why}): there is nothing to predict with")
     try:
         answer = first_answer(opened, learner)
     finally:
@@ -90,12 +91,16 @@ def first_answer(session: Session, learner: Any) -> Any:
     if len(set(classes)) < 2:
         raise UsageError(f"{session.folder} has labels of {len(set(classes))} classes; a model needs two")
     learner.send(positions, classes, len(session.classes), [], len(session.samples), [])
+    last = ""
     while True:
         for answer in learner.poll():
             if answer.kind == "model" and answer.suggestions:
                 return answer
             if answer.text:
                 echo(f"note: {answer.text}", err=True)
+                last = answer.text
+        if learner.idle:
+            raise TrialError(f"the model failed: {last}")
         if learner.failed:
             raise TrialError(f"the model failed: {learner.failed}")
         time.sleep(LOOK)

@@ -28,6 +28,7 @@ class FakeLearner:
 
     def __init__(self):
         self.failed = ""
+        self.idle = False
         self.requests = []
         self.answers = []
         self.closed = False

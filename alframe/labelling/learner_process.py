@@ -151,6 +151,11 @@ class LearnerProcess:
         return self._under_way is not None
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is asked of it: all that it will say has been told."""
+        return self._under_way is None and self._waiting is None
+
+    @property
     def pid(self) -> int | None:
         """The process's number, where there is one."""
         return self._link.pid if self._link else None

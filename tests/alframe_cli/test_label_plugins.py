@@ -161,6 +161,18 @@ def test_a_source_from_the_path_to_predictions(folder, alframe, served, monkeypa
     }
 
 
+def test_features_that_fail_end_a_prediction_with_the_plugins_name(folder, alframe, served, monkeypatch):
+    label_points(folder, alframe, served)
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    (folder / "points.py").write_text(POINTS.replace("[float(value)", "[1 / 0 * float(value)"))
+    told = alframe("predict", "x.points", "--plugin", "points.py", code=1).err
+    assert (
+        f"error: the model failed: no new model: plugin 'points' ({folder / 'points.py'}), features" in told
+    )
+    assert "ZeroDivisionError" in told
+
+
 def test_labels_outlive_the_plugin(folder, alframe, served):
     label_points(folder, alframe, served)
     told = alframe("export", "x.points.alframe")
@@ -189,7 +201,7 @@ def test_a_kind_by_its_name_and_samples_that_fail(folder, alframe, served):
     assert "note: source 'tapes' gives no features: labelling goes on without a model" in told.err
     told = alframe("room", "--plugin", "tapes.py", "--kind", "images", "--no-browser")
     assert "note: --kind is that of the session, tapes" in told.err
-    assert "goes without a model" in alframe("predict", "room", "--plugin", "tapes.py", code=2).err
+    assert "its source gives no features" in alframe("predict", "room", "--plugin", "tapes.py", code=2).err
 
 
 def test_mistakes_with_sources(folder, alframe):

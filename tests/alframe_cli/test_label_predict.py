@@ -79,6 +79,11 @@ def test_one_class_is_none_to_learn(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(label, "learner_of", lambda session: QuickLearner([0] * 5))
     run(tmp_path / "s", code=2)
     assert "a model needs two" in capsys.readouterr().err
-    monkeypatch.setattr(label, "learner_of", lambda session: None)
+
+
+def test_where_no_model_is_wanted(tmp_path, capsys):
+    write_digits(tmp_path / "digits", 5)
+    settings = SessionSettings(source="x", classes=("a",), model="none")
+    Session.create(tmp_path / "digits", tmp_path / "s", settings).close()
     run(tmp_path / "s", code=2)
     assert "--model none" in capsys.readouterr().err

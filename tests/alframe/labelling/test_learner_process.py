@@ -43,6 +43,7 @@ def test_a_request_has_its_answer(make):
     assert messages(learner) == [Message("model", 1, 2, picks=[7, 8])]
     assert learner.alive
     assert not learner.busy
+    assert learner.idle
     assert learner.failed == ""
     learner.send([1, 2, 3], [0, 1, 1], 2, [9])
     assert messages(learner) == [Message("model", 2, 3, picks=[9])]
@@ -56,6 +57,7 @@ def test_the_newest_request_counts_and_one_fit_is_under_way(make, tmp_path):
     for count in range(2, 40):
         learner.send(range(count), [0] * count, 2)
     assert learner.busy
+    assert not learner.idle
     (tmp_path / "wait").unlink()
     assert [message.labels for message in messages(learner, 2)] == [1, 39]
     assert begun(tmp_path) == ["1", "39"]
