@@ -19,6 +19,10 @@ COMMANDS = {
     "export": ("alframe_cli.label_session:export", "Write the labels of a session to a file."),
     "import": ("alframe_cli.label_session:import_", "Take labels from a file into a session."),
     "predict": ("alframe_cli.label_predict:predict", "Write what the model says of the unlabelled samples."),
+    "simulate": (
+        "alframe_cli.label_simulate:simulate",
+        "Let an oracle label a data set, to see how it goes.",
+    ),
     "backend": ("alframe_cli.label_backend:backend", "Serve a session's model to Label Studio."),
 }
 
@@ -41,7 +45,9 @@ class LabelGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Opens a session unless a command is named first."""
+        """Opens a session unless a command is named first; ``--simulate DATASET`` is one, too."""
+        if args and args[0].partition("=")[0] == "--simulate":
+            args = ["simulate", *([args[0].partition("=")[2]] if "=" in args[0] else []), *args[1:]]
         if args and args[0] not in COMMANDS and args[0] not in ctx.help_option_names:
             args = [open_session.name or "", *args]
         return super().parse_args(ctx, args)

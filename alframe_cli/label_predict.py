@@ -94,6 +94,8 @@ def first_answer(session: Session, learner: Any) -> Any:
         for answer in learner.poll():
             if answer.kind == "model" and answer.suggestions:
                 return answer
+            if answer.kind == "failure":
+                raise TrialError(answer.text)
             if answer.text:
                 echo(f"note: {answer.text}", err=True)
         if learner.failed:

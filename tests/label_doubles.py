@@ -66,8 +66,8 @@ class FakeLearner:
             )
         )
 
-    def note(self, text):
-        self.answers.append(SimpleNamespace(kind="note", text=text))
+    def note(self, text, kind="note"):
+        self.answers.append(SimpleNamespace(kind=kind, text=text))
 
 
 class QuickLearner(FakeLearner):

@@ -137,6 +137,7 @@ WITHOUT_TORCH = [
     "alframe.labelling.link",
     "alframe.labelling.live",
     "alframe.labelling.loop",
+    "alframe.labelling.oracle",
     "alframe.labelling.progress",
     "alframe.labelling.queue",
     "alframe.labelling.requests",

@@ -82,3 +82,9 @@ def test_one_class_is_none_to_learn(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(label, "learner_of", lambda session: None)
     run(tmp_path / "s", code=2)
     assert "--model none" in capsys.readouterr().err
+
+
+def test_a_model_that_can_not_be_trained_ends_it(made, learner):
+    learner.send = lambda *request: learner.note("no new model: a plugin's mistake", kind="failure")
+    run(made[0], code=1)
+    assert learner.closed

@@ -66,7 +66,7 @@ def test_what_a_plugin_raises_costs_a_message(make, labels, said):
     learner = make("Faulty")
     learner.send(range(labels), [0] * labels, 2)
     (note,) = messages(learner)
-    assert note.kind == "note"
+    assert note.kind == "failure"
     assert said in note.text
     learner.send(range(9), [0] * 9, 2)
     assert messages(learner)[0].labels == 9
