@@ -14,6 +14,7 @@ from alframe_cli.plain_text import echo
 if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
+STRATEGY, AUTO, NONE = "badge", "auto", "none"
 COMMANDS = {
     "status": ("alframe_cli.label_session:status", "Say how far a session is."),
     "export": ("alframe_cli.label_session:export", "Write the labels of a session to a file."),
@@ -51,6 +52,13 @@ class LabelGroup(click.Group):
         if args and args[0] not in COMMANDS and args[0] not in ctx.help_option_names:
             args = [open_session.name or "", *args]
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Calls what opens a session PATH, so that hints say what can be typed."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return "PATH" if command is open_session else name, command, rest
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The usual command, and the others."""
@@ -90,8 +98,8 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     "--session", type=click.Path(path_type=Path), metavar="DIR", help="Its folder.  [default: PATH.alframe]"
 )
 @click.option("--text", metavar="COLUMN", help="Column of the texts, where PATH is a table.")
-@click.option("--strategy", default="badge", show_default=True, help="What chooses the next samples.")
-@click.option("--model", default="auto", show_default=True, help="The network; none: without a model.")
+@click.option("--strategy", default=STRATEGY, show_default=True, help="What chooses the next samples.")
+@click.option("--model", default=AUTO, show_default=True, help="The network; none: without a model.")
 @click.option(
     "--audit",
     type=click.IntRange(0),
@@ -173,10 +181,27 @@ def session_of(path: Path, given: dict[str, Any]) -> Session:
         session = Session.open(folder)
         _say_what_stays(session, given)
         return session
+    check_names(given["strategy"], given["model"])
     names = ("text", "strategy", "model", "audit", "audit_by", "overlap", "seed")
     settings = {name: given[name] for name in names}
     settings |= {"classes": given["classes"] or (), "people": given["people"] or ("me",)}
     return Session.create(path, folder, SessionSettings(source=str(path), kind=kind_of(path), **settings))
+
+
+def check_names(strategy: str, model: str) -> None:
+    """The process that learns would find out later what is no strategy and no network.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if (strategy, model) == (STRATEGY, AUTO):  # nothing that takes time
+        return
+    from alframe.registry.offers import MODELS
+    from alframe.registry.registry import installed
+
+    installed().plugin(strategy, "strategy")
+    if model not in (AUTO, NONE):
+        installed().offers.located(MODELS, model)
 
 
 def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
@@ -193,7 +218,7 @@ def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
 
 def learner_of(session: Session) -> Any:
     """The process that learns; None where the session goes without a model."""
-    if session.settings.model == "none":
+    if session.settings.model == NONE:
         return None
     from alframe.labelling.learner_process import LearnerProcess
 
@@ -202,7 +227,8 @@ def learner_of(session: Session) -> Any:
 
 def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:
     """Prints where the page is."""
-    counts = f"{len(session.samples):,} samples, {len(session.labels()):,} labelled"
+    count = len(session.samples)
+    counts = f"{count:,} {'sample' if count == 1 else 'samples'}, {len(session.labels()):,} labelled"
     echo(f"{counts}; the session is {session.folder}", err=True)
     for person, address in addresses.items():
         echo(address if len(addresses) == 1 else f"{person}: {address}")

@@ -83,6 +83,8 @@ def written(session: Session, format_: str, out: Path | None, predictions: dict[
     info = named(format_)
     assert info.write is not None
     path = out or beside(session, f"labels{info.suffix}")
+    if predictions is None and not session.labels():
+        echo("note: there are no labels yet", err=True)
     for note in info.write(session, path, predictions):
         echo(f"note: {note}", err=True)
     echo(str(path))

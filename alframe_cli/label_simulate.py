@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe_cli.params import data_dir, plugin_files
+from alframe_cli.params import data_dir
 from alframe_cli.plain_text import echo
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ class Watch:
 @click.option("--audit", type=click.IntRange(0), default=100, show_default=True, help="Samples of the audit.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the audit and random orders.")
 @data_dir
-@plugin_files
 def simulate(dataset: str, **given: Any) -> None:
     """Let an oracle that knows the labels of DATASET press the keys, and see what becomes of it.
 
@@ -92,9 +91,10 @@ def simulate(dataset: str, **given: Any) -> None:
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     from alframe.labelling.simulate import write_pictures
     from alframe.learning.loading import load_dataset
-    from alframe_cli.label import needs_extra
+    from alframe_cli.label import check_names, needs_extra
 
     needs_extra()
+    check_names(given["strategy"], given["model"])
     with _folder(given["session"]) as folder:
         loaded = load_dataset(dataset, data_dir=given["data_dir"])
         source = folder.with_name(f"{folder.name}-pictures")
@@ -162,6 +162,7 @@ def _run(session: Session, truth: Truth, given: dict[str, Any]) -> tuple[Watch, 
 def _report(watch: Watch, seconds: list[float]) -> None:
     import statistics
 
+    from alframe.errors import TrialError
     from alframe_cli.output import print_table
 
     if watch.rows:
@@ -178,3 +179,5 @@ def _report(watch: Watch, seconds: list[float]) -> None:
         )
     for note in watch.loop.notes:
         echo(f"note: {note}", err=True)
+    if watch.loop.failed and not watch.rows:
+        raise TrialError(f"no model was trained: {watch.loop.failed}")

@@ -69,6 +69,7 @@ class Loop:
         audit_picks: audit samples in the order in which they were drawn, where the audit is active.
         order: how often that order has changed.
         version: the newest model's number; 0 before the first.
+        failed: why the newest request had no model for an answer; "" where it had.
         predicted: the class that it gives each audit sample. No page is told.
         notes: what the process said since the last model.
         history: of each model the labels it has learned, with the estimate at that time.
@@ -81,6 +82,7 @@ class Loop:
         self.picks: list[int] = []
         self.order = 0
         self.version = 0
+        self.failed = ""
         self.notes: list[str] = []
         self.history: list[dict[str, Any]] = []
         self.picked: frozenset[int] = frozenset()
@@ -134,10 +136,10 @@ class Loop:
         if answer.text and answer.text not in self.notes:
             self.notes = [*self.notes, answer.text][-5:]
         if answer.kind == "failure":
-            self._answered = True
+            self._answered, self.failed = True, answer.text
         if answer.kind != "model":
             return
-        self._answered = answer.labels == self._known
+        self._answered, self.failed = answer.labels == self._known, ""
         self.picks = list(answer.picks)
         self.picked = frozenset(self.picks)
         self.order += 1

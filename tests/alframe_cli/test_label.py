@@ -96,6 +96,13 @@ def test_mistakes_are_said_in_a_line(source, tmp_path, alframe):
     assert "--i-trust-this-network" in alframe(source, "--host", "0.0.0.0", "--no-browser", code=2)
     assert "no such option" in alframe(source, "--no-flag", code=2).lower()
     assert "PATH" in alframe("--classes", "a", code=2)
+    assert "alframe label PATH --help" in alframe(source, "--overlap", "2", code=2)
+
+
+def test_a_strategy_or_network_that_is_none_starts_no_session(source, alframe):
+    assert "unknown strategy 'bagde'. Did you mean 'badge'" in alframe(source, "--strategy", "bagde", code=2)
+    assert "unknown model 'resnet8'" in alframe(source, "--model", "resnet8", code=2)
+    assert not source.with_name("digits.alframe").exists()
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

@@ -7,7 +7,9 @@ import pytest
 pytest.importorskip("uvicorn", reason="the extra label is not installed")
 
 from alframe.labelling.session import Session
+from alframe_cli import label
 from alframe_cli.main import main
+from label_doubles import FakeLearner
 
 
 @pytest.fixture
@@ -59,6 +61,15 @@ def test_a_session_that_is_kept_goes_on(simulate, tmp_path):
 def test_mistakes_are_said_in_a_line(simulate):
     assert "unknown data set 'digit'" in simulate("--simulate", "digit", code=2)[1]
     assert "DATASET" in simulate("--simulate", code=2)[1]
+    assert "unknown strategy" in simulate("--simulate", "digits", "--strategy", "nope", code=2)[1]
+
+
+def test_a_model_that_can_not_be_trained_is_an_error(simulate, monkeypatch):
+    learner = FakeLearner()
+    learner.send = lambda *request: learner.note("no new model: a plugin's mistake", kind="failure")
+    monkeypatch.setattr(label, "learner_of", lambda session: learner)
+    _, err = simulate("--simulate", "digits", "--labels", 20, code=1)
+    assert "no model was trained: no new model: a plugin's mistake" in err
 
 
 @pytest.mark.slow
