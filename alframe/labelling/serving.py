@@ -7,9 +7,10 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,23 @@ def _remember(folder: Path, place: Place) -> None:
         return
 
 
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Lets a system that asks the program to end (SIGTERM) have what is open closed, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def serve(
     app: Any, place: Place, ready: Callable[[], None], meanwhile: Callable[[], None] | None = None
 ) -> None:
@@ -215,7 +233,8 @@ def serve(
         timeout_keep_alive=75,
     )
     try:
-        Server(config).run(sockets=[place.socket])
+        with _terminated_as_interrupted():
+            Server(config).run(sockets=[place.socket])
     except KeyboardInterrupt:  # it has ended in good order, and passes on what ended it
         pass
     finally:

@@ -119,7 +119,8 @@ def test_help_shows_the_flags_and_the_commands(alframe):
 
 
 @pytest.mark.slow
-def test_the_command_itself_is_killed_and_goes_on(source):
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_itself_is_killed_and_goes_on(source, ended_by):
     command = [
         sys.executable,
         "-m",
@@ -154,7 +155,7 @@ def test_the_command_itself_is_killed_and_goes_on(source):
         process, again = start()
         assert again == address  # a page that is open goes on
         post({"event": "label", "client": "c9", "sample": 9, "label": "a"})  # its answer was lost: sent again
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended_by)
         process.communicate(timeout=60)
         assert process.returncode == 0
     finally:
@@ -162,3 +163,5 @@ def test_the_command_itself_is_killed_and_goes_on(source):
         process.communicate()
     session = Session.read(source.with_name("digits.alframe"))
     assert [event.sample for event in session.events] == [f"{number:04}.png" for number in range(10)]
+    table = (source.with_name("digits.alframe") / "labels.csv").read_text()
+    assert len(table.splitlines()) == 1 + 10  # written anew at the end
