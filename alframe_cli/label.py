@@ -17,11 +17,16 @@ from alframe_cli.plain_text import echo
 if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
+STRATEGY, AUTO, NONE = "badge", "auto", "none"
 COMMANDS = {
     "status": ("alframe_cli.label_session:status", "Say how far a session is."),
     "export": ("alframe_cli.label_session:export", "Write the labels of a session to a file."),
     "import": ("alframe_cli.label_session:import_", "Take labels from a file into a session."),
     "predict": ("alframe_cli.label_predict:predict", "Write what the model says of the unlabelled samples."),
+    "simulate": (
+        "alframe_cli.label_simulate:simulate",
+        "Let an oracle label a data set, to see how it goes.",
+    ),
     "backend": ("alframe_cli.label_backend:backend", "Serve a session's model to Label Studio."),
 }
 
@@ -44,10 +49,19 @@ class LabelGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Opens a session unless a command is named first."""
+        """Opens a session unless a command is named first; ``--simulate DATASET`` is one, too."""
+        if args and args[0].partition("=")[0] == "--simulate":
+            args = ["simulate", *([args[0].partition("=")[2]] if "=" in args[0] else []), *args[1:]]
         if args and args[0] not in COMMANDS and args[0] not in ctx.help_option_names:
             args = [open_session.name or "", *args]
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Calls what opens a session PATH, so that hints say what can be typed."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return "PATH" if command is open_session else name, command, rest
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The usual command, and the others."""
@@ -94,8 +108,8 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     help="What PATH is: images, texts, or a plugin's kind of source.  [default: told by PATH]",
 )
 @click.option("--text", metavar="COLUMN", help="Column of the texts, where PATH is a table.")
-@click.option("--strategy", default="badge", show_default=True, help="What chooses the next samples.")
-@click.option("--model", default="auto", show_default=True, help="The network; none: without a model.")
+@click.option("--strategy", default=STRATEGY, show_default=True, help="What chooses the next samples.")
+@click.option("--model", default=AUTO, show_default=True, help="The network; none: without a model.")
 @click.option(
     "--audit",
     type=click.IntRange(0),
@@ -192,11 +206,28 @@ def session_of(path: Path, given: dict[str, Any]) -> Session:
         session = Session.open(folder)
         _say_what_stays(session, given)
         return session
+    check_names(given["strategy"], given["model"])
     names = ("text", "strategy", "model", "audit", "audit_by", "overlap", "seed")
     settings = {name: given[name] for name in names}
     settings |= {"classes": given["classes"] or (), "people": given["people"] or ("me",)}
     kind = kind_of(path, given["kind"])
     return Session.create(path, folder, SessionSettings(source=str(path), kind=kind, **settings))
+
+
+def check_names(strategy: str, model: str) -> None:
+    """The process that learns would find out later what is no strategy and no network.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if (strategy, model) == (STRATEGY, AUTO):  # nothing that takes time
+        return
+    from alframe.registry.offers import MODELS
+    from alframe.registry.registry import installed
+
+    installed().plugin(strategy, "strategy")
+    if model not in (AUTO, NONE):
+        installed().offers.located(MODELS, model)
 
 
 def _say_what_stays(session: Session, given: dict[str, Any]) -> None:
@@ -258,7 +289,8 @@ def telling_of(session: Session, ears: frozenset[str]) -> Any:
 
 def _tell(session: Session, addresses: dict[str, str], browser: bool) -> None:
     """Prints where the page is."""
-    counts = f"{len(session.samples):,} samples, {len(session.labels()):,} labelled"
+    count = len(session.samples)
+    counts = f"{count:,} {'sample' if count == 1 else 'samples'}, {len(session.labels()):,} labelled"
     echo(f"{counts}; the session is {session.folder}", err=True)
     for person, address in addresses.items():
         echo(address if len(addresses) == 1 else f"{person}: {address}")

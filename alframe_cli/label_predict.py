@@ -91,16 +91,14 @@ def first_answer(session: Session, learner: Any) -> Any:
     if len(set(classes)) < 2:
         raise UsageError(f"{session.folder} has labels of {len(set(classes))} classes; a model needs two")
     learner.send(positions, classes, len(session.classes), [], len(session.samples), [])
-    last = ""
     while True:
         for answer in learner.poll():
             if answer.kind == "model" and answer.suggestions:
                 return answer
+            if answer.kind == "failure":
+                raise TrialError(answer.text)
             if answer.text:
                 echo(f"note: {answer.text}", err=True)
-                last = answer.text
-        if learner.idle:
-            raise TrialError(f"the model failed: {last}")
         if learner.failed:
             raise TrialError(f"the model failed: {learner.failed}")
         time.sleep(LOOK)

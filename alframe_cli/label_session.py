@@ -90,6 +90,8 @@ def written(session: Session, format_: str, out: Path | None, predictions: dict[
 
     write, suffix = writing(format_)
     path = out or beside(session, f"labels{suffix}")
+    if predictions is None and not session.labels():
+        echo("note: there are no labels yet", err=True)
     for note in write(session, path, predictions):
         echo(f"note: {note}", err=True)
     echo(str(path))

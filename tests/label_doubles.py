@@ -28,7 +28,6 @@ class FakeLearner:
 
     def __init__(self):
         self.failed = ""
-        self.idle = False
         self.requests = []
         self.answers = []
         self.closed = False
@@ -67,8 +66,8 @@ class FakeLearner:
             )
         )
 
-    def note(self, text):
-        self.answers.append(SimpleNamespace(kind="note", text=text))
+    def note(self, text, kind="note"):
+        self.answers.append(SimpleNamespace(kind=kind, text=text))
 
 
 class QuickLearner(FakeLearner):

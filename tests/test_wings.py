@@ -140,6 +140,7 @@ WITHOUT_TORCH = [
     "alframe.labelling.live",
     "alframe.labelling.loop",
     "alframe.labelling.opening",
+    "alframe.labelling.oracle",
     "alframe.labelling.own_features",
     "alframe.labelling.plugin_sources",
     "alframe.labelling.progress",

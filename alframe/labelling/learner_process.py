@@ -50,7 +50,8 @@ class Message:
     """What the process tells.
 
     Attributes:
-        kind: "model", a new order of the samples; or "note", something to be said.
+        kind: "model", a new order of the samples; "note", something to be said; "failure", a note, and the
+            request has no other answer.
         version: number of the model, from 1; 0 where there is none yet, for too few classes are labelled.
         labels: how many labels it was trained on.
         picks: positions in the order in which they should be labelled.
@@ -63,7 +64,7 @@ class Message:
         text: what a note says, or how picks were made without a model.
     """
 
-    kind: Literal["model", "note"]
+    kind: Literal["model", "note", "failure"]
     version: int = 0
     labels: int = 0
     picks: Sequence[int] = ()
@@ -151,11 +152,6 @@ class LearnerProcess:
         return self._under_way is not None
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is asked of it: all that it will say has been told."""
-        return self._under_way is None and self._waiting is None
-
-    @property
     def pid(self) -> int | None:
         """The process's number, where there is one."""
         return self._link.pid if self._link else None
@@ -221,7 +217,7 @@ def _live(end: Connection, folder: Path, learning: str, plugins: Sequence[Path])
             make()
             yield from made[0](request)
         except (Exception, SystemExit) as error:  # a plugin's mistake costs a message
-            yield Message("note", text=f"no new model: {reason(error)}")
+            yield Message("failure", text=f"no new model: {reason(error)}")
         yield DONE
 
     with contextlib.suppress(Exception, SystemExit):

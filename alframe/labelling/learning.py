@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from alframe.labelling.estimates import draw, proposal
-from alframe.labelling.formats.dataset import dataset
+from alframe.labelling.formats.dataset import SIZE, dataset
 from alframe.labelling.learner_process import Message, Request
-from alframe.labelling.network import Material, material
+from alframe.labelling.network import AUTO, Material, material
+from alframe.labelling.pretrained import most_size
 from alframe.labelling.session import Session
 from alframe.learning.diagnostics import agreement
 from alframe.learning.learner import ActiveLearner, Query
@@ -51,7 +52,9 @@ class Learning:
     def _open(self) -> None:
         session = Session.read(self._folder)
         self._settings, self._audit = session.settings, torch.tensor(session.audit, dtype=torch.int64)
-        self._material: Material = material(session, dataset(session), self._folder / CACHE)
+        most = most_size() if self._settings.model == AUTO else None
+        data = dataset(session, most=most or SIZE)
+        self._material: Material = material(session, data, self._folder / CACHE)
         self._blank = self._material.blank
         self._untold += self._material.notes
 

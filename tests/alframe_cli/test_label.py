@@ -96,6 +96,13 @@ def test_mistakes_are_said_in_a_line(source, tmp_path, alframe):
     assert "--i-trust-this-network" in alframe(source, "--host", "0.0.0.0", "--no-browser", code=2)
     assert "no such option" in alframe(source, "--no-flag", code=2).lower()
     assert "PATH" in alframe("--classes", "a", code=2)
+    assert "alframe label PATH --help" in alframe(source, "--overlap", "2", code=2)
+
+
+def test_a_strategy_or_network_that_is_none_starts_no_session(source, alframe):
+    assert "unknown strategy 'bagde'. Did you mean 'badge'" in alframe(source, "--strategy", "bagde", code=2)
+    assert "unknown model 'resnet8'" in alframe(source, "--model", "resnet8", code=2)
+    assert not source.with_name("digits.alframe").exists()
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
@@ -112,7 +119,8 @@ def test_help_shows_the_flags_and_the_commands(alframe):
 
 
 @pytest.mark.slow
-def test_the_command_itself_is_killed_and_goes_on(source):
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_itself_is_killed_and_goes_on(source, ended_by):
     command = [
         sys.executable,
         "-m",
@@ -147,7 +155,7 @@ def test_the_command_itself_is_killed_and_goes_on(source):
         process, again = start()
         assert again == address  # a page that is open goes on
         post({"event": "label", "client": "c9", "sample": 9, "label": "a"})  # its answer was lost: sent again
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended_by)
         process.communicate(timeout=60)
         assert process.returncode == 0
     finally:
@@ -155,3 +163,5 @@ def test_the_command_itself_is_killed_and_goes_on(source):
         process.communicate()
     session = Session.read(source.with_name("digits.alframe"))
     assert [event.sample for event in session.events] == [f"{number:04}.png" for number in range(10)]
+    table = (source.with_name("digits.alframe") / "labels.csv").read_text()
+    assert len(table.splitlines()) == 1 + 10  # written anew at the end

@@ -87,3 +87,9 @@ def test_where_no_model_is_wanted(tmp_path, capsys):
     Session.create(tmp_path / "digits", tmp_path / "s", settings).close()
     run(tmp_path / "s", code=2)
     assert "--model none" in capsys.readouterr().err
+
+
+def test_a_model_that_can_not_be_trained_ends_it(made, learner):
+    learner.send = lambda *request: learner.note("no new model: a plugin's mistake", kind="failure")
+    run(made[0], code=1)
+    assert learner.closed

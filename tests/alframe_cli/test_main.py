@@ -208,3 +208,11 @@ def test_whatever_else_goes_wrong_is_one_line_and_no_traceback(
 def test_verbose_before_a_command_is_that_commands_too(alframe):
     assert "Traceback" in alframe("-v", "run", "--strategy", "x").err
     assert "Traceback" in alframe("-v", "query", "--strategy", "margin", "-n", "1", "missing.npy").err
+
+
+@pytest.mark.parametrize("command", [(), ("label",)])
+def test_without_arguments_there_is_the_help(alframe, command):
+    outcome = alframe(*command)
+    assert outcome.code == 2
+    assert "Commands:\n" in outcome.err
+    assert "\\n" not in outcome.err

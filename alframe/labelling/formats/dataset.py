@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from alframe.data.dataset import Dataset
     from alframe.labelling.session import Session
 
-SIZE = 64  # height and width of images
+SIZE = 64  # height and width of images, unless they are smaller
+SMALLEST = 16
 MOST_BYTES = 1 << 30  # of images; above, they are half as large
+LOOKED_AT = 64  # images that tell how large all are
 NAMED = 5
 
 
-def dataset(session: Session, size: int | None = None) -> Dataset:
+def dataset(session: Session, size: int | None = None, most: int = SIZE) -> Dataset:
     """All samples of a session in the order of their positions.
 
     Images are turned, laid on white, scaled and cut to a square as ``imagefolder:`` does it; texts become
@@ -31,7 +34,9 @@ def dataset(session: Session, size: int | None = None) -> Dataset:
 
     Args:
         session: whose.
-        size: height and width of images; None for 64, or less where they would need more than 1 GB.
+        size: height and width of images; None for ``most``, or less where they are smaller or would need
+            more than 1 GB.
+        most: height and width of large images.
 
     Returns:
         ``M`` samples; -1 where there is no settled label. Audit samples have theirs: who trains leaves them
@@ -45,7 +50,7 @@ def dataset(session: Session, size: int | None = None) -> Dataset:
     from alframe.data.dataset import Dataset
 
     everything = range(len(session.samples))
-    inputs, good, notes = _inputs(session, everything, size)
+    inputs, good, notes = _inputs(session, everything, size, most)
     classes = {info.name: index for index, info in enumerate(session.classes)}
     targets = torch.full((len(inputs),), -1, dtype=torch.int64)
     for position, label in session.labels().items():
@@ -85,8 +90,8 @@ def dataset_from_session(folder: Path | str, size: int | None = None) -> Dataset
 
     Args:
         folder: the session's.
-        size: height and width that images are scaled and cut to; None for 64, or 32 where they would need
-            more than 1 GB. Texts become features, whatever it is.
+        size: height and width that images are scaled and cut to; None for 64, or less where they are smaller
+            or would need more than 1 GB. Texts become features, whatever it is.
 
     Raises:
         UsageError: it is no session, fewer than two classes have labels, or nothing could be read.
@@ -145,7 +150,9 @@ def _parts(
     return ((inputs[train], targets[train]), of_audit), notes
 
 
-def _inputs(session: Session, rows: Sequence[int], size: int | None) -> tuple[Tensor, Tensor, list[str]]:
+def _inputs(
+    session: Session, rows: Sequence[int], size: int | None, most: int = SIZE
+) -> tuple[Tensor, Tensor, list[str]]:
     """Inputs of the samples at ``rows``, which of them could be read, and what is said of it."""
     if session.info is not None and session.info.features is not None:
         return own_features(session, rows)
@@ -155,18 +162,17 @@ def _inputs(session: Session, rows: Sequence[int], size: int | None) -> tuple[Te
         )
     if session.shown_as == TEXTS:
         return _texts(session, rows)
-    return _images(session, rows, size)
+    return _images(session, rows, size, most)
 
 
-def _images(session: Session, rows: Sequence[int], size: int | None) -> tuple[Tensor, Tensor, list[str]]:
+def _images(
+    session: Session, rows: Sequence[int], size: int | None, most: int
+) -> tuple[Tensor, Tensor, list[str]]:
     import torch
 
     from alframe.contract.resources import ImageDataOptions
     from alframe.data.images import ImageReader
 
-    if size is None:
-        size = SIZE if 3 * SIZE**2 * len(rows) <= MOST_BYTES else SIZE // 2
-    reader = ImageReader(ImageDataOptions(size=size, bad_images="skip"))
     there, paths, notes = [], [], []
     for row, position in enumerate(rows):
         try:
@@ -177,6 +183,7 @@ def _images(session: Session, rows: Sequence[int], size: int | None) -> tuple[Te
             there.append(row)
             paths.append(path)
     names = [session.samples[rows[row]].id for row in there]
+    reader = ImageReader(ImageDataOptions(size=size or _size(paths, len(rows), most), bad_images="skip"))
     images, kept = _read(reader, session.settings.source, paths, names, there)
     good = torch.zeros(len(rows), dtype=torch.bool)
     good[kept] = True
@@ -188,6 +195,19 @@ def _images(session: Session, rows: Sequence[int], size: int | None) -> tuple[Te
         whole[kept] = images
         images = whole
     return images, good, [*notes, *reader.notes]
+
+
+def _size(paths: Sequence[Path], count: int, most: int) -> int:
+    """Height and width for images of which nobody said it: theirs, so far as there is room."""
+    from PIL import Image
+
+    while 3 * most**2 * count > MOST_BYTES and most > SMALLEST:
+        most //= 2
+    sizes = []
+    for path in paths[:: max(1, len(paths) // LOOKED_AT)]:
+        with contextlib.suppress(Exception), Image.open(path) as picture:  # Pillow raises what it will
+            sizes.append(max(picture.size))
+    return min(most, max(sizes, default=most))
 
 
 def _read(

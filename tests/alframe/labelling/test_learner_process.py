@@ -43,7 +43,6 @@ def test_a_request_has_its_answer(make):
     assert messages(learner) == [Message("model", 1, 2, picks=[7, 8])]
     assert learner.alive
     assert not learner.busy
-    assert learner.idle
     assert learner.failed == ""
     learner.send([1, 2, 3], [0, 1, 1], 2, [9])
     assert messages(learner) == [Message("model", 2, 3, picks=[9])]
@@ -57,7 +56,6 @@ def test_the_newest_request_counts_and_one_fit_is_under_way(make, tmp_path):
     for count in range(2, 40):
         learner.send(range(count), [0] * count, 2)
     assert learner.busy
-    assert not learner.idle
     (tmp_path / "wait").unlink()
     assert [message.labels for message in messages(learner, 2)] == [1, 39]
     assert begun(tmp_path) == ["1", "39"]
@@ -68,7 +66,7 @@ def test_what_a_plugin_raises_costs_a_message(make, labels, said):
     learner = make("Faulty")
     learner.send(range(labels), [0] * labels, 2)
     (note,) = messages(learner)
-    assert note.kind == "note"
+    assert note.kind == "failure"
     assert said in note.text
     learner.send(range(9), [0] * 9, 2)
     assert messages(learner)[0].labels == 9

@@ -198,3 +198,30 @@ def test_pages_hold_so_many_samples_at_most(loop, learner):
     loop.shown(range(1000))
     loop.tick()
     assert learner.requests[0].pending == list(range(1000 - 64, 1000))
+
+
+def test_it_is_current_once_all_labels_are_answered(loop, learner, session):
+    assert not loop.is_current
+    loop.tick()
+    assert not loop.is_current
+    session.given[1] = 0
+    learner.answer(labels=0, version=0)
+    loop.changed()
+    loop.tick()  # hears of the request before, and asks anew
+    assert not loop.is_current
+    learner.answer(labels=1, version=0)
+    loop.tick()
+    assert loop.facts()["current"]
+    session.given[1] = 1  # corrected: as many labels as before
+    loop.changed()
+    assert not loop.is_current
+    loop.tick()
+    assert not loop.is_current
+
+
+def test_a_request_that_fails_has_its_answer(loop, learner):
+    loop.tick()
+    learner.note("no new model: a plugin's mistake", kind="failure")
+    loop.tick()
+    assert loop.is_current
+    assert loop.notes == ["no new model: a plugin's mistake"]

@@ -118,3 +118,12 @@ def test_the_packages_themselves(data):
     body = of_lite0(data)
     with torch.no_grad():
         assert body.module(body.transform(data.inputs)).shape == (4, 1280)
+
+
+def test_images_are_read_large_where_a_network_wants_them_so(cache, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert pretrained.most_size() is None
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert pretrained.most_size() == pretrained.LITE0_SIZE
+    cache("resnet18.a1_in1k")
+    assert pretrained.most_size() == 128

@@ -10,8 +10,10 @@ import time
 import urllib.request
 
 import pytest
+from starlette.applications import Starlette
 
 from alframe.errors import UsageError
+from alframe.labelling import serving
 from alframe.labelling.serving import FILE, own_names, take_place
 
 
@@ -127,3 +129,20 @@ def test_a_server_answers_and_an_interrupt_ends_it(tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_work_beside_ends_the_server_and_is_heard_when_it_fails(place):
+    def fail():
+        raise UsageError("enough")
+
+    done = []
+    app = Starlette(routes=[])
+    serving.serve(app, place(), lambda: done.append("up"), lambda: done.append("worked"))
+    assert done == ["up", "worked"]
+    with pytest.raises(UsageError, match="enough"):
+        serving.serve(app, place(), lambda: None, fail)
+
+
+def test_answers_do_not_wait_for_receipts(place):
+    """By a socket's protocol asyncio knows that it may switch the waiting (Nagle's algorithm) off."""
+    assert place().socket.proto == socket.IPPROTO_TCP

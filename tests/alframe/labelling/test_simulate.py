@@ -1,53 +1,65 @@
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from alframe.labelling.learner_process import Message
-from alframe.labelling.simulate import Step, simulate
-
-TRUTH = [position % 3 for position in range(60)]
-AUDIT = [0, 1, 2, 3]
-
-
-class Least:
-    """Picks the least positions that are free; it is right once it knows 20 labels."""
-
-    def __init__(self):
-        self.requests = []
-
-    def __call__(self, request):
-        self.requests.append(request)
-        yield Message("note", text="said")
-        taken = {*request.positions, *request.pending, *AUDIT}
-        picks = [p for p in range(len(TRUTH)) if p not in taken][: request.want]
-        right = len(request.positions) >= 20
-        audit = {p: TRUTH[p] if right else 0 for p in AUDIT}
-        yield Message("model", 1, len(request.positions), picks=picks, audit=audit)
+import alframe
+from alframe.errors import UsageError
+from alframe.labelling.simulate import write_pictures
 
 
-@pytest.mark.parametrize("lag", [0, 1, 2])
-def test_an_oracle_labels_what_was_put_first_some_answers_ago(lag):
-    learner = Least()
-    steps = simulate(learner, TRUTH, AUDIT, first=10, batch=5, labels=30, lag=lag)
-    assert steps == [Step(10, 0.5), Step(15, 0.5), Step(20, 1.0), Step(25, 1.0), Step(30, 1.0)]
-    for request in learner.requests:
-        assert len(request.pending) == 5 * lag
-        assert set(request.positions).isdisjoint([*request.pending, *AUDIT])
-        assert list(request.classes) == [TRUTH[p] for p in request.positions]
-        assert len(set(request.positions)) == len(request.positions)
-    first = [p for p in range(60) if p not in {*learner.requests[0].positions, *learner.requests[0].pending}]
-    shown = learner.requests[lag + 1].positions[-5:]
-    assert list(shown) == [p for p in first if p not in AUDIT][:5]
+def made(inputs, targets=None):
+    targets = torch.arange(len(inputs)) % 2 if targets is None else torch.tensor(targets)
+    return alframe.Dataset("made", inputs, targets, 2)
 
 
-def test_it_ends_where_nothing_is_left():
-    steps = simulate(Least(), TRUTH, AUDIT, first=10, batch=20, labels=1000)
-    assert [step.labels for step in steps] == [10, 30, 50, 56]
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
 
 
-def test_the_first_labels_follow_the_seed():
-    def firsts(seed):
-        learner = Least()
-        simulate(learner, TRUTH, AUDIT, first=10, batch=5, labels=10, seed=seed)
-        return learner.requests[0].positions
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bytes_are_written_as_they_are(tmp_path, channels):
+    inputs = torch.randint(256, (3, channels, 5, 7), dtype=torch.uint8)
+    truth = write_pictures(
+        alframe.Dataset("made", inputs, torch.tensor([0, 1, 0]), 2, fit=lambda x: x), tmp_path
+    )
+    assert truth.classes == ("0", "1")
+    assert truth.of == {"00000.png": "0", "00001.png": "1", "00002.png": "0"}
+    for row in range(3):
+        expected = inputs[row].permute(1, 2, 0).numpy()
+        assert np.array_equal(read(tmp_path / f"{row:05}.png").reshape(expected.shape), expected)
 
-    assert firsts(1) == firsts(1)
-    assert firsts(1) != firsts(2)
+
+def test_numbers_are_scaled_by_the_range_of_all(tmp_path):
+    inputs = torch.stack(
+        [torch.full((1, 2, 2), -1.0), torch.full((1, 2, 2), 0.0), torch.full((1, 2, 2), 1.0)]
+    )
+    write_pictures(made(inputs), tmp_path)
+    assert [int(read(tmp_path / f"{row:05}.png")[0, 0]) for row in range(3)] == [0, 128, 255]
+
+
+def test_what_is_there_stays(tmp_path):
+    data = made(torch.rand(3, 1, 4, 4))
+    write_pictures(data, tmp_path)
+    (tmp_path / "00001.png").write_bytes(b"mine")
+    write_pictures(data, tmp_path)
+    assert (tmp_path / "00001.png").read_bytes() == b"mine"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("shape", [(4, 10), (4, 2, 5, 5), (4, 1, 1, 9)])
+def test_what_is_no_picture_is_refused(tmp_path, shape):
+    with pytest.raises(UsageError, match="can show pictures"):
+        write_pictures(made(torch.rand(shape)), tmp_path)
+
+
+def test_an_oracle_needs_all_labels(tmp_path):
+    with pytest.raises(UsageError, match="without a label"):
+        write_pictures(made(torch.rand(3, 1, 4, 4), [0, -1, 1]), tmp_path)
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(alframe.AlframeError, match="file"):
+        write_pictures(made(torch.rand(3, 1, 4, 4)), tmp_path / "file" / "pictures")

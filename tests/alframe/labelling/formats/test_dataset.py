@@ -35,7 +35,7 @@ def test_every_sample_at_its_position(start, photos):
 def test_without_classes_and_labels_there_is_a_data_set_all_the_same(start):
     found = dataset(start(classes=()))
     assert found.num_classes == 2
-    assert found.inputs.shape == (40, 3, 64, 64)
+    assert found.inputs.shape == (40, 3, 8, 8)  # as large as they are
     assert set(found.targets.tolist()) == {-1}
 
 
@@ -98,3 +98,18 @@ def test_a_learner_learns_from_a_session(start):
     learner = alframe.ActiveLearner(dataset(session, size=8), "mlp", "random", recipe=recipe, device="cpu")
     learner.fit()
     assert len(learner.ask(3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "most", "expected"),
+    [(40, 300, 64, 64), (40, 300, 96, 96), (40, 20, 96, 20), (100_000, 300, 64, 32), (10**9, 300, 96, 12)],
+)
+def test_images_are_as_large_as_is_good_and_there_is_room(photos, count, side, most, expected):
+    Image.new("RGB", (side, side // 2)).save(photos / "large.png")
+    assert formats._size([photos / "large.png"], count, most) == expected
+
+
+def test_files_that_are_no_images_do_not_count(photos):
+    (photos / "none.png").write_bytes(b"no image")
+    assert formats._size([photos / "none.png"], 1, 64) == 64
+    assert formats._size([photos / "none.png", photos / "a" / "02.png"], 2, 64) == 8
