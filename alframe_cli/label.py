@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alframe.labelling.session import Session
 
 STRATEGY, AUTO, NONE = "badge", "auto", "none"
+AUDIT, ACTIVE = 100, "active"
 COMMANDS = {
     "status": ("alframe_cli.label_session:status", "Say how far a session is."),
     "export": ("alframe_cli.label_session:export", "Write the labels of a session to a file."),
@@ -95,6 +96,20 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+class AuditSize(click.ParamType):
+    """A number of samples, or how the usual number of them is drawn."""
+
+    name = "N|active"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A number, or "active"."""
+        if value == ACTIVE or isinstance(value, int):
+            return value
+        if not (str(value).isascii() and str(value).isdigit() and len(value) < 10):
+            self.fail(f"{value!r} is no number of samples, and not {ACTIVE!r}", param, ctx)
+        return int(value)
+
+
 @click.command(name="open", hidden=True)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--classes", callback=_names, metavar="A,B", help="The classes; more can be added on the page.")
@@ -112,14 +127,14 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--model", default=AUTO, show_default=True, help="The network; none: without a model.")
 @click.option(
     "--audit",
-    type=click.IntRange(0),
-    default=100,
+    type=AuditSize(),
+    default=AUDIT,
     show_default=True,
-    help="Samples that estimate the accuracy and are never learned.",
+    help="Samples that estimate the accuracy and are never learned; active: as many, by --audit-by active.",
 )
 @click.option(
     "--audit-by",
-    type=click.Choice(["random", "active"]),
+    type=click.Choice(["random", ACTIVE]),
     default="random",
     show_default=True,
     help="How those are drawn.",
@@ -157,6 +172,8 @@ def open_session(path: Path, **given: Any) -> None:
     needs_extra()
     from alframe.labelling.server import make_app
 
+    if given["audit"] == ACTIVE:
+        given |= {"audit": AUDIT, "audit_by": ACTIVE}
     ears = _ears(given["notify"] or ())
     with session_of(path, given) as session:
         for note in session.notes:

@@ -89,12 +89,17 @@ def written(session: Session, format_: str, out: Path | None, predictions: dict[
     from alframe.labelling.formats.catalogue import writing
 
     write, suffix = writing(format_)
-    path = out or beside(session, f"labels{suffix}")
+    path = out or beside(session, file_name(format_, suffix))
     if predictions is None and not session.labels():
         echo("note: there are no labels yet", err=True)
     for note in write(session, path, predictions):
         echo(f"note: {note}", err=True)
     echo(str(path))
+
+
+def file_name(format_: str, suffix: str) -> str:
+    """Of the labels in a format; no two formats have one, so that none overwrites another's."""
+    return f"labels{suffix}" if suffix == f".{format_}" else f"labels-{format_}{suffix}"
 
 
 def beside(session: Session, name: str) -> Path:

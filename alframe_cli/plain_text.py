@@ -60,7 +60,8 @@ def print_traceback(error: BaseException) -> None:
 def print_usage_error(error: click.ClickException) -> None:
     """Prints what click found wrong with the command, on standard error."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # the help of a command without arguments
-        click.echo(plain(error.format_message()), err=True)
+        for line in error.format_message().split("\n"):
+            echo(line, err=True)
         return
     text, message = io.StringIO(), plain_line(error.format_message())
     error.format_message = lambda: message  # type: ignore[method-assign]

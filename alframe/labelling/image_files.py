@@ -54,6 +54,7 @@ class ImageFiles:
         self._odd: dict[str, str] = {}  # where the id is not the path: names that are no text
         self._left_out: dict[str, list[str]] = {}
         self._others: Counter[str] = Counter()
+        self._is_empty = False
 
     @property
     def notes(self) -> list[str]:
@@ -65,6 +66,8 @@ class ImageFiles:
         if self._others:
             counts = ", ".join(f"{suffix} {count:,}" for suffix, count in self._others.most_common(NAMED))
             notes.append(f"{self._root.name}: files that are no images are left out: {counts}")
+        if self._is_empty and not notes:
+            notes.append(f"{self._root.name} has no images ({', '.join(MEDIA_TYPES)})")
         return notes
 
     def items(self) -> list[SourceItem]:
@@ -89,6 +92,7 @@ class ImageFiles:
                     if item.id in found:
                         self._leave_out("two files that would be called the same", item.id)
                     found.setdefault(item.id, item)
+        self._is_empty = not found
         return sorted(found.values(), key=lambda item: item.id.split("/"))
 
     def digest(self, item: str) -> str:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from alframe.contract.labelling import Source, SourceInfo
 from alframe.errors import PluginError, TrialError, UsageError
+from alframe.labelling.samples import FILE as SAMPLES
 from alframe.labelling.settings import SessionSettings
 from alframe.labelling.sources import info_of, open_source
 from alframe.records.locking import InUseError, locked
 from alframe.records.writing import unwritable
 
+LOCK, OWNER = ".lock", ".owner"
 ACTIVE_POOL = 10  # samples kept apart for each that an active audit labels
 
 
@@ -33,12 +35,20 @@ def held(folder: Path) -> contextlib.ExitStack:
     stack = contextlib.ExitStack()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(locked(folder / ".lock", folder / ".owner"))
+        stack.enter_context(locked(folder / LOCK, folder / OWNER))
     except InUseError as error:
         raise TrialError(f"{folder} is in use by {error}; one server a session") from error
     except OSError as error:
         raise unwritable(folder, error) from error
     return stack
+
+
+def discard(folder: Path) -> None:
+    """Takes away a session's folder in which nothing came to be; whatever else somebody put there stays."""
+    with contextlib.suppress(OSError):
+        for name in (LOCK, OWNER, SAMPLES):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def source_now(

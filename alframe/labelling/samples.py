@@ -78,9 +78,8 @@ class Samples:
         if source and (self._look(source, items) | (write and self._add(source, items.values()))) and write:
             self._write()
         if not self._lines:
-            raise UsageError(
-                "there is nothing to label: " + ("; ".join(source.notes) if source else "no source")
-            )
+            said = "; ".join(source.notes) if source else "no source"
+            raise UsageError(f"there is nothing to label{': ' * bool(said)}{said}")
         self.all = [
             Sample(line.position, line.id, line.size, line.digest, line.id not in items)
             for line in self._lines

@@ -18,7 +18,7 @@ from alframe.labelling.checking import checked
 from alframe.labelling.classes import Classes, ClassInfo
 from alframe.labelling.events import UNDOABLE, Event, NotAnEventError
 from alframe.labelling.journal import Journal
-from alframe.labelling.opening import about, draw_audit, held, source_now
+from alframe.labelling.opening import about, discard, draw_audit, held, source_now
 from alframe.labelling.progress import pace, progress
 from alframe.labelling.queue import Queue, shares
 from alframe.labelling.reservations import Reservations
@@ -108,6 +108,7 @@ class Session:
             raise UsageError(f"{folder} has a session already; open it, or name another with --session")
         if (folder / JOURNAL).exists():
             raise UsageError(f"{folder} has labels, but no {SETTINGS}; bring that back, or move them away")
+        was_there = folder.exists()
         lock = held(folder)
         try:
             (folder / SAMPLES).unlink(missing_ok=True)  # of a start that was killed
@@ -118,6 +119,8 @@ class Session:
             return cls(folder, lock, begun=(info, begun, samples))
         except BaseException:
             lock.close()
+            if not was_there and not (folder / SETTINGS).exists():
+                discard(folder)
             raise
 
     @classmethod

@@ -69,6 +69,28 @@ def test_the_same_command_goes_on_and_says_what_stays(source, alframe, served):
     assert "note: --" not in again
 
 
+def test_an_audit_may_be_active(source, alframe, served):
+    alframe(source, "--audit", "active", "--no-browser")
+    settings = Session.read(source.with_name("digits.alframe")).settings
+    assert (settings.audit, settings.audit_by) == (100, "active")
+    told = alframe(source, "--audit", "active", "--session", source.with_name("s"), "--no-browser")
+    assert "note" not in told
+    assert "'many' is no number of samples, and not 'active'" in alframe(source, "--audit", "many", code=2)
+    assert "'-1' is no number" in alframe(source, "--audit", "-1", code=2)
+
+
+def test_what_can_not_be_labelled_leaves_nothing_behind(tmp_path, alframe):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "e.csv").write_text("")
+    assert "there is nothing to label: empty has no images (.jpg," in alframe(tmp_path / "empty", code=2)
+    alframe(tmp_path / "e.csv", code=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.csv", "empty"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes").write_text("kept")
+    alframe(tmp_path / "empty", "--session", tmp_path / "mine", code=2)
+    assert (tmp_path / "mine" / "notes").read_text() == "kept"
+
+
 def test_each_person_has_an_address(source, alframe, served):
     told = alframe(source, "--per-person", "ada,bob", "--session", source.with_name("s"), "--no-browser")
     assert re.findall(r"^(\w+): http", told, re.M) == ["ada", "bob"]

@@ -229,7 +229,7 @@ def test_formats(folder, alframe, served):
     label_points(folder, alframe, served)
     plugins = ("--plugin", "points.py", "--plugin", "lines.py")
     out = alframe("export", "x.points", "--to", "lines", *plugins).out.strip()
-    assert out == str(folder / "x.points-labels.txt")
+    assert out == str(folder / "x.points-labels-lines.txt")
     alframe("x.points", "--session", "other", *plugins, "--no-browser")
     assert "12 labels were taken in" in alframe("import", "other", out, "--from", "lines", *plugins).out
     told = alframe("export", "x.points", "--to", "blank", *plugins, code=3).err

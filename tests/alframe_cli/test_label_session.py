@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from alframe.labelling.formats.catalogue import FORMATS
 from alframe.labelling.session import Session
 from alframe.labelling.settings import SessionSettings
+from alframe_cli.label_session import file_name
 from alframe_cli.main import main
 from label_doubles import write_digits
 
@@ -80,3 +82,9 @@ def test_an_open_session_takes_no_import(folder, alframe, tmp_path):
 @pytest.mark.parametrize("command", ["status", "export", "predict", "backend"])
 def test_a_folder_that_is_none(tmp_path, alframe, command):
     assert "is no session" in alframe(command, tmp_path, code=2)[1]
+
+
+def test_no_two_formats_have_one_file_name():
+    names = [file_name(name, info.suffix) for name, info in FORMATS.items()]
+    assert len(set(names)) == len(names)
+    assert names[0] == "labels.csv"

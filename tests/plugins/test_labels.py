@@ -30,7 +30,7 @@ def test_a_session_is_a_data_set_with_its_audit_as_the_test_part(session):
     data = alframe.load_dataset(f"labels:{session.folder}")
     audited = len(session.audited())
     assert (len(data), len(data.test_inputs), data.num_classes) == (39 - audited, audited, 2)
-    assert data.inputs.shape[1:] == (3, 64, 64)
+    assert data.inputs.shape[1:] == (3, 8, 8)
     assert data.name == "photos"
     small = alframe.load_dataset(f"labels:{session.folder}", size=8)
     assert small.inputs.shape[1:] == (3, 8, 8)
