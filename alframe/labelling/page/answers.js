@@ -13,6 +13,7 @@ const LOADED = 6; // answered samples that stay loaded, for undo
 export const answer = (event, label = null, why = null) => {
   const entry = state.current;
   if (!entry) return;
+  if (event !== "skip" && state.shown !== entry) return; // it is still on its way: nobody has seen it
   const suggested = entry.again || entry.settle ? null : entry.suggestion;
   state.outbox.put({
     event: entry.settle && event === "label" ? "adjudicate" : event,

@@ -11,11 +11,13 @@ export const showClasses = () => {
   box.replaceChildren();
   state.byKey.clear();
   for (const { name, key } of state.classes) {
-    const button = make("button", { type: "button", "data-name": name, title: name.length > 20 ? name : "" }, box);
+    const button = make("button", { type: "button", "data-name": name }, box);
+    if (name.length > 20) button.title = name; // it may be cut
     make("kbd", key ? {} : { class: "none" }, button, key);
     make("span", { class: "name", dir: "auto" }, button, name);
-    make("span", { class: "model", "aria-hidden": "true" }, button);
-    make("span", { class: "count", "aria-hidden": "true" }, button);
+    make("span", { class: "unseen" }, button);
+    make("span", { class: "model" }, button);
+    make("span", { class: "count" }, button);
     button.addEventListener("click", (event) => {
       if (event.detail) button.blur(); // by a mouse: Enter is the suggestion's again
       pick(name);
@@ -54,11 +56,10 @@ export const suggest = () => {
     button.querySelector(".model").textContent = mine ? suggested.p.toFixed(2) : "";
     const now = Boolean(entry && entry.again === button.dataset.name);
     button.classList.toggle("now", now);
-    button.setAttribute("aria-label", `${button.dataset.name}${mine ? `, suggested, ${suggested.p.toFixed(2)}` : ""}${now ? ", its label now" : ""}`);
+    button.querySelector(".unseen").textContent = mine ? "suggested by the" : now ? "its label now" : "";
   }
   // Among many classes the suggested one may be out of sight: it has a place of its own, which is never moved.
   const place = find("suggestion");
-  place.classList.toggle("none", !suggested);
   place.disabled = !suggested;
   place.querySelector(".name").textContent = suggested ? suggested.label : "no suggestion";
   place.querySelector(".model").textContent = suggested ? suggested.p.toFixed(2) : "";

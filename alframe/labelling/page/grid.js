@@ -67,13 +67,15 @@ export class Grid {
     }
     tile.name = make("span", { class: "name" }, button, entry.label);
     if (entry.suggestion) make("span", { class: "doubt" }, button, `model: ${entry.suggestion.label} ${entry.suggestion.p.toFixed(2)}`);
+    tile.more = make("span", { class: "unseen" }, button);
     this.label(tile);
     button.addEventListener("click", () => this.open(tile));
     this.tiles.push(tile);
   }
 
   label(tile) {
-    tile.button.setAttribute("aria-label", `${tile.entry.label}, ${tile.entry.id}, by ${tile.entry.by}`);
+    tile.name.textContent = tile.entry.label;
+    tile.more.textContent = `${tile.entry.id}, by ${tile.entry.by}`;
   }
 
   point(index) {
@@ -101,7 +103,6 @@ export class Grid {
   corrected(tile, name) {
     if (tile.entry.label === name) return;
     tile.entry = { ...tile.entry, label: name };
-    tile.name.textContent = name;
     tile.button.classList.add("changed");
     tile.button.querySelector(".doubt")?.remove();
     this.label(tile);

@@ -66,8 +66,13 @@ const nothing = () => {
   else drawWords("A moment …");
 };
 
+const able = (isAble) => {
+  find("classes").inert = !isAble;
+  for (const act of ["skip", "unsure"]) document.querySelector(`#acts [data-act="${act}"]`).disabled = !isAble;
+};
+
 const end = () => {
-  find("classes").inert = true;
+  able(false);
   find("caption").textContent = "";
   if (find("picture").querySelector("code")) return; // said already
   drawWords("Every sample has an answer.", [
@@ -81,17 +86,22 @@ export const onUnreadable = (told) => { unreadable = told; };
 
 export const show = async (entry) => {
   state.current = entry;
-  find("classes").inert = false;
+  state.shown = null;
+  able(true);
   suggest();
+  const waiting = setTimeout(() => find("picture").classList.add("waits"), 100); // what is seen is not what is asked
   let element = null;
   try {
     element = await load(entry, state.session.kind);
   } catch {
+    clearTimeout(waiting);
     await unload(entry);
     return;
   }
+  clearTimeout(waiting);
   if (state.current !== entry) return;
   entry.element = element;
+  state.shown = entry;
   draw(element);
   caption(entry);
   looked();

@@ -62,8 +62,7 @@ const fit = () => {
 new ResizeObserver(fit).observe(picture);
 
 export const draw = (element) => {
-  picture.classList.remove("whole");
-  picture.removeAttribute("tabindex");
+  picture.classList.remove("whole", "waits");
   picture.tabIndex = -1;
   element.scrollTop = 0;
   picture.replaceChildren(element);

@@ -8,7 +8,7 @@ export const POLL = 5000;
 export const RETRY = 2000;
 
 export const state = {
-  session: null, facts: null, classes: [], byKey: new Map(), counts: {}, queue: [], current: null, past: [],
+  session: null, facts: null, classes: [], byKey: new Map(), counts: {}, queue: [], current: null, shown: null, past: [],
   order: 0, asking: false, view: "work", ended: false, saved: "", outbox: null, grid: null,
 };
 

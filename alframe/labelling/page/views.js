@@ -8,6 +8,7 @@ export const view = (name, tile = null) => {
   lookAway("grid", name === "grid");
   find("work").hidden = name !== "work";
   find("check").hidden = name !== "grid";
+  document.querySelector(".leap").hidden = name !== "work";
   find("to-grid").setAttribute("aria-pressed", String(name === "grid"));
   if (name === "work") find("picture").focus({ preventScroll: true });
   else if (tile) tile.button.focus();
