@@ -70,6 +70,9 @@ find("suggestion").addEventListener("click", (event) => {
   if (suggested) pick(suggested.label);
 });
 
+for (const type of ["animationend", "animationcancel"]) { // else it flashes again when the view comes back
+  find("answers").addEventListener(type, (event) => event.target.classList.remove("flash"));
+}
 export const flash = (name) => {
   const button = [...document.querySelectorAll("#classes button, #acts button")]
     .find((one) => one.dataset.name === name || one.dataset.act === name);

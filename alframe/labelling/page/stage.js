@@ -10,6 +10,8 @@ const TILE = 108; // pixels of the pictures of what was labelled last
 
 const picture = find("picture");
 
+picture.classList.toggle("smooth", localStorage.getItem("alframe smooth") === "on");
+
 const wholePicture = (entry) => new Promise((resolve, reject) => {
   const image = make("img", { alt: `Sample ${entry.sample}: ${entry.id}`, decoding: "sync", draggable: "false" });
   image.addEventListener("load", () => resolve(image));
@@ -98,7 +100,10 @@ export const pictureOf = (image) => {
 export const enlarge = (x = 0.5, y = 0.5) => {
   const image = picture.firstElementChild;
   if (image?.tagName !== "IMG") return;
-  if (isSmall(image)) { picture.classList.toggle("smooth"); return; }
+  if (isSmall(image)) {
+    localStorage.setItem("alframe smooth", picture.classList.toggle("smooth") ? "on" : "off");
+    return;
+  }
   const whole = picture.classList.toggle("whole");
   picture.tabIndex = whole ? 0 : -1;
   image.style.width = "";
