@@ -107,11 +107,10 @@ def test_no_picture_leaves_its_place_and_small_ones_are_large_and_crisp(served, 
         page.keyboard.press("1")
         page.wait_for_timeout(300)
     assert len(seen) == len(SHAPES)
-    for shape in [(32, 32), (8, 8)]:
+    for shape, width in {(32, 32): 448, (8, 8): 112}.items():
         box, drawn = seen[shape]
         assert drawn == "pixelated"
-        assert box["width"] >= 400
-        assert box["width"] % shape[0] == 0  # all its pixels are alike
+        assert box["width"] == width  # a multiple: all its pixels are alike
     for (width, height), (box, _) in seen.items():
         assert box["width"] / box["height"] == pytest.approx(width / height, rel=0.02)
 

@@ -33,6 +33,9 @@ def serve(folder: Path) -> tuple[Any, Any, str, list[int]]:
     from label_doubles import QuickLearner, write_digits
 
     targets = write_digits(folder / "digits", SAMPLES)
+    for file in (folder / "digits").iterdir():
+        with Image.open(file) as image:
+            image.resize((32, 32), Image.Resampling.BICUBIC).save(file)
     settings = SessionSettings(source="digits", classes=tuple("0123456789"), audit=40)
     session = Session.create(folder / "digits", folder / "digits.alframe", settings)
     place = take_place(session.folder, ("me",), "127.0.0.1", 0, False)

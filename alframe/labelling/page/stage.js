@@ -4,7 +4,7 @@ import { find, make } from "./make.js";
 import { ask, Refused } from "./wire.js";
 
 const SMALL = 160; // pixels of the longer side: below, a picture is drawn in its pixels
-const LARGE = 448; // to which it is enlarged then
+const BLOCK = 14; // to which a pixel is enlarged then at most: in larger blocks nobody sees what it is
 const ENLARGED = 3; // times: others at most
 const TILE = 108; // pixels of the pictures of what was labelled last
 
@@ -55,7 +55,7 @@ const fit = () => {
   const width = picture.clientWidth - 2 * parseFloat(style.paddingLeft);
   const height = picture.clientHeight - 2 * parseFloat(style.paddingTop);
   const [across, down] = [image.naturalWidth || 1, image.naturalHeight || 1];
-  let scale = Math.min(width / across, height / down, isSmall(image) ? LARGE / Math.max(across, down) : ENLARGED);
+  let scale = Math.min(width / across, height / down, isSmall(image) ? BLOCK : ENLARGED);
   const dots = scale * devicePixelRatio;
   if (isSmall(image) && dots >= 1) scale = Math.floor(dots) / devicePixelRatio;
   image.style.width = `${across * scale}px`;
