@@ -11,6 +11,7 @@ import torch
 from alframe import Classifier, Dataset, hookimpl
 from alframe.registry.registry import Registry, installed
 from forks import forks  # noqa: F401 (a fixture)
+from label_pages import chromium, served, visit  # noqa: F401 (fixtures)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores

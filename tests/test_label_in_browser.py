@@ -1,172 +1,19 @@
 """The page of ``alframe label`` as a person has it: headless Chromium, keys, two people, no connection."""
 
 import re
-import shutil
-import threading
-import time
 import wave
 
 import pytest
 
-pytest.importorskip("starlette", reason="the extra label is not installed")
-uvicorn = pytest.importorskip("uvicorn", reason="the extra label is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from alframe import SourceContent, SourceInfo, SourceItem  # noqa: E402
-from alframe.labelling.server import make_app  # noqa: E402
-from alframe.labelling.serving import take_place  # noqa: E402
-from alframe.labelling.session import Session  # noqa: E402
-from alframe.labelling.settings import SessionSettings  # noqa: E402
 from alframe.registry.registry import installed  # noqa: E402
-from label_doubles import FakeLearner, QuickLearner, write_digits  # noqa: E402
+from label_doubles import FakeLearner, QuickLearner  # noqa: E402
+from label_pages import NAMES, caption, in_chromium, press  # noqa: E402
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
-NAMES = ("zero", "one", "two", "three")
-PATIENCE = 20_000  # milliseconds; the machine may be busy
+pytestmark = in_chromium
 expect = playwright.expect
-expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Served:
-    """A session and its server in a thread."""
-
-    def __init__(self, session, learner):
-        self.session, self.learner = session, learner
-        self.place = take_place(session.folder, session.settings.people, "127.0.0.1", 0, False)
-        self.app = make_app(session, learner, self.place.tokens, self.place.hosts)
-        config = uvicorn.Config(self.app, log_level="error", ws="none", timeout_graceful_shutdown=1)
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, args=([self.place.socket],))
-        self.thread.start()
-
-    def stop(self):
-        self.app.state.desk.news.close()
-        self.server.should_exit = True
-        self.thread.join()
-        self.session.close()
-
-    def events(self):
-        return [(one.event, one.label) for one in self.session.events]
-
-    def wait(self, labels):
-        """Until so many samples have a label."""
-        end = time.monotonic() + PATIENCE / 1000
-        while len(self.session.labels()) != labels:
-            assert time.monotonic() < end, f"{len(self.session.labels())} labels, expected {labels}"
-            time.sleep(0.02)
-
-
-@pytest.fixture
-def served(tmp_path):
-    running = []
-
-    def serve(learner=None, count=60, texts=None, **settings):
-        source = tmp_path / ("texts.txt" if texts else "digits")
-        if texts:
-            source.write_text("\n".join(texts) + "\n")
-        else:
-            write_digits(source, count)
-        settings = {"classes": NAMES, "audit": 6, "kind": "texts" if texts else "images"} | settings
-        session = Session.create(
-            source, tmp_path / "s.alframe", SessionSettings(source=str(source), **settings)
-        )
-        running.append(Served(session, learner))
-        return running[-1]
-
-    serve.until_the_end = lambda one: running.append(one) or one
-    yield serve
-    for one in running:
-        one.stop()
-
-
-@pytest.fixture
-def visit(chromium):
-    """Opens a person's page; at the end nothing was complained of and nothing came from elsewhere."""
-    opened = []
-
-    def go(served, person="me", width=1280, height=900, **options):
-        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.messages, page.foreign = [], []
-        page.on("pageerror", lambda error: page.messages.append(str(error)))
-        page.on("console", lambda message: page.messages.append(message.text))
-        root = f"http://127.0.0.1:{served.place.port}/"
-        page.on("request", lambda request: request.url.startswith(root) or page.foreign.append(request.url))
-        page.goto(served.place.addresses()[person])
-        page.wait_for_selector("#picture img, #picture blockquote, #picture audio")
-        opened.append(page)
-        return page
-
-    yield go
-    for page in opened:
-        page.context.close()
-    for page in opened:
-        # The browser itself tells of a lost connection and of a file that is gone; all else is our fault.
-        told = [text for text in page.messages if not re.search("ERR_INTERNET_DISCONNECTED|410", text)]
-        assert told == []
-        assert page.foreign == []
-
-
-def caption(page):
-    return page.locator("#caption").inner_text()
-
-
-def press(page, key):
-    """Presses a key, and waits for the next sample."""
-    before = caption(page)
-    page.keyboard.press(key)
-    page.wait_for_function("before => document.getElementById('caption').textContent !== before", arg=before)
-
-
-def test_sounds_can_be_heard_and_what_is_none_is_passed_over(served, tmp_path, visit, make_plugin):
-    """Of a plugin's source; its samples are named where pictures would be drawn."""
-
-    class Tapes:
-        def __init__(self, request):
-            self.folder = request.path
-
-        def items(self):
-            return [SourceItem(path.name) for path in sorted(self.folder.glob("*.wav"))]
-
-        def content(self, name):
-            return SourceContent(path=self.folder / name, media_type="audio/wav")
-
-    info = SourceInfo("recordings", Tapes, shown_as="sounds")
-    installed().register(make_plugin(alframe_labelled_sources=lambda: {"tapes": info}), "mine")
-    (tmp_path / "room").mkdir()
-    for number in range(3):
-        with wave.open(str(tmp_path / "room" / f"{number}.wav"), "wb") as file:
-            file.setparams((1, 2, 8000, 0, "NONE", ""))
-            file.writeframes(b"\0\x10\0\xf0" * 4000)
-    (tmp_path / "room" / "torn.wav").write_bytes(b"RIFF")
-    settings = SessionSettings("", "tapes", classes=("cat", "dog"), audit=0, model="none")
-    session = Session.create(tmp_path / "room", tmp_path / "s.alframe", settings)
-    one = served.until_the_end(Served(session, None))
-    page = visit(one)
-    sound = page.locator("#picture audio")
-    expect(sound).to_have_attribute("src", re.compile("sample/"))
-    assert sound.evaluate("sound => Math.round(sound.duration)") == 1
-    for number in range(3):
-        press(page, "1")
-        one.wait(number + 1)
-    expect(page.locator("#picture")).to_contain_text("very sample")
-    page.keyboard.press("g")
-    expect(page.locator("#tiles li")).to_have_count(3)
-    expect(page.locator("#tiles .text").first).to_contain_text(".wav")
-    assert sorted(event.event for event in session.events) == ["label", "label", "label", "skip"]
 
 
 def test_thirty_digits_by_keys(served, visit):
@@ -423,23 +270,6 @@ def test_answers_that_waited_survive_a_closed_page(served, visit):
     assert one.events() == [("label", "one")]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(390, 700), (1280, 800), (320, 568)])
-def test_it_fits_every_window(served, visit, scheme, width, height):
-    page = visit(served(QuickLearner([1] * 60)), width=width, height=height, color_scheme=scheme)
-    for key in "1234":
-        press(page, key)
-    size = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-    assert size == [width, height]
-    picture = page.locator("#picture img").bounding_box()
-    assert picture["height"] > 100
-    for button in page.locator("#acts button").all():
-        box = button.bounding_box()
-        assert box["y"] + box["height"] <= height
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ground == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(21, 23, 27)")
-
-
 def test_it_works_by_tab_and_enter_and_says_what_it_does(served, visit):
     one = served()
     page = visit(one)
@@ -529,3 +359,42 @@ def test_a_newer_order_leaves_what_is_shown_and_the_next_one(served, visit):
     press(page, "1")
     press(page, "1")
     assert int(caption(page)[:4]) >= 40
+
+
+def test_sounds_can_be_heard_and_what_is_none_is_passed_over(served, tmp_path, visit, make_plugin):
+    """Of a plugin's source; its samples are named where pictures would be drawn."""
+
+    class Tapes:
+        def __init__(self, request):
+            self.folder = request.path
+
+        def items(self):
+            return [SourceItem(path.name) for path in sorted(self.folder.glob("*.wav"))]
+
+        def content(self, name):
+            return SourceContent(path=self.folder / name, media_type="audio/wav")
+
+    info = SourceInfo("recordings", Tapes, shown_as="sounds")
+    installed().register(make_plugin(alframe_labelled_sources=lambda: {"tapes": info}), "mine")
+    (tmp_path / "room").mkdir()
+    for number in range(3):
+        with wave.open(str(tmp_path / "room" / f"{number}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(b"\0\x10\0\xf0" * 4000)
+    (tmp_path / "room" / "torn.wav").write_bytes(b"RIFF")
+    one = served(source=tmp_path / "room", kind="tapes", audit=0, model="none")
+    page = visit(one)
+    sound = page.locator("#picture audio")
+    expect(sound).to_have_attribute("src", re.compile("sample/"))
+    assert sound.evaluate("sound => Math.round(sound.duration)") == 1
+    for number in range(3):
+        press(page, "1")
+        one.wait(number + 1)
+    expect(page.locator("#picture")).to_contain_text("very sample")
+    page.keyboard.press("g")
+    expect(page.locator("#tiles li")).to_have_count(3)
+    expect(page.locator("#tiles .text").first).to_contain_text(".wav")
+    assert sorted(event.event for event in one.session.events) == [
+        *("label", "label", "label"),
+        "skip",
+    ]

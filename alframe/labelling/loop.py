@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from alframe.labelling.advice import Track, advise
+from alframe.labelling.advice import Track, advise, reached
 from alframe.labelling.estimates import Interval, lure, wilson
 
 FEWEST_PICKS = 64  # samples that are asked for at least, so that the queue outlasts a fit
@@ -204,6 +204,7 @@ class Loop:
             "model": self.model(),
             "accuracy": None if interval is None else _shown(interval),
             "advice": self.advice() if interval is not None else [],
+            "reached": reached(interval, self.until),
             "history": self.history[-50:],
             "order": self.order,
             "failed": failed,

@@ -33,6 +33,9 @@ def serve(folder: Path) -> tuple[Any, Any, str, list[int]]:
     from label_doubles import QuickLearner, write_digits
 
     targets = write_digits(folder / "digits", SAMPLES)
+    for file in (folder / "digits").iterdir():
+        with Image.open(file) as image:
+            image.resize((32, 32), Image.Resampling.BICUBIC).save(file)
     settings = SessionSettings(source="digits", classes=tuple("0123456789"), audit=40)
     session = Session.create(folder / "digits", folder / "digits.alframe", settings)
     place = take_place(session.folder, ("me",), "127.0.0.1", 0, False)
@@ -61,7 +64,7 @@ def shoot(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """Makes both pictures."""
+    """Makes the pictures."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         server, app, address, targets = serve(Path(folder))
@@ -77,6 +80,14 @@ def main() -> None:
         page.wait_for_selector("#tiles img")
         time.sleep(3)
         shoot(page, "label-grid-dark")
+        page.context.close()
+        phone = browser.new_page(
+            viewport={"width": 390, "height": 760}, color_scheme="dark", has_touch=True, is_mobile=True
+        )
+        phone.goto(address)
+        phone.wait_for_selector("#classes .suggested")
+        time.sleep(1)
+        shoot(phone, "label-phone-dark")
         browser.close()
         app.state.desk.news.close()
         server.should_exit = True

@@ -4,6 +4,7 @@ import { count, find, make, say } from "./make.js";
 import { read } from "./wire.js";
 
 const PART = 60;
+const SMALL = 96; // pixels: below, a picture is drawn in its pixels
 
 export class Grid {
   constructor({ kind, correct, open }) {
@@ -57,22 +58,26 @@ export class Grid {
     const button = make("button", { type: "button", tabindex: this.tiles.length ? "-1" : "0" }, make("li", {}, find("tiles")));
     const tile = { entry, button };
     if (this.kind === "texts") {
-      const text = make("span", { class: "text" }, button, "…");
+      const text = make("span", { class: "text", dir: "auto" }, button, "…");
       fetch(`sample/${entry.sample}`).then((answer) => answer.text()).then((whole) => { text.textContent = whole.slice(0, 160); }, () => {});
     } else if (this.kind === "sounds") {
       make("span", { class: "text" }, button, entry.id);
     } else {
-      make("img", { src: `thumb/${entry.sample}?size=192`, alt: "", loading: "lazy" }, button);
+      const image = make("img", { alt: "", loading: "lazy" }, button);
+      image.addEventListener("load", () => image.classList.toggle("small", image.naturalWidth < SMALL && image.naturalHeight < SMALL));
+      image.src = `thumb/${entry.sample}?size=${devicePixelRatio > 1.4 ? 384 : 192}`;
     }
     tile.name = make("span", { class: "name" }, button, entry.label);
     if (entry.suggestion) make("span", { class: "doubt" }, button, `model: ${entry.suggestion.label} ${entry.suggestion.p.toFixed(2)}`);
+    tile.more = make("span", { class: "unseen" }, button);
     this.label(tile);
-    button.addEventListener("click", () => this.open(entry));
+    button.addEventListener("click", () => this.open(tile));
     this.tiles.push(tile);
   }
 
   label(tile) {
-    tile.button.setAttribute("aria-label", `${tile.entry.label}, ${tile.entry.id}, by ${tile.entry.by}`);
+    tile.name.textContent = tile.entry.label;
+    tile.more.textContent = `${tile.entry.id}, by ${tile.entry.by}`;
   }
 
   point(index) {
@@ -91,14 +96,19 @@ export class Grid {
     if (!tile) return;
     if (tile.entry.label !== name) {
       this.correct(tile.entry, name);
-      tile.entry = { ...tile.entry, label: name };
-      tile.name.textContent = name;
-      tile.button.classList.add("changed");
-      tile.button.querySelector(".doubt")?.remove();
-      this.label(tile);
-      say(`Corrected to ${name}.`);
+      this.corrected(tile, name);
     }
     this.tiles[Math.min(this.at + 1, this.tiles.length - 1)].button.focus();
+  }
+
+  // Shows another label on a tile.
+  corrected(tile, name) {
+    if (tile.entry.label === name) return;
+    tile.entry = { ...tile.entry, label: name };
+    tile.button.classList.add("changed");
+    tile.button.querySelector(".doubt")?.remove();
+    this.label(tile);
+    say(`Corrected to ${name}.`);
   }
 
   move(event) {

@@ -1,36 +1,37 @@
 // The line of facts: progress, speed, estimated accuracy, the model's age.
 
-import { count, find, make } from "./make.js";
+import { count, find, make, say } from "./make.js";
 
 const percent = (share) => share.toFixed(2);
 
-const part = (parent, strong, rest, title = "") => {
-  const span = make("span", title ? { title } : {}, parent);
+const part = (parent, strong, rest, kind = "") => {
+  const span = make("span", kind ? { class: kind } : {}, parent);
   if (strong) make("b", {}, span, strong);
   span.append(strong && rest ? ` ${rest}` : rest);
+  return span;
 };
 
 export const showFacts = (facts) => {
   const line = find("line");
   line.replaceChildren();
-  part(line, facts.labelled.toLocaleString("en"), `of ${facts.total.toLocaleString("en")} labelled`);
-  if (facts.per_minute >= 0.5) part(line, Math.round(facts.per_minute).toString(), "a minute");
+  make("span", { class: "word" }, part(line, facts.labelled.toLocaleString("en"), `of ${facts.total.toLocaleString("en")}`), " labelled");
+  if (facts.per_minute >= 0.5) part(line, Math.round(facts.per_minute).toString(), "a minute", "more");
   const accuracy = facts.accuracy;
   if (accuracy) {
-    part(line, "", "");
-    const last = line.lastElementChild;
-    last.append("accuracy ");
+    const last = part(line, "", "accuracy ");
     make("b", {}, last, percent(accuracy.estimate));
-    last.append(` (${percent(accuracy.low)} to ${percent(accuracy.high)}, ${accuracy.audited} audited)`);
+    last.append(` (${percent(accuracy.low)} to ${percent(accuracy.high)}`);
+    make("span", { class: "more" }, last, `, ${accuracy.audited.toLocaleString("en")} audited`);
+    last.append(")");
     last.title = "Estimated on samples drawn at random, from which the model never learns. 95 % interval.";
   }
   if (facts.model) {
     const behind = facts.model.behind;
-    part(line, "", `model ${facts.model.version}, ${behind ? `${count(behind, "label")} behind` : "up to date"}`);
+    part(line, "", `model ${facts.model.version}, ${behind ? `${count(behind, "label")} behind` : "up to date"}`, "more");
   } else if (facts.failed) part(line, "", "no model");
   else if (!facts.absent) part(line, "", "no model yet");
-  if (facts.skipped) part(line, "", `${facts.skipped.toLocaleString("en")} skipped`);
-  if (facts.unsure) part(line, "", `${facts.unsure.toLocaleString("en")} unsure`);
+  if (facts.skipped) part(line, "", `${facts.skipped.toLocaleString("en")} skipped`, "more");
+  if (facts.unsure) part(line, "", `${facts.unsure.toLocaleString("en")} unsure`, "more");
 
   const answered = facts.labelled + facts.skipped + facts.unsure;
   const bar = find("bar");
@@ -38,17 +39,40 @@ export const showFacts = (facts) => {
   bar.setAttribute("aria-valuenow", answered);
   bar.firstElementChild.style.width = `${(100 * answered) / Math.max(1, facts.total)}%`;
   spark(facts.history || []);
-  const advice = find("advice");
-  const words = facts.failed
-    ? [`Labelling goes on in random order; the model failed: ${facts.failed}`]
-    : [...(facts.remarks || []), ...(facts.advice || [])].map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
-  advice.hidden = !words.length;
-  advice.textContent = words.join(" ");
-  advice.classList.toggle("wrong", Boolean(facts.failed));
+  advise(facts);
+  measure();
   const differ = facts.disagreements || 0;
   find("to-settle").hidden = !differ;
   find("differ").textContent = differ;
 };
+
+// What it says together comes last from the server, and first here: the line may be cut.
+const advise = (facts) => {
+  const advice = find("advice");
+  const words = facts.failed
+    ? [`Labelling goes on in random order; the model failed: ${facts.failed}`]
+    : [...[...(facts.advice || [])].reverse(), ...(facts.remarks || [])].map((one) => `${one[0].toUpperCase()}${one.slice(1)}.`);
+  const text = words.join(" ");
+  const urgent = Boolean(facts.failed || facts.reached);
+  if (urgent && !advice.classList.contains("urgent")) say(text);
+  if (advice.textContent !== text) advice.textContent = text;
+  advice.classList.toggle("urgent", urgent);
+  advice.classList.toggle("wrong", Boolean(facts.failed));
+};
+
+// The facts have two lines, so that nothing below moves when they change. More is shown on demand.
+const box = find("facts");
+const unfold = find("unfold");
+const measure = () => {
+  const isCut = [find("line"), find("advice")].some((one) => one.scrollWidth > one.clientWidth);
+  const isHidden = [...box.querySelectorAll(".more")].some((one) => !one.offsetParent);
+  unfold.hidden = !(box.classList.contains("open") || isCut || isHidden);
+};
+unfold.addEventListener("click", () => {
+  unfold.setAttribute("aria-expanded", String(box.classList.toggle("open")));
+  measure();
+});
+new ResizeObserver(measure).observe(box);
 
 // The accuracy as it was estimated with each model, with its interval.
 const spark = (history) => {

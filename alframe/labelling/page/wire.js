@@ -1,6 +1,6 @@
 // What goes to the server and what comes back. Answers wait in the browser's storage until the server has them.
 
-import { count, find, notice } from "./make.js";
+import { count, find, notice, say } from "./make.js";
 
 const RETRY = [1000, 2000, 5000, 10000];
 export const CLOSED = "This page is no longer let in: open the address that alframe printed.";
@@ -121,7 +121,9 @@ export class Outbox {
   show() {
     const link = find("link");
     const waiting = this.items.length;
-    link.hidden = !this.down && !(waiting && this.full);
+    const isWell = !this.down && !(waiting && this.full);
+    if (isWell !== link.hidden) say(isWell ? "The connection is back." : "No connection: your answers wait in this browser.");
+    link.hidden = isWell;
     link.textContent = `${this.full ? "not saved" : "offline"}${waiting ? `: ${count(waiting, "answer waits", "answers wait")}` : ""}`;
   }
 }
