@@ -198,3 +198,12 @@ def test_pages_hold_so_many_samples_at_most(loop, learner):
     loop.shown(range(1000))
     loop.tick()
     assert learner.requests[0].pending == list(range(1000 - 64, 1000))
+
+
+@pytest.mark.parametrize(("until", "reached"), [(0.3, True), (0.9, False), (None, False)])
+def test_the_accuracy_is_reached_when_its_lower_end_is(learner, session, until, reached):
+    loop = Loop(session, learner, until)
+    session.given = dict.fromkeys(session.audit, 0)
+    learner.answer(audit=dict.fromkeys(session.audit, 0))
+    loop.tick()
+    assert loop.facts()["reached"] is reached
