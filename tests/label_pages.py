@@ -17,7 +17,7 @@ in_chromium = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     pytest.importorskip("starlette", reason="the extra label is not installed")
     pytest.importorskip("uvicorn", reason="the extra label is not installed")
