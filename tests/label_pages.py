@@ -7,10 +7,6 @@ import time
 
 import pytest
 
-from alframe.labelling.session import Session
-from alframe.labelling.settings import SessionSettings
-from label_doubles import write_digits
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NAMES = ("zero", "one", "two", "three")
 PATIENCE = 20_000  # milliseconds; the machine may be busy
@@ -21,7 +17,7 @@ in_chromium = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     pytest.importorskip("starlette", reason="the extra label is not installed")
     pytest.importorskip("uvicorn", reason="the extra label is not installed")
@@ -70,6 +66,10 @@ class Served:
 @pytest.fixture
 def served(chromium, tmp_path):
     """Serves digits, texts, or the pictures that are in ``source``."""
+    from alframe.labelling.session import Session
+    from alframe.labelling.settings import SessionSettings
+    from label_doubles import write_digits
+
     running = []
 
     def serve(learner=None, count=60, texts=None, source=None, until=None, **settings):

@@ -240,3 +240,19 @@ def test_nothing_is_said_of_a_sample_that_nobody_has_seen(served, visit):
     page.wait_for_timeout(300)
     assert len(one.session.events) == seen
     page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_long_text_moves_by_arrow_keys_and_one_from_right_to_left_stands_right(served, visit):
+    texts = ["long words " * 500, "مرحبا بالعالم", "kurz"]
+    page = visit(served(texts=texts, classes=("good", "bad"), audit=0), width=390, height=844)
+    seen = {}
+    for _ in texts:
+        page.wait_for_timeout(300)
+        text = page.locator("#picture blockquote")
+        before = text.evaluate("one => one.scrollTop")
+        page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(200)
+        moved = text.evaluate("one => one.scrollTop") - before
+        seen[text.inner_text()[:4]] = moved, text.evaluate("one => one.matches(':dir(rtl)')")
+        page.keyboard.press("1")
+    assert seen == {"long": (60, False), "مرحب": (0, True), "kurz": (0, False)}

@@ -225,3 +225,12 @@ def test_a_request_that_fails_has_its_answer(loop, learner):
     loop.tick()
     assert loop.is_current
     assert loop.notes == ["no new model: a plugin's mistake"]
+
+
+@pytest.mark.parametrize(("until", "reached"), [(0.3, True), (0.9, False), (None, False)])
+def test_the_accuracy_is_reached_when_its_lower_end_is(learner, session, until, reached):
+    loop = Loop(session, learner, until)
+    session.given = dict.fromkeys(session.audit, 0)
+    learner.answer(audit=dict.fromkeys(session.audit, 0))
+    loop.tick()
+    assert loop.facts()["reached"] is reached
