@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from alframe.contract.options import NoOptions
 from alframe.errors import UsageError
@@ -16,9 +17,11 @@ from alframe.experiments.configuration import Sections
 from alframe.experiments.settings import Settings
 from alframe.experiments.trials import Task, Trial
 from alframe.installation.versions import installed_version
+from alframe.records.origin import ENVIRONMENT
 from alframe.records.reading import Unusable, parse_json, read_text
 from alframe.records.writing import replace, unwritable
 from alframe.registry.offers import Offer
+from alframe.registry.registry import Registry
 
 FORMAT = 1
 FOLDER = ".tasks"  # in OUT
@@ -81,6 +84,41 @@ class WrittenTask:
         number: int = self.task.sections["run"]["rounds"]
         return number + 1
 
+    def trial(self, registry: Registry, device: str | None = None) -> Trial:
+        """The trial, resolved here.
+
+        Args:
+            registry: the plugins; the task's files are added.
+            device: where it runs, in the place of what was asked for.
+
+        Raises:
+            UsageError: as `require_same_code`, or it is no longer the trial that it was.
+            PluginError: one of its plugins is broken.
+        """
+        self.require_same_code()
+        trial = self.task.trial(registry, device)
+        if trial.folder.absolute() != self.folder:
+            raise UsageError(
+                f"the task of {self.name} is for {self.folder}, and here it would be {trial.folder}: "
+                "its data or plugins are others here; make the tasks anew"
+            )
+        return trial
+
+    def starts_anew(self, path: Path) -> bool:
+        """Whether what exists of the trial is to be removed: not what began since the task was written.
+
+        A scheduler that runs a task again, the machine having died, has it continued.
+
+        Args:
+            path: the task's file.
+        """
+        if not self.force:
+            return False
+        try:
+            return (self.folder / ENVIRONMENT).stat().st_mtime <= path.stat().st_mtime
+        except FileNotFoundError:
+            return True
+
     def as_json(self) -> str:
         """The file's content."""
         plugins = [
@@ -134,8 +172,7 @@ def write_tasks(planned: Sequence[Trial], *, force: bool = False) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number, text in enumerate(texts):
-            content = text.encode()
-            replace(folder / f"{number}.json", lambda file, content=content: file.write(content), shared=True)
+            replace(folder / f"{number}.json", functools.partial(_write, text.encode()), shared=True)
     except OSError as error:
         raise unwritable(folder, error) from error
     return folder
@@ -238,6 +275,10 @@ def _well_formed(document: dict[str, Any]) -> bool:
             for plugin in document["plugins"]
         )
     )
+
+
+def _write(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)
 
 
 def _minor(version: str) -> list[str]:

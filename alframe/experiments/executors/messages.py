@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from alframe.contract.trial import Round
-from alframe.experiments.executors.executor import End
+from alframe.experiments.executors.executor import End, ListenerFault
 from alframe.experiments.trials import Listener, Trial
 
 PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
@@ -126,3 +126,35 @@ class Reporter(Listener):
     def dropped(self, plugin: str, text: str) -> None:
         """An event plugin has failed."""
         self._send(Dropped(text, plugin))
+
+
+class Relay:
+    """Hands messages to the listener, and keeps its faults apart from those of the trial.
+
+    Args:
+        listener: the display.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._fault: Exception | None = None
+
+    def send(self, trial: Trial, message: Message) -> None:
+        """Tells the listener.
+
+        Args:
+            trial: whom the message is of.
+            message: it.
+
+        Raises:
+            ListenerFault: it raised something. Inside a plugin's work it would be taken for the plugin's, so
+                a fault at a step of that is raised with the next message.
+        """
+        try:
+            if self._fault is not None:
+                raise self._fault
+            message.tell(self._listener, trial)
+        except Exception as error:
+            self._fault = error
+            if not isinstance(message, Progress):
+                raise ListenerFault(error) from error
