@@ -7,15 +7,15 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from alframe.errors import AlframeError, TrialError
+from alframe.errors import AlframeError, one_line
 from alframe.experiments.configuration import Sections
 from alframe.experiments.events import Audience
-from alframe.experiments.executors.executor import End, ListenerFault
+from alframe.experiments.executors.executor import End, ListenerFault, is_in_use
 from alframe.experiments.executors.messages import Dropped, Ended, Message, Note, Relay
 from alframe.experiments.executors.performer import Performer
 from alframe.experiments.tasks import WrittenTask, read_task
 from alframe.experiments.trials import Listener, Trial
-from alframe.records.locking import InUseError
+from alframe.records.live import Signs
 from alframe.registry.process import no_way_out
 from alframe.registry.registry import Registry
 
@@ -35,7 +35,7 @@ class Outcome:
     @property
     def is_in_use(self) -> bool:
         """Whether the trial was left alone, as another process runs it."""
-        return isinstance(self.end, TrialError) and isinstance(self.end.__cause__, InUseError)
+        return is_in_use(self.end)
 
     @property
     def state(self) -> str:
@@ -91,6 +91,8 @@ class Worker:
                 with no_way_out():
                     _, end = next(ends)
                 self._send(0, Ended(end))
+                if self._found is None and isinstance(end, AlframeError):  # nobody else knows its folder
+                    Signs(task.folder).fail(one_line(end))
         except ListenerFault as fault:
             raise fault.error from None
         return end
