@@ -79,6 +79,11 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
     "What is shown",
     click.option("--print-config", is_flag=True, help="Print the complete configuration and stop."),
     click.option("--dry-run", is_flag=True, help="Print the trials and what exists of them, and stop."),
+    click.option(
+        "--write-tasks",
+        is_flag=True,
+        help="Write the trials down for `alframe work`, print the folder, and stop.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print the results as JSON."),
     click.option(
         "--display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto", help="Progress."
@@ -99,6 +104,7 @@ def run(
     config: Path | None,
     print_config: bool,
     dry_run: bool,
+    write_tasks: bool,
     force: bool,
     as_json: bool,
     display: str,
@@ -147,9 +153,21 @@ def run(
         return 0
     if not quiet:
         print_unused(settings, given)
+    if write_tasks:
+        return _write_tasks(prepared, force)
     for line in prepared.data.details if verbose else ():
         echo(line, err=True)
     return _run(prepared, settings, display=display, quiet=quiet, verbose=verbose, as_json=as_json)
+
+
+def _write_tasks(prepared: PreparedRun, force: bool) -> int:
+    from alframe.errors import UsageError
+    from alframe.experiments.tasks import write_tasks
+
+    if not prepared.planned:
+        raise UsageError("there are no trials to write down: every strategy is left out")
+    echo(str(write_tasks(prepared.planned, force=force)))
+    return 0
 
 
 def _run(

@@ -163,6 +163,7 @@ WITHOUT_TORCH = [
     "alframe.records.authors",
     "alframe.records.belonging",
     "alframe.records.code",
+    "alframe.records.live",
     "alframe.records.locking",
     "alframe.records.origin",
     "alframe.records.provenance",

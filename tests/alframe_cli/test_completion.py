@@ -21,6 +21,8 @@ def complete(*words):
 def test_commands():
     assert complete("") == [
         "run",
+        "work",
+        "status",
         "compare",
         "query",
         "label",

@@ -38,6 +38,7 @@ GIVEN = {  # each flag that has a key, with a value that is not the default
 WITHOUT_A_KEY = {
     "--preset",
     "--config",
+    "--write-tasks",
     "-o",
     "--plugin",
     "--print-config",

@@ -11,6 +11,7 @@ from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError, AlframeWarning, TrialError, one_line, reason
 from alframe.experiments.randomness import OwnRandomness
 from alframe.experiments.trials import Listener, Trial
+from alframe.records.locking import InUseError
 from alframe.registry.process import kept_settings
 
 T = TypeVar("T")
@@ -41,6 +42,11 @@ class ListenerFault(BaseException):
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def is_in_use(end: End) -> bool:
+    """Whether a trial was left alone, as another process runs it."""
+    return isinstance(end, TrialError) and isinstance(end.__cause__, InUseError)
 
 
 def guarded(

@@ -135,6 +135,7 @@ class _Member:
         self._place = place
         self._randomness = OwnRandomness(seeds.derive(place.seed, "trial"))
         self._lock = stack.enter_context(contextlib.ExitStack())
+        stack.callback(place.reporter.let_go)
 
     @property
     def is_running(self) -> bool:
@@ -143,6 +144,7 @@ class _Member:
     def open(self, data: LoadedData, audience: Audience, force: bool) -> None:
         """Takes the trial, and loads what there is of it."""
         trial = self._place.trial()
+        self._place.reporter.takes(trial)
         dataset = data_of(trial, data, force=force)
         opened = OpenTrial(trial, self._place.reporter, audience, force=force)
         self.opened = self._lock.enter_context(opened)
@@ -159,4 +161,5 @@ class _Member:
     def close(self, end: RunSummary | AlframeError) -> None:
         """Ends the trial, and lets its folder go."""
         self.end = end
+        self._place.reporter.trial_ended(end)
         self._lock.close()

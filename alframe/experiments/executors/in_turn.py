@@ -10,7 +10,7 @@ from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
 from alframe.experiments.executors.executor import End, Ends, ListenerFault
 from alframe.experiments.executors.in_step import Place, in_step
-from alframe.experiments.executors.messages import Dropped, Ended, Message, Progress, Reporter
+from alframe.experiments.executors.messages import Dropped, Ended, Relay, Reporter
 from alframe.experiments.groups import grouped
 from alframe.experiments.trials import Listener, Trial
 from alframe.registry.process import no_way_out
@@ -33,7 +33,7 @@ class InTurn:
 
     def run(self, planned: Sequence[Trial], listener: Listener) -> Ends:
         """Runs trials one after another, or in step; yields each one's summary, or why it failed."""
-        relay = _Relay(listener)
+        relay = Relay(listener)
         audience = Audience(self._registry, lambda key, text: relay.send(planned[0], Dropped(text, key)))
         for group in grouped(planned, self._data, force=self._force):
             places = [
@@ -56,35 +56,3 @@ class InTurn:
                 return next(ends, None)
         except ListenerFault as fault:
             raise fault.error from None
-
-
-class _Relay:
-    """Hands messages to the listener, and keeps its faults apart from those of the trial.
-
-    Args:
-        listener: the display.
-    """
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._fault: Exception | None = None
-
-    def send(self, trial: Trial, message: Message) -> None:
-        """Tells the listener.
-
-        Args:
-            trial: whom the message is of.
-            message: it.
-
-        Raises:
-            ListenerFault: it raised something. Inside a plugin's work it would be taken for the plugin's, so
-                a fault at a step of that is raised with the next message.
-        """
-        try:
-            if self._fault is not None:
-                raise self._fault
-            message.tell(self._listener, trial)
-        except Exception as error:
-            self._fault = error
-            if not isinstance(message, Progress):
-                raise ListenerFault(error) from error

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from alframe.contract.trial import Round
-from alframe.experiments.executors.executor import End
+from alframe.errors import AlframeError, one_line
+from alframe.experiments.executors.executor import End, ListenerFault, is_in_use
 from alframe.experiments.trials import Listener, Trial
+from alframe.records.live import Signs
 
 PROGRESS_SECONDS = 0.1  # between two reports of the work inside a round
 
@@ -98,9 +100,34 @@ class Reporter(Listener):
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
         self._reported = 0.0
+        self._rounds = 0
+        self._signs: Signs | None = None
+
+    def takes(self, trial: Trial) -> None:
+        """The trial that it will hear of: it is resolved, and not yet begun."""
+        self._signs = Signs(trial.folder)
+
+    def trial_ended(self, end: End) -> None:
+        """How it ended, while nobody else can have it."""
+        if self._signs is None:
+            return
+        self.let_go()
+        if not isinstance(end, AlframeError):
+            self._signs.succeed()
+        elif not is_in_use(end):
+            self._signs.fail(one_line(end))
+
+    def let_go(self) -> None:
+        """The trial is run no more, be it interrupted."""
+        if self._signs is not None:
+            self._signs.end()
 
     def trial_started(self, trial: Trial, rounds_done: int, finished: bool) -> None:
         """Passes it on."""
+        self._rounds = rounds_done
+        if self._signs is not None and not finished:
+            self._signs.succeed()
+            self._signs.tell(rounds_done)
         self._send(Started(rounds_done, finished))
 
     def progress(self, trial: Trial, stage: str, done: int, total: int) -> None:
@@ -113,10 +140,15 @@ class Reporter(Listener):
         now = time.monotonic()
         if done == total or now - self._reported > PROGRESS_SECONDS:
             self._reported = now
+            if self._signs is not None:
+                self._signs.tell(self._rounds, str(stage), done, total)
             self._send(Progress(stage, done, total))
 
     def round_finished(self, trial: Trial, done: Round) -> None:
         """Passes it on."""
+        self._rounds = done.round + 1
+        if self._signs is not None:
+            self._signs.tell(self._rounds)
         self._send(RoundFinished(done))
 
     def note(self, text: str) -> None:
@@ -126,3 +158,35 @@ class Reporter(Listener):
     def dropped(self, plugin: str, text: str) -> None:
         """An event plugin has failed."""
         self._send(Dropped(text, plugin))
+
+
+class Relay:
+    """Hands messages to the listener, and keeps its faults apart from those of the trial.
+
+    Args:
+        listener: the display.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._fault: Exception | None = None
+
+    def send(self, trial: Trial, message: Message) -> None:
+        """Tells the listener.
+
+        Args:
+            trial: whom the message is of.
+            message: it.
+
+        Raises:
+            ListenerFault: it raised something. Inside a plugin's work it would be taken for the plugin's, so
+                a fault at a step of that is raised with the next message.
+        """
+        try:
+            if self._fault is not None:
+                raise self._fault
+            message.tell(self._listener, trial)
+        except Exception as error:
+            self._fault = error
+            if not isinstance(message, Progress):
+                raise ListenerFault(error) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import multiprocessing
 import os
 import signal
@@ -15,11 +14,9 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 from alframe.errors import AlframeError, DamagedFileError, PluginError, TrialError, UsageError, one_line
-from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
-from alframe.experiments.executors.in_step import Place, in_step
-from alframe.experiments.executors.messages import Dropped, Ended, Message, Reporter
-from alframe.experiments.trials import Task
+from alframe.experiments.executors.messages import Dropped, Ended, Message
+from alframe.experiments.executors.performer import Performer
 from alframe.registry.registry import installed
 
 ALL = -1  # number of a message that is no single task's
@@ -41,7 +38,6 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     registry = installed()
-    data = LoadedData()
 
     def send(number: int, message: Message) -> None:
         connection.send((number, message))
@@ -50,20 +46,13 @@ def work(connection: Connection, gpu: int | None, threads: int, force: bool) -> 
         send(ALL, Dropped(text, key))
 
     audience = Audience(registry, dropped_here)
+    performer = Performer(registry, audience, gpu=gpu)
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             tasks, dropped = connection.recv()
             audience.dropped |= dropped
-            places = [
-                Place(
-                    task.seed,
-                    functools.partial(task.trial, registry, device_of(task, gpu)),
-                    Reporter(functools.partial(send, number)),
-                )
-                for number, task in enumerate(tasks)
-            ]
-            for number, end in in_step(places, data, audience, force=force):
+            for number, end in performer.perform(tasks, send, force=force):
                 send(number, Ended(portable(end) if isinstance(end, AlframeError) else end))
 
 
@@ -86,12 +75,6 @@ def _print_to_standard_error() -> None:
     sys.stdout = sys.stderr
     with contextlib.suppress(OSError):  # there is no standard error
         os.dup2(2, 1)
-
-
-def device_of(task: Task, gpu: int | None) -> str:
-    """Of several GPUs each process has one; a device that was named stays."""
-    asked: str = task.sections["run"]["device"]
-    return asked if gpu is None or asked not in ("auto", "cuda") else f"cuda:{gpu}"
 
 
 def _end_with_parent() -> None:

@@ -4,23 +4,8 @@ import threading
 import pytest
 
 from alframe import DamagedFileError, PluginError, TrialError, UsageError
-from alframe.experiments.executors.worker import device_of, portable
-from alframe.experiments.trials import Task
+from alframe.experiments.executors.worker import portable
 from alframe.learning.blame import BlamedError
-
-
-@pytest.mark.parametrize(
-    ("asked", "gpu", "device"),
-    [
-        ("auto", 2, "cuda:2"),
-        ("cuda", 0, "cuda:0"),
-        ("cuda:2", 0, "cuda:2"),
-        ("cpu", 1, "cpu"),
-        ("auto", None, "auto"),
-    ],
-)
-def test_of_several_gpus_each_process_has_one_and_a_named_device_stays(asked, gpu, device):
-    assert device_of(Task({"run": {"device": asked}}, {}, ()), gpu) == device
 
 
 class OwnError(UsageError):
