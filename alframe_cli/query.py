@@ -143,7 +143,7 @@ def _read(path: Path) -> Arrays:
     """
     if path.is_dir():
         return {"features": path}
-    content = _load(path, "r")
+    content = _load(path, "c")
     if not isinstance(content, dict):
         return {"features": content}
     if unknown := sorted(content.keys() - ARRAYS.keys()):
@@ -154,7 +154,7 @@ def _read(path: Path) -> Arrays:
 def _read_array(path: Path, name: str) -> Any:
     if name == "features" and path.is_dir():
         return path
-    content = _load(path, "r" if name == "features" else None)
+    content = _load(path, "c" if name == "features" else None)
     if isinstance(content, dict):
         raise UsageError(
             f"{path} holds several arrays; give it without a flag, with arrays named as the flags"
@@ -162,7 +162,7 @@ def _read_array(path: Path, name: str) -> Any:
     return content
 
 
-def _load(path: Path, mapped: Literal["r"] | None = None) -> Any:
+def _load(path: Path, mapped: Literal["c"] | None = None) -> Any:
     """An array, which may be mapped, or those of an archive by name.
 
     Raises:

@@ -12,6 +12,7 @@ import numpy as np
 from alframe.errors import DamagedFileError, UsageError, one_line
 
 LIST = "parts.json"
+AS_THEY_ARE = (np.dtype(np.float16), np.dtype(np.float32))
 Array = np.ndarray[Any, Any]
 
 
@@ -55,7 +56,7 @@ class Shards:
         return self.shape[0]
 
     def between(self, start: int, stop: int) -> Array:
-        """Copies of the rows from ``start`` to ``stop``, float16 where they are, else float32."""
+        """The rows from ``start`` to ``stop``, float16 where they are, else float32: not to be changed."""
         pieces: list[Array] = []
         for part, first in zip(self._parts, self._starts[:-1].tolist(), strict=True):
             piece = part[max(0, start - first) : max(0, stop - first)]
@@ -93,6 +94,8 @@ class Shards:
     def _copied(self, pieces: list[Array]) -> Array:
         self.rows_read += sum(map(len, pieces))
         self.bytes_read += sum(piece.nbytes for piece in pieces)
+        if len(pieces) == 1 and pieces[0].dtype in AS_THEY_ARE and pieces[0].flags.writeable:
+            return np.asarray(pieces[0])  # a view of the file, which torch takes
         half = all(piece.dtype == np.float16 for piece in pieces)
         made = np.empty((sum(map(len, pieces)), self.shape[1]), np.float16 if half else np.float32)
         start = 0
@@ -138,7 +141,7 @@ def mapped(path: Path) -> Array:
         with path.open("rb") as file:
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it is no .npy")
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="c", allow_pickle=False)  # as "r", but torch takes it uncopied
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or one_line(error)}") from error
     except ValueError as error:

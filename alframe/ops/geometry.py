@@ -122,46 +122,55 @@ class Euclidean(_OfRows):
 
     Args:
         x: ``n x d`` tensor of points, or `LazyRows`; those of 16 bits are compared in float32.
+
+    Attributes:
+        rows: the same, which may be `LazyRows`.
     """
 
     def __init__(self, x: Float[Tensor, "n d"] | LazyRows) -> None:
-        self.x: Any = x if isinstance(x, Tensor) else _at_least_32_bits(x)
+        self.rows: Any = x if isinstance(x, Tensor) else _at_least_32_bits(x)
         self._norms: Tensor | None = None
         self._seen: tuple[Tensor | None, Tensor] | None = None
 
+    @property
+    def x(self) -> Float[Tensor, "n d"]:
+        """All rows in memory; of a pool in files only where they are allowed to take as much."""
+        whole: Tensor = self.rows if isinstance(self.rows, Tensor) else self.rows.whole()
+        return whole
+
     def _matrices(self) -> tuple[Any, ...]:
-        return (self.x,)
+        return (self.rows,)
 
     def _part(self, positions: Tensor | slice) -> Euclidean:
-        part = Euclidean(_part(self.x, positions))
+        part = Euclidean(_part(self.rows, positions))
         part._norms = self.squared_norms()[positions]
         offset, norms = self._from_offset()
         part._seen = (offset, norms[positions])
         return part
 
     def _made(self, positions: Tensor | slice) -> Euclidean:
-        part = Euclidean(self.x[positions])
+        part = Euclidean(self.rows[positions])
         part._look_from(self._from_offset()[0])
         return part
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared length of each row: ``n`` numbers."""
         if self._norms is None:
-            self._norms = _of_rows(_squared_lengths, self.x)
+            self._norms = _of_rows(_squared_lengths, self.rows)
         return self._norms
 
     def _distances(self, other: Euclidean) -> Tensor:
         offset, norms = self._from_offset()
         if offset is None:
-            return _distances(self.x @ other.x.T, norms, other.squared_norms())
-        theirs = other.x - offset
-        products = by_blocks(lambda block: (block - offset) @ theirs.T, self.x)
+            return _distances(self.rows @ other.rows.T, norms, other.squared_norms())
+        theirs = other.rows - offset
+        products = by_blocks(lambda block: (block - offset) @ theirs.T, self.rows)
         return _distances(products, norms, _squared_lengths(theirs))
 
     def _from_offset(self) -> tuple[Tensor | None, Tensor]:
         """The rows' common offset, which parts inherit, and the squared distances from there."""
         if self._seen is None:
-            self._look_from(_offset(self.x))
+            self._look_from(_offset(self.rows))
         assert self._seen is not None
         return self._seen
 
@@ -169,13 +178,13 @@ class Euclidean(_OfRows):
         norms = (
             self.squared_norms()
             if offset is None
-            else _of_rows(lambda block: _squared_lengths(block - offset), self.x)
+            else _of_rows(lambda block: _squared_lengths(block - offset), self.rows)
         )
         self._seen = (offset, norms)
 
     def double(self) -> Euclidean:
         """The same points in float64."""
-        return Euclidean(self.x.double())
+        return Euclidean(self.rows.double())
 
     def resolution(self) -> float:
         """The squared distance up to which some points can't be told from coinciding ones."""
@@ -183,8 +192,7 @@ class Euclidean(_OfRows):
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The rows themselves."""
-        rows = self.x if isinstance(self.x, Tensor) else self.x[:]
-        return Vectors(_at_least_32_bits(rows), exact=True)
+        return Vectors(_at_least_32_bits(self.x), exact=True)
 
 
 class OuterProduct(_OfRows):

@@ -177,3 +177,23 @@ def test_a_part_that_changes_while_it_is_read(tmp_path):
 def test_a_memory_that_is_none(folder):
     with pytest.raises(UsageError, match="memory must be a number of bytes above 0"):
         ask("margin", folder, memory=0)
+
+
+# What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
+WHOLE = {
+    *("alfamix", "bait", "base", "cal", "centroids", "coregcn", "dropquery", "falcun", "maxdet"),
+    *("maxherding", "probcover", "typiclust", "uherding", "uncertaingcn"),
+}
+OF_NETWORKS = {"deepfool", "qbc", "variationratio"}  # no query on features serves them
+
+
+@pytest.mark.parametrize("strategy", sorted({plugin.name for plugin in Registry().strategies} - OF_NETWORKS))
+def test_every_strategy_is_exact_or_refused(strategy, tmp_path):
+    few = X[:1500]
+    for number, part in enumerate(np.split(few, [3, 3, 700, 701, 1200, 1400])):
+        np.save(tmp_path / f"{number}.npy", part)
+    if strategy not in WHOLE:
+        same(ask(strategy, tmp_path, n=25, memory=3e4), ask(strategy, few, n=25))
+        return
+    with pytest.raises(UsageError, match=r"looks at the whole pool's (features|probabilities) at once"):
+        ask(strategy, tmp_path, n=25, memory=3e4)
