@@ -95,7 +95,8 @@ class _OfRows(abc.ABC):
 
     def squared_distances(self, other: Any) -> Float[Tensor, "n m"]:
         """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
-        theirs = other._made(slice(None)) if other._lazy() else other
+        is_lazy = isinstance(other, _OfRows) and other._lazy()  # others' own geometries never are
+        theirs = other._made(slice(None)) if is_lazy else other
         return joined((part._distances(theirs) for part in self._parts(len(theirs))), len(self))
 
     def in_memory(self) -> Iterator[Any]:
@@ -162,8 +163,8 @@ class Euclidean(_OfRows):
     def _distances(self, other: Euclidean) -> Tensor:
         offset, norms = self._from_offset()
         if offset is None:
-            return _distances(self.rows @ other.rows.T, norms, other.squared_norms())
-        theirs = other.rows - offset
+            return _distances(self.rows @ other.x.T, norms, other.squared_norms())
+        theirs = other.x - offset
         products = by_blocks(lambda block: (block - offset) @ theirs.T, self.rows)
         return _distances(products, norms, _squared_lengths(theirs))
 
