@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import click
 
@@ -23,6 +25,7 @@ ARRAYS = {  # each with what it holds
     "labelled_features": "L x D features of the labelled set",
     "labelled_targets": "L class numbers",
 }
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 Arrays = dict[str, Any]
 
 
@@ -32,6 +35,16 @@ def _array_flags(command: Any) -> Any:
         kind = click.Path(path_type=Path)
         command = click.option(flag, name, type=kind, metavar="FILE.npy", help=f"{holds}.")(command)
     return command
+
+
+def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """A size such as 8GB, in bytes."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B", value.strip(), re.IGNORECASE)
+    if match is None or not float(match[1]):
+        raise UsageError(f"--memory {value}: expected a size such as 8GB or 500MB")
+    return float(match[1]) * UNITS[match[2].upper()]
 
 
 @click.command(epilog="Strategies that look at features alone need no head.")
@@ -53,6 +66,13 @@ def _array_flags(command: Any) -> Any:
     help=help_of("run.device"),
 )
 @click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=_bytes,
+    help="What may be held of a pool in files, as 8GB; it is read by blocks where it takes more than half of "
+    "that.  [default: half of this machine's]",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -67,6 +87,7 @@ def query(
     overrides: tuple[tuple[str, str, str], ...],
     seed: int,
     device: str,
+    memory: float | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -75,7 +96,8 @@ def query(
     """Choose the rows of a pool to label next; prints their numbers, best first, counted from 0.
 
     FILE.npz holds the arrays that the flags name (features, weight, bias, labelled_features,
-    labelled_targets); a flag gives one from a file of its own. FILE.npy holds the features.
+    labelled_targets); a flag gives one from a file of its own. FILE.npy holds the features, or a folder
+    does whose parts are .npy files: those are read a block at a time where they are large, see --memory.
 
     \b
     alframe query --strategy alfamix -n 100 pool.npz
@@ -86,7 +108,7 @@ def query(
     if out is not None:
         require_no_input(out, "--out", [path for path in (file, *map(others.get, ARRAYS)) if path])
     arrays = _read(file) if file else {}
-    arrays |= {name: _read_array(others[name]) for name in ARRAYS if others[name]}
+    arrays |= {name: _read_array(others[name], name) for name in ARRAYS if others[name]}
     _require(arrays)
 
     from alframe.learning.querying import query as choose
@@ -103,9 +125,10 @@ def query(
             options=by_section(overrides),
             stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
             device=device,
+            memory=memory,
         )
     if not quiet:
-        echo(_summary(strategy, n, len(arrays["features"]), result), err=True)
+        echo(_summary(strategy, n, result), err=True)
     _print(strategy, result, as_json)
     if out is not None:  # last, so that a full disk costs no answer
         _write(out, result)
@@ -118,7 +141,9 @@ def _read(path: Path) -> Arrays:
     Raises:
         UsageError: it can't be read, or holds an array of another name.
     """
-    content = _load(path)
+    if path.is_dir():
+        return {"features": path}
+    content = _load(path, "c")
     if not isinstance(content, dict):
         return {"features": content}
     if unknown := sorted(content.keys() - ARRAYS.keys()):
@@ -126,8 +151,10 @@ def _read(path: Path) -> Arrays:
     return content
 
 
-def _read_array(path: Path) -> Any:
-    content = _load(path)
+def _read_array(path: Path, name: str) -> Any:
+    if name == "features" and path.is_dir():
+        return path
+    content = _load(path, "c" if name == "features" else None)
     if isinstance(content, dict):
         raise UsageError(
             f"{path} holds several arrays; give it without a flag, with arrays named as the flags"
@@ -135,8 +162,8 @@ def _read_array(path: Path) -> Any:
     return content
 
 
-def _load(path: Path) -> Any:
-    """An array, or those of an archive by name.
+def _load(path: Path, mapped: Literal["c"] | None = None) -> Any:
+    """An array, which may be mapped, or those of an archive by name.
 
     Raises:
         UsageError: there is no such file, or it holds Python objects.
@@ -148,6 +175,10 @@ def _load(path: Path) -> Any:
         raise UsageError(f"{path} can't be read: it is no file")
     try:
         with path.open("rb") as file:
+            is_array = file.read(6) == b"\x93NUMPY"
+            file.seek(0)
+            if is_array and mapped:
+                return np.load(path, mmap_mode=mapped, allow_pickle=False)
             content = np.load(file, allow_pickle=False)
             return {**content} if isinstance(content, np.lib.npyio.NpzFile) else content
     except OSError as error:
@@ -159,7 +190,7 @@ def _load(path: Path) -> Any:
             f"{path} can't be read: there is no memory for as much as it says it holds"
         ) from error
     except Exception as error:  # what NumPy, zipfile and zlib raise for damage is of a dozen kinds
-        if "allow_pickle" in str(error) and _is_numpy(path):
+        if ("allow_pickle" in str(error) or "Python objects" in str(error)) and _is_numpy(path):
             raise UsageError(f"{path} can't be read: it holds Python objects, not numbers") from error
         raise _damaged(path) from error
 
@@ -201,11 +232,13 @@ def _write(path: Path, result: Any) -> None:
         raise UsageError(f"{path} can't be written: {error.strerror}") from error
 
 
-def _summary(strategy: str, n: int, size: int, result: Any) -> str:
-    chosen = len(result.indices)
+def _summary(strategy: str, n: int, result: Any) -> str:
+    chosen, size = len(result.indices), result.pool_size
     text = f"{chosen:,} of {size:,} rows chosen by {strategy} in {result.seconds:.2f} s"
     if result.topped_up:
         text += f", the last {result.topped_up:,} of them drawn at random: the strategy chose no more"
+    if result.reading:
+        text += f"; read {result.reading.bytes / 10**6:,.1f} MB, the pool {result.reading.passes:.1f} times"
     return f"{text} (the pool has no {n:,})" if chosen < n else text
 
 
@@ -225,6 +258,7 @@ def _print(strategy: str, result: Any, as_json: bool) -> None:
             "topped_up": result.topped_up,
             "seconds": result.seconds,
             "logged": result.logged,
+            **({"reading": dataclasses.asdict(result.reading)} if result.reading else {}),
         }
     )
 

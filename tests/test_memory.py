@@ -1,5 +1,9 @@
 """What a query of many samples and many classes holds at once."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -134,3 +138,49 @@ def view_of_network():
         return PoolView(NetworkRows(model, samples, torch.arange(N), seed=3))
 
     return view_of_network
+
+
+PEAK = """
+import sys, threading, time
+import numpy as np
+import alframe
+
+
+def anonymous():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1000
+
+
+strategy, path = sys.argv[1:]
+rng = np.random.default_rng(0)
+ask = {"head": (rng.normal(size=(50, 256)), np.zeros(50)), "device": "cpu"}
+alframe.query(strategy, features=rng.normal(size=(2000, 256)), n=5, **ask)
+before, most, done = anonymous(), 0.0, threading.Event()
+
+
+def watch():
+    global most
+    while not done.wait(0.002):
+        most = max(most, anonymous() - before)
+
+
+threading.Thread(target=watch, daemon=True).start()
+picks = alframe.query(strategy, features=path, n=50, memory=50e6, **ask).indices
+done.set()
+assert len(picks) == 50
+print(most)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is Linux's word")
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "coreset", "badge"])
+def test_a_pool_in_files_takes_no_memory_of_its_own(strategy, tmp_path):
+    """Of 150 MB in float16, 300 in float32, a third is held at the most."""
+    pool = np.lib.format.open_memmap(tmp_path / "pool.npy", "w+", np.float16, (300_000, 256))
+    pool[:] = np.random.default_rng(0).integers(-99, 99, size=(3000, 256)).repeat(100, axis=0)
+    pool += (np.arange(300_000) % 7).astype(np.float16)[:, None]
+    pool.flush()
+    command = [sys.executable, "-c", PEAK, strategy, str(tmp_path / "pool.npy")]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert finished.returncode == 0, finished.stderr
+    assert 0 < float(finished.stdout) < 100 + 90 * (strategy == "badge")  # which keeps gradients of 60 MB

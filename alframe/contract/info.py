@@ -43,6 +43,9 @@ class PluginInfo:
             each of them needs, as ``{"form=power": "nonnegative"}``.
         part: whether it is made for others to use, and as a strategy of its own not worth running:
             ``--strategy all`` leaves it out.
+        rowwise: ``("score",)`` where its score of a sample depends on that sample, the labelled set and the
+            network alone, never on the other samples or on ``ctx``'s random numbers. A pool that is larger
+            than memory is then scored a block at a time.
         expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
 
@@ -63,6 +66,7 @@ class PluginInfo:
     score_range: Literal["", "any", "nonnegative", "unit"] = ""
     needs_scores: Literal["any", "nonnegative", "unit"] | Mapping[str, str] = "any"
     part: bool = False
+    rowwise: tuple[Literal["score"], ...] = ()
     expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = 1
 

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from alframe.data.samples import Samples
@@ -19,11 +20,38 @@ from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks
 from alframe.ops.geometry import Geometry
 from alframe.ops.lazy import LazyRows
 
-Numbers = Literal["features", "logits", "probs"]
+Numbers = Literal["features", "fixed", "logits", "probs"]
 
 
 class UnknownLabelsError(AlframeError):
     """A strategy asked for labels of the unlabelled pool."""
+
+
+class RowsInFiles(Protocol):
+    """An ``n x D`` matrix in files, whose rows are read when they are asked for; it is a `LazyRows`, too."""
+
+    shape: tuple[int, int]
+    dtype: torch.dtype
+    device: torch.device
+    memory: float
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, positions: Tensor | slice) -> Tensor:
+        """The rows at ``positions``, in that order, read now."""
+        ...
+
+    def numel(self) -> int:
+        """How many numbers may be kept on their account."""
+        ...
+
+    def whole(self) -> Tensor:
+        """All of them in memory, if they are allowed to take as much."""
+        ...
+
+    def require(self, columns: int, what: str) -> None:
+        """Raises `UsageError` where ``n x columns`` numbers may not be held."""
+        ...
 
 
 class Rows(Protocol):
@@ -39,11 +67,11 @@ class Rows(Protocol):
         """The samples themselves, as they are stored."""
         ...
 
-    def features(self) -> Tensor:
+    def features(self) -> Tensor | RowsInFiles:
         """``n x D`` features."""
         ...
 
-    def points(self) -> Tensor:
+    def points(self) -> Tensor | RowsInFiles:
         """The features, for who looks at them and not at logits alone."""
         ...
 
@@ -116,7 +144,8 @@ class View:
     @functools.cached_property
     def features(self) -> Tensor:
         """``n x D`` tensor of features: what the network's body makes of the samples."""
-        return self._rows.points()
+        points = self._rows.points()
+        return points if isinstance(points, Tensor) else points.whole()
 
     @functools.cached_property
     def fixed(self) -> Tensor:
@@ -148,11 +177,13 @@ class View:
     @functools.cached_property
     def logits(self) -> Tensor:
         """``n x C`` tensor of logits."""
+        self._require("logits")
         return self.by_rows(lambda block: block, of="logits")
 
     @functools.cached_property
     def probs(self) -> Tensor:
         """``n x C`` tensor of class probabilities."""
+        self._require("probabilities")
         return self.by_rows(lambda block: block)
 
     def by_rows(self, function: Callable[[Tensor], Tensor], of: Numbers = "probs") -> Tensor:
@@ -175,7 +206,7 @@ class View:
         return joined((function(self._at(rows, of)) for rows in self._blocks(of)), len(self))
 
     def lazy_rows(
-        self, function: Callable[[Tensor, Tensor | slice], Tensor], of: Numbers = "probs"
+        self, function: Callable[[Tensor, Tensor | slice], Tensor] | None = None, of: Numbers = "probs"
     ) -> Tensor | LazyRows:
         """What a function makes of each row, for a geometry: it is kept where that is little memory.
 
@@ -185,22 +216,28 @@ class View:
         Args:
             function: maps ``b x C`` probabilities, and the positions of their rows for who has more to say of
                 those, to ``b x c`` numbers, each row on its own; it must leave its arguments as they are. It
-                is called for as long as there is the geometry.
+                is called for as long as there is the geometry. None means the numbers as they are: features
+                in memory are given themselves, and those in files are read for each look at them.
             of: which numbers it wants.
 
         Returns:
-            ``n x c`` tensor or `alframe.ops.LazyRows`; `OuterProduct` and `SymmetricKL` take both.
+            ``n x c`` tensor or `alframe.ops.LazyRows`; `Euclidean`, `OuterProduct` and `SymmetricKL` take
+            both.
 
         Example:
             ``SymmetricKL(pool.lazy_rows(lambda probs, rows: probs))``
         """
+        if function is None and of in ("features", "fixed"):
+            known: Any = self._known(of)[1]
+            return known
 
         def make(rows: Tensor | slice) -> Tensor:
-            return function(self._at(rows, of), rows)
+            block = self._at(rows, of)
+            return block if function is None else function(block, rows)
 
         if len(self) > BATCH_SIZE:
             most = lazy.KEPT_ELEMENTS
-            if of != "features":  # what is made of features alone costs little to make
+            if of not in ("features", "fixed"):  # what is made of features alone costs little to make
                 most = max(most, self._rows.features().numel())
             if len(self) * make(slice(0, 1)).shape[1] > most:
                 return LazyRows(make, len(self), most)
@@ -219,10 +256,17 @@ class View:
         classes = 0 if one_block else self._rows.logits(known[:1]).shape[1]
         return row_blocks(len(known), max(classes, known[:1].numel()), known.device)
 
-    def _known(self, of: Numbers) -> tuple[str, Tensor]:
+    def _require(self, what: str) -> None:
+        """Refuses what is as long as a pool in files and may not be held."""
+        features = self._rows.features()
+        if not isinstance(features, Tensor) and len(features):
+            features.require(self._rows.logits(features[:1]).shape[1], what)
+
+    def _known(self, of: Numbers) -> tuple[str, Tensor | RowsInFiles]:
         """What has been read and serves, and its name; else the features, without one."""
-        if of == "features":
-            return of, self.features
+        if of in ("features", "fixed"):
+            named = self._rows.fixed() if of == "fixed" else None
+            return of, self.__dict__.get("features", self._rows.points()) if named is None else named
         name = next((name for name in (of, "logits") if name in self.__dict__), "")
         return name, self.__dict__[name] if name else self._rows.features()
 
@@ -236,6 +280,7 @@ class View:
         Raises:
             UsageError: the network has no dropout.
         """
+        self._require("probabilities")
         for step in range(passes):
             blocks = self._rows.mc_probs(range(step, step + 1), dropout)
             yield joined((next(block) for block in blocks), len(self))
@@ -316,6 +361,7 @@ class View:
             UsageError: a committee has fewer members; or there is none and the network has no dropout, or of
                 a kind whose masks rows can't share.
         """
+        self._require("probabilities")
         for sample in self._numbers_of(samples):
             blocks = self._rows.sample_probs(range(sample, sample + 1), dropout)
             yield joined((next(block) for block in blocks), len(self))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alframe.contract.context import Context
     from alframe.contract.recipe import Recipe, TrainResult
     from alframe.contract.training import Training
-    from alframe.contract.views import LabelledView, PoolView
+    from alframe.contract.views import LabelledView, Numbers, PoolView
     from alframe.errors import TrialError
     from alframe.networks.classifier import Classifier
     from alframe.ops.geometry import Embeddings
@@ -59,11 +59,10 @@ def alframe_train_together(
 @hookimpl
 def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
     """The features under the Euclidean distance; fixed ones, if there are any, before any training."""
-    from alframe.ops.geometry import Embeddings
+    from alframe.ops.geometry import Embeddings, Euclidean
 
-    if not len(labelled):
-        return Embeddings(pool.fixed, labelled.fixed)
-    return Embeddings(pool.features, labelled.features)
+    of: Numbers = "features" if len(labelled) else "fixed"
+    return Embeddings(Euclidean(pool.lazy_rows(of=of)), Euclidean(labelled.lazy_rows(of=of)))
 
 
 @hookimpl

@@ -101,12 +101,12 @@ class Unusable(nn.Module):
         raise UsageError(self.why)
 
 
-def as_head(head: Any, features: Tensor, most: float) -> nn.Module | None:
+def as_head(head: Any, features: Any, most: float) -> nn.Module | None:
     """The head in float32 on the features' device, in evaluation mode; what the caller gave is left as it is.
 
     Args:
         head: ``(W, b)``, a module, a fitted linear classifier of scikit-learn, or None.
-        features: ``n x D`` features, at least one row.
+        features: ``n x D`` features, at least one row: a tensor, or rows in files.
         most: largest magnitude of a feature, those of the labelled set too.
 
     Raises:

@@ -23,8 +23,10 @@ from alframe.errors import PluginError, TrialError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.learning.blame import blame
 from alframe.learning.rows import without_distances
+from alframe.learning.stored import blocks_to_score, is_in_files
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.networks.classifier import Classifier
+from alframe.ops.blocks import joined
 from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import DEFAULT, Plugin
 from alframe.registry.registry import Registry, installed
@@ -317,27 +319,40 @@ class Pipeline:
         pool, taken = both.part(slice(size)) if pending else both, both.part(slice(size, len(both)))
         keeps_away = self.registry.takes("select", self.providers["select"], "pending")
         embedding = _Embedding(self, both if keeps_away else pool, labelled, targets, state, size)
-        views = {
-            "pool": PoolView(pool, embedding.of_pool),
-            "labelled": LabelledView(labelled, targets, embedding.of_labelled),
-        }
+        unlabelled = PoolView(pool, embedding.of_pool)
+        known = LabelledView(labelled, targets, embedding.of_labelled)
         with torch.no_grad():
             scores = None
             if "score" in self.providers:
-                scores = self._call("score", state, lambda answer: check_scores(answer, size), **views)
+                scores = self._scores(pool, state, unlabelled, known)
             picks = self._call(
                 "select",
                 state,
                 lambda answer: check_picks(answer, size, n),
+                pool=unlabelled,
+                labelled=known,
                 scores=scores,
                 n=n,
                 pending=PoolView(taken, embedding.of_pending),
-                **views,
             )
         missing = n - len(picks)
         if missing:
             picks = torch.cat([picks, _top_up(picks, missing, size, state)])
         return Selection(picks, None if scores is None else scores.cpu(), missing, state.numbers())
+
+    def _scores(self, rows: Rows, state: RoundState, pool: PoolView, labelled: LabelledView) -> Tensor:
+        """Scores of the pool; of one in files block by block, where the scorer says that this is the same."""
+
+        def of(view: PoolView) -> Tensor:
+            def check(answer: Any) -> Tensor:
+                return check_scores(answer, len(view))
+
+            scores: Tensor = self._call("score", state, check, pool=view, labelled=labelled)
+            return scores
+
+        if "score" not in self.providers["score"].info.rowwise or not is_in_files(rows):
+            return of(pool)
+        return joined((of(PoolView(rows.part(block))) for block in blocks_to_score(rows)), len(rows))
 
     def embed(self, pool: PoolView, labelled: LabelledView, state: RoundState) -> tuple[Geometry, Geometry]:
         """The embedding of the pool and of the labelled set."""

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
 from alframe.learning.heads import as_head, classes_of
 from alframe.learning.inputs import class_numbers, matrix, whole_number
 from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
+from alframe.learning.stored import Reading, StoredRows
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
+from alframe.ops.machine import machine_memory
 from alframe.registry.registry import Registry, installed
 
 if TYPE_CHECKING:
-    import numpy as np
-
     Array = Tensor | np.ndarray[Any, Any]
 
 
@@ -35,6 +40,9 @@ class QueryResult:
         topped_up: how many of the last indices were drawn at random, because the strategy chose fewer.
         seconds: wall-clock time of the query, the transfer of the features to the device left out.
         logged: numbers that the plugins logged, by plugin name.
+        pool_size: ``N``.
+        reading: what was read of a pool in files, the pass that checks its numbers too; None of one in
+            memory.
     """
 
     indices: Tensor
@@ -42,13 +50,15 @@ class QueryResult:
     topped_up: int
     seconds: float
     logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    pool_size: int = 0
+    reading: Reading | None = None
 
 
 @torch.inference_mode(False)  # strategies take gradients, in whichever mode the caller is
 def query(
     strategy: str,
     *,
-    features: Array,
+    features: Array | str | os.PathLike[str],
     n: int,
     head: tuple[Array, Array | None] | nn.Module | None = None,
     labelled_features: Array | None = None,
@@ -58,6 +68,7 @@ def query(
     options: Mapping[str, Any] | None = None,
     stages: Mapping[str, str] | None = None,
     device: str | torch.device = "auto",
+    memory: float | None = None,
     registry: Registry | None = None,
 ) -> QueryResult:
     """Chooses ``n`` rows of ``features`` to label.
@@ -65,7 +76,9 @@ def query(
     Args:
         strategy: a strategy's name, as ``alframe list-strategies`` shows it.
         features: ``N x D`` array, tensor, DataFrame or sparse matrix: the unlabelled pool. Here and below
-            rows count in their order, never by a DataFrame's index.
+            rows count in their order, never by a DataFrame's index. Or the path of a ``.npy`` or of a
+            folder of them, or an array that `numpy.load` mapped: float32 of half of ``memory`` at the most is
+            read at once, and of more a block at a time, as often as the strategy looks at it.
         n: the budget; all rows where there are fewer.
         head: ``(W, b)`` with ``W`` of shape ``C x D`` and ``b`` of ``C`` numbers or None; a module that maps
             features to logits; or a fitted `sklearn.linear_model.LogisticRegression`. One output is the logit
@@ -79,6 +92,8 @@ def query(
             ``{"coreset": {...}}``.
         stages: other providers for stages, as ``{"select": "alfamix"}``.
         device: ``"auto"``, or what `torch.device` takes. Computed in float32.
+        memory: bytes that may be held of what is as long as a pool in files; half of this machine's memory
+            by default.
         registry: where plugins are looked up; the installed ones by default.
 
     Raises:
@@ -100,7 +115,7 @@ def query(
     pipeline.require_used(by_plugin)
     on = resolve_device(device)
     n, seed = whole_number(n, "n", least=1), whole_number(seed, "seed")
-    pool, most = matrix(features, "features", on)
+    pool, most = _pool(features, on, memory)
     if not len(pool):
         raise UsageError("features has no rows: the pool is empty")
     labelled, most_labelled = pool[:0], 0.0
@@ -131,7 +146,26 @@ def query(
         topped_up=selection.topped_up,
         seconds=seconds,
         logged=selection.logged,
+        pool_size=len(pool),
+        reading=pool.reading() if isinstance(pool, StoredRows) else None,
     )
+
+
+def _pool(features: Any, device: torch.device, memory: float | None) -> tuple[Tensor | StoredRows, float]:
+    """The pool's features and their largest magnitude; those in files are read where they take much."""
+    if isinstance(features, str | os.PathLike):
+        shards = open_shards(Path(features))
+    elif isinstance(features, np.memmap) and features.ndim == 2 and features.dtype.kind in "biuf":
+        shards = Shards([features], [str(features.filename or "features")])
+    else:
+        return matrix(features, "features", device)
+    limit = machine_memory() / 2 if memory is None else float(memory)
+    if not limit > 0:
+        raise UsageError(f"memory must be a number of bytes above 0, got {memory!r}")
+    rows = StoredRows(shards, device, limit)
+    if 2 * 4 * math.prod(rows.shape) > limit:
+        return rows, rows.largest("features")
+    return matrix(rows[:], "features", device)
 
 
 def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -143,7 +177,7 @@ def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str,
     return named | {strategy: named.get(strategy, {}) | own}
 
 
-def _number_of_classes(given: Any, head: nn.Module | None, targets: Tensor, pool: Tensor) -> int:
+def _number_of_classes(given: Any, head: nn.Module | None, targets: Tensor, pool: Any) -> int:
     if given is not None and (number := whole_number(given, "num_classes", least=0)):
         return number
     if head is not None:
@@ -151,7 +185,7 @@ def _number_of_classes(given: Any, head: nn.Module | None, targets: Tensor, pool
     return int(targets.max()) + 1 if len(targets) else 0
 
 
-def _check(pool: Tensor, labelled: Tensor, targets: Tensor, num_classes: int) -> None:
+def _check(pool: Tensor | StoredRows, labelled: Tensor, targets: Tensor, num_classes: int) -> None:
     if labelled.shape[1] != pool.shape[1]:
         raise UsageError(f"features have {pool.shape[1]} columns, labelled_features {labelled.shape[1]}")
     if len(labelled) != len(targets):

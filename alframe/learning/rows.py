@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alframe.contract.needs import DROPOUT_WANTED
+from alframe.contract.views import RowsInFiles
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
 from alframe.learning.posterior import SharedMasks, dropping_layers
@@ -211,7 +212,7 @@ class FeatureRows:
     """Rows whose features somebody already has.
 
     Args:
-        features: ``n x D`` tensor.
+        features: ``n x D`` tensor, or rows in files.
         head: maps features to logits, or None.
         seed: seed of the dropout masks of Monte Carlo passes.
         largest: largest magnitude of a feature, as far as it is known.
@@ -222,7 +223,7 @@ class FeatureRows:
 
     def __init__(
         self,
-        features: Tensor,
+        features: Tensor | RowsInFiles,
         head: torch.nn.Module | None,
         seed: int = 0,
         largest: float = 0.0,
@@ -237,6 +238,11 @@ class FeatureRows:
     def __len__(self) -> int:
         return len(self._features)
 
+    @property
+    def in_files(self) -> bool:
+        """Whether the features are read when they are looked at."""
+        return not isinstance(self._features, Tensor)
+
     def inputs(self, batch_size: int) -> Iterator[Tensor]:
         """There are none."""
         raise UsageError(NO_NETWORK)
@@ -245,7 +251,7 @@ class FeatureRows:
         """There are none."""
         raise UsageError(NO_NETWORK)
 
-    def features(self) -> Tensor:
+    def features(self) -> Tensor | RowsInFiles:
         """The features, ``n x D``."""
         return self._features
 
@@ -254,7 +260,7 @@ class FeatureRows:
         first = self._first + range(len(self))[rows].start
         return FeatureRows(self._features[rows], self._head, self._seed, self._largest, first)
 
-    def points(self) -> Tensor:
+    def points(self) -> Tensor | RowsInFiles:
         """The features.
 
         Raises:
@@ -336,14 +342,16 @@ class _Masks:
             self._state = torch.default_generator.get_state(), of_device
 
 
-def _blocks(features: Tensor, logits: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+def _blocks(features: Tensor | RowsInFiles, logits: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
     """Blocks of a bounded size, also as logits; of four rows or more, for `dropout_mask` draws four at once.
 
     So the numbers that are drawn do not depend on the size of blocks.
     """
     classes = logits(features[:1]).shape[1] if len(features) > BATCH_SIZE else 0
     size = rows_per_block(max(features.shape[1], classes), features.device)
-    yield from features.split(max(4, size // 4 * 4))
+    size = max(4, size // 4 * 4)
+    for start in range(0, max(1, len(features)), size):
+        yield features[start : start + size]
 
 
 def without_distances(largest: float, columns: int) -> str:

@@ -23,6 +23,7 @@ from alframe.ops.offset import SAMPLED, common_offset
 
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
 SKETCH_COLUMNS = 1024
+FEW_ELEMENTS = 1 << 23  # numbers of lazy rows that a part makes at once: 32 MB in float32
 SMALLEST_PROBABILITY = 1e-12
 # Roundings of squared norms; squared distances below them are 0, as those of coinciding points. The most that
 # was seen are 28 and 72, of 8,192 equal numbers.
@@ -60,83 +61,32 @@ class Vectors(NamedTuple):
     exact: bool
 
 
-class Euclidean:
-    """Rows of a matrix under the Euclidean distance.
-
-    What the rows have in common is taken away before distances are computed: they are as exact as the rows.
-
-    Args:
-        x: ``n x d`` tensor of points; those of 16 bits are compared in float32.
-    """
-
-    def __init__(self, x: Float[Tensor, "n d"]) -> None:
-        self.x = x
-        self._norms: Tensor | None = None
-        self._seen: tuple[Tensor | None, Tensor] | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, positions: Tensor | slice) -> Euclidean:
-        """The points at ``positions``, in that order."""
-        part = Euclidean(self.x[positions])
-        part._norms = self.squared_norms()[positions]
-        offset, norms = self._from_offset()
-        part._seen = (offset, norms[positions])
-        return part
-
-    def squared_norms(self) -> Float[Tensor, " n"]:
-        """Squared length of each row: ``n`` numbers."""
-        if self._norms is None:
-            self._norms = by_blocks(_squared_lengths, self.x)
-        return self._norms
-
-    def squared_distances(self, other: Euclidean) -> Float[Tensor, "n m"]:
-        """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
-        offset, norms = self._from_offset()
-        if offset is None:
-            return _distances(self.x @ other.x.T, norms, other.squared_norms())
-        theirs = other.x - offset
-        products = by_blocks(lambda block: (block - offset) @ theirs.T, self.x)
-        return _distances(products, norms, _squared_lengths(theirs))
-
-    def _from_offset(self) -> tuple[Tensor | None, Tensor]:
-        """The rows' common offset, which parts inherit, and the squared distances from there."""
-        if self._seen is None:
-            offset = common_offset(self.x)
-            norms = (
-                self.squared_norms()
-                if offset is None
-                else by_blocks(lambda block: _squared_lengths(block - offset), self.x)
-            )
-            self._seen = (offset, norms)
-        return self._seen
-
-    def double(self) -> Euclidean:
-        """The same points in float64."""
-        return Euclidean(self.x.double())
-
-    def resolution(self) -> float:
-        """The squared distance up to which some points can't be told from coinciding ones."""
-        return _resolution(self._from_offset()[1])
-
-    def vectors(self, generator: torch.Generator) -> Vectors:
-        """The rows themselves."""
-        return Vectors(_at_least_32_bits(self.x), exact=True)
-
-
 class _OfRows(abc.ABC):
     """What geometries share whose matrices may be `LazyRows`: distances are those of rows in memory."""
 
     def __len__(self) -> int:
         return len(self._matrices()[0])
 
+    def __getitem__(self, positions: Tensor | slice) -> Any:
+        """The points at ``positions``, in that order; a few chosen ones are made now."""
+        few = isinstance(positions, Tensor) and len(positions) * self.width <= FEW_ELEMENTS
+        return self._made(positions) if few and self._lazy() else self._part(positions)
+
+    @property
+    def width(self) -> int:
+        """Numbers of a point, for who cuts points into blocks."""
+        return sum(rows.shape[1] for rows in self._matrices())
+
     @abc.abstractmethod
     def _matrices(self) -> tuple[Any, ...]:
         """What a point is a row of."""
 
     @abc.abstractmethod
-    def _made(self, positions: slice) -> Any:
+    def _part(self, positions: Tensor | slice) -> Any:
+        """The points at ``positions``, and what is known of them."""
+
+    @abc.abstractmethod
+    def _made(self, positions: Tensor | slice) -> Any:
         """The points at ``positions`` with their rows in memory, and what is known of them anew."""
 
     @abc.abstractmethod
@@ -145,7 +95,8 @@ class _OfRows(abc.ABC):
 
     def squared_distances(self, other: Any) -> Float[Tensor, "n m"]:
         """Squared distances to each point of ``other``, an ``n x m`` tensor; never negative."""
-        theirs = other._made(slice(None)) if other._lazy() else other
+        is_lazy = isinstance(other, _OfRows) and other._lazy()  # others' own geometries never are
+        theirs = other._made(slice(None)) if is_lazy else other
         return joined((part._distances(theirs) for part in self._parts(len(theirs))), len(self))
 
     def in_memory(self) -> Iterator[Any]:
@@ -163,6 +114,86 @@ class _OfRows(abc.ABC):
 
     def _lazy(self) -> list[Any]:
         return [rows for rows in self._matrices() if isinstance(rows, LazyRows)]
+
+
+class Euclidean(_OfRows):
+    """Rows of a matrix under the Euclidean distance.
+
+    What the rows have in common is taken away before distances are computed: they are as exact as the rows.
+
+    Args:
+        x: ``n x d`` tensor of points, or `LazyRows`; those of 16 bits are compared in float32.
+
+    Attributes:
+        rows: the same, which may be `LazyRows`.
+    """
+
+    def __init__(self, x: Float[Tensor, "n d"] | LazyRows) -> None:
+        self.rows: Any = x if isinstance(x, Tensor) else _at_least_32_bits(x)
+        self._norms: Tensor | None = None
+        self._seen: tuple[Tensor | None, Tensor] | None = None
+
+    @property
+    def x(self) -> Float[Tensor, "n d"]:
+        """All rows in memory; of a pool in files only where they are allowed to take as much."""
+        whole: Tensor = self.rows if isinstance(self.rows, Tensor) else self.rows.whole()
+        return whole
+
+    def _matrices(self) -> tuple[Any, ...]:
+        return (self.rows,)
+
+    def _part(self, positions: Tensor | slice) -> Euclidean:
+        part = Euclidean(_part(self.rows, positions))
+        part._norms = self.squared_norms()[positions]
+        offset, norms = self._from_offset()
+        part._seen = (offset, norms[positions])
+        return part
+
+    def _made(self, positions: Tensor | slice) -> Euclidean:
+        part = Euclidean(self.rows[positions])
+        part._look_from(self._from_offset()[0])
+        return part
+
+    def squared_norms(self) -> Float[Tensor, " n"]:
+        """Squared length of each row: ``n`` numbers."""
+        if self._norms is None:
+            self._norms = _of_rows(_squared_lengths, self.rows)
+        return self._norms
+
+    def _distances(self, other: Euclidean) -> Tensor:
+        offset, norms = self._from_offset()
+        if offset is None:
+            return _distances(self.rows @ other.x.T, norms, other.squared_norms())
+        theirs = other.x - offset
+        products = by_blocks(lambda block: (block - offset) @ theirs.T, self.rows)
+        return _distances(products, norms, _squared_lengths(theirs))
+
+    def _from_offset(self) -> tuple[Tensor | None, Tensor]:
+        """The rows' common offset, which parts inherit, and the squared distances from there."""
+        if self._seen is None:
+            self._look_from(_offset(self.rows))
+        assert self._seen is not None
+        return self._seen
+
+    def _look_from(self, offset: Tensor | None) -> None:
+        norms = (
+            self.squared_norms()
+            if offset is None
+            else _of_rows(lambda block: _squared_lengths(block - offset), self.rows)
+        )
+        self._seen = (offset, norms)
+
+    def double(self) -> Euclidean:
+        """The same points in float64."""
+        return Euclidean(self.rows.double())
+
+    def resolution(self) -> float:
+        """The squared distance up to which some points can't be told from coinciding ones."""
+        return _resolution(self._from_offset()[1])
+
+    def vectors(self, generator: torch.Generator) -> Vectors:
+        """The rows themselves."""
+        return Vectors(_at_least_32_bits(self.x), exact=True)
 
 
 class OuterProduct(_OfRows):
@@ -186,14 +217,13 @@ class OuterProduct(_OfRows):
     def _matrices(self) -> tuple[Any, ...]:
         return self.a, self.b
 
-    def __getitem__(self, positions: Tensor | slice) -> OuterProduct:
-        """The points at ``positions``, in that order."""
+    def _part(self, positions: Tensor | slice) -> OuterProduct:
         part = OuterProduct(_part(self.a, positions), _part(self.b, positions))
         part._norms = self.squared_norms()[positions]
         part._has_offset = self._wants_digits()
         return part
 
-    def _made(self, positions: slice) -> OuterProduct:
+    def _made(self, positions: Tensor | slice) -> OuterProduct:
         part = OuterProduct(self.a[positions], self.b[positions])
         part._has_offset = self._wants_digits()
         return part
@@ -278,15 +308,14 @@ class SymmetricKL(_OfRows):
     def _matrices(self) -> tuple[Any, ...]:
         return (self.p,)
 
-    def __getitem__(self, positions: Tensor | slice) -> SymmetricKL:
-        """The points at ``positions``, in that order."""
+    def _part(self, positions: Tensor | slice) -> SymmetricKL:
         part = copy.copy(self)
         part.p, part._own = _part(self.p, positions), self._own[positions]
         part._log_p = None if self._log_p is None else self._log_p[positions]
         part._norms = None if self._norms is None else self._norms[positions]
         return part
 
-    def _made(self, positions: slice) -> SymmetricKL:
+    def _made(self, positions: Tensor | slice) -> SymmetricKL:
         part = copy.copy(self)
         part.p = self.p[positions]
         part._look()

@@ -56,6 +56,10 @@ class LazyRows:
                 return self._kept[positions]
         return self._make(positions)
 
+    def whole(self) -> Tensor:
+        """All rows, made or kept."""
+        return self[:]
+
     def part(self, positions: Tensor | slice) -> LazyRows:
         """The rows at ``positions``, of which none is made yet."""
         if isinstance(positions, Tensor):

@@ -30,7 +30,7 @@ def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geo
     if len(centres) == 0:
         return minima
     for some in in_memory(centres):
-        for block in row_blocks(len(points), len(some), minima.device):
+        for block in row_blocks(len(points), max(len(some), _width(points)), minima.device):
             nearest = points[block].squared_distances(some).amin(dim=1)
             torch.minimum(minima[block], nearest, out=minima[block])
     return minima
@@ -61,12 +61,18 @@ def assign_to_nearest(
         ([0.0, 1.0, 0.0], [0, 0, 1])
     """
     for some in in_memory(centres) if len(centres) else ():
-        for block in row_blocks(len(points), len(some), minima.device):
+        for block in row_blocks(len(points), max(len(some), _width(points)), minima.device):
             nearest, which = points[block].squared_distances(some).min(dim=1)
             is_nearer = nearest < minima[block]
             owners[block] = torch.where(is_nearer, which + first, owners[block])
             torch.minimum(minima[block], nearest, out=minima[block])
         first += len(some)
+
+
+def _width(points: Geometry) -> int:
+    """Numbers of a point, where it says: so that blocks are the same wherever the points are kept."""
+    width: int = getattr(points, "width", 0)
+    return width
 
 
 def eligible(points: Geometry, scores: Float[Tensor, " n"] | None) -> tuple[Geometry, Int64[Tensor, " m"]]:

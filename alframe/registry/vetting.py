@@ -65,6 +65,8 @@ def _info(module: Any) -> PluginInfo:
         raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
     if unknown := set(info.needs) - set(NEEDS):
         raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
+    if odd := [stage for stage in info.rowwise if stage != "score"]:
+        raise PluginError(f'rowwise may name "score" alone, as ("score",), got {odd[0]!r}')
     check_declaration(info.options)
     _check_scores(info)
     return info

@@ -42,6 +42,24 @@ def batch_size_does_not_matter(subject: Subject) -> None:
         raise CheckFailedError(f"with the samples in batches of 7 there are other {what}")
 
 
+@check("score", after=(*ANSWERS, *REPEATABLE))
+def scores_each_row_alone(subject: Subject) -> None:
+    """Where the plugin says it is rowwise, a part of the pool has the scores that it has in the whole."""
+    if "score" not in subject.plugin.info.rowwise:
+        return
+    whole = subject.ask(subject.problem()).scores
+    size = subject.problem().pool_size
+    for start, stop in ((0, 1), (0, size // 2), (size // 3, size), (size - 1, size)):
+        problem = subject.problem(n=1)
+        some = problem.permuted(torch.arange(start, stop))
+        part = subject.ask(some).scores
+        if whole is not None and (part is None or not torch.equal(whole[start:stop], part)):
+            raise CheckFailedError(
+                f"rowwise promises that scores don't depend on other samples, and those of rows {start} to "
+                f"{stop - 1} are others where they are the whole pool"
+            )
+
+
 @check("select", after=ANSWERS)
 def foreign_geometries(subject: Subject) -> None:
     """The selector works on every geometry: vectors of any width, products, distributions, others' own."""

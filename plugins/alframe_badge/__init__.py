@@ -52,7 +52,7 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
     def gradients(view: PoolView | LabelledView, log_factors: Tensor) -> OuterProduct:
         a = view.lazy_rows(lambda logits, rows: residuals(logits, log_factors[rows]), of="logits")
         if not options.bias:
-            return OuterProduct(a, view.features)
+            return OuterProduct(a, view.lazy_rows(of="features"))
         with_1 = view.lazy_rows(lambda block, rows: pad(block, (0, 1), value=1.0), of="features")
         return OuterProduct(a, with_1)
 

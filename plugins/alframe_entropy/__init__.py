@@ -23,6 +23,7 @@ def alframe_info() -> PluginInfo:
         reference="Settles, 2009",
         aliases=("EntropySampling",),
         family="uncertainty",
+        rowwise=("score",),
         score_range="nonnegative",
         api=3,
     )

@@ -22,6 +22,7 @@ def alframe_info() -> PluginInfo:
         summary="smallest probability of the predicted class first",
         reference="Settles, 2009",
         family="uncertainty",
+        rowwise=("score",),
         score_range="unit",
         api=3,
     )

@@ -23,6 +23,7 @@ def alframe_info() -> PluginInfo:
         summary="smallest margin between the two likeliest classes first",
         reference="Settles, 2009",
         family="uncertainty",
+        rowwise=("score",),
         score_range="any",
         api=3,
     )

@@ -210,3 +210,37 @@ def test_a_head_of_one_row_is_that_of_two_classes(alframe, tmp_path):
     outcome = alframe("query", "--strategy", "margin", "-n", "3", "binary.npz", "-q")
     logits = np.abs(POOL["features"] @ pool["weight"][0] + pool["bias"][0])
     assert [int(line) for line in outcome.out.splitlines()] == np.argsort(logits)[:3].tolist()
+
+
+class TestPoolInFiles:
+    @pytest.fixture(autouse=True)
+    def _parts(self, tmp_path):
+        (tmp_path / "feats").mkdir()
+        for number, part in enumerate(np.split(POOL["features"].astype(np.float16), [1, 1, 33])):
+            np.save(tmp_path / "feats" / f"part-{number:05}.npy", part)
+
+    @pytest.mark.parametrize("strategy", ["margin", "coreset", "badge"])
+    @pytest.mark.parametrize("source", [["feats", *FLAGS[2:]], ["rest.npz", "--features", "feats"]])
+    def test_by_blocks_rows_are_those_of_the_function(self, alframe, strategy, source):
+        outcome = alframe("query", "--strategy", strategy, "-n", "7", *source, "--memory", "1KB")
+        expected = wanted(strategy, features=POOL["features"].astype(np.float16)).indices.tolist()
+        assert [int(line) for line in outcome.out.splitlines()] == expected
+        assert "; read 0.0 MB, the pool " in outcome.err
+
+    def test_json_says_what_was_read(self, alframe):
+        command = ["query", "--strategy", "margin", "-n", "7", "--json", "feats", *FLAGS[2:]]
+        assert "reading" not in json.loads(alframe(*command).out)
+        reading = json.loads(alframe(*command, "--memory", "1 kB").out)["reading"]
+        assert reading["bytes"] == reading["rows"] * 16
+
+    def test_what_needs_the_whole_pool(self, alframe):
+        outcome = alframe("query", "--strategy", "alfamix", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")
+        assert outcome.code == 2
+        assert "whole pool's features at once, 0.0 MB in float32, and memory allows 0.0 MB" in outcome.err
+        assert outcome.err.count("\n") == 1
+
+    @pytest.mark.parametrize("size", ["8", "GB", "0GB", "-1GB", "8 GiB", "much"])
+    def test_a_size_that_is_none(self, alframe, size):
+        outcome = alframe("query", "--strategy", "margin", "-n", "7", "feats", "--memory", size)
+        assert outcome.code == 2
+        assert f"--memory {size}: expected a size such as 8GB" in outcome.err

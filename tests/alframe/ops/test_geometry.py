@@ -287,6 +287,10 @@ def lazy_and_kept(kind, wrap, dtype=torch.float32, offset=0.0):
     """Points whose matrices are made, and the same with matrices that are kept."""
     a, b = factors(90, c=5, d=8, dtype=dtype)
     p = distributions(90, c=5, dtype=dtype)
+    if kind == "rows":
+        return Euclidean(wrap(b + offset)), Euclidean(
+            (b + offset).to(torch.promote_types(dtype, torch.float32))
+        )
     if kind == "outer product":
         return OuterProduct(wrap(a), wrap(b + offset)), OuterProduct(a, b + offset)
     if kind == "left factors":
@@ -297,7 +301,7 @@ def lazy_and_kept(kind, wrap, dtype=torch.float32, offset=0.0):
 
 @pytest.mark.parametrize("most", [0, 100])
 @pytest.mark.parametrize("offset", [0.0, 1e3])
-@pytest.mark.parametrize("kind", ["outer product", "left factors", "divergence"])
+@pytest.mark.parametrize("kind", ["rows", "outer product", "left factors", "divergence"])
 class TestLazyRows:
     @pytest.fixture(autouse=True)
     def _small_blocks(self, monkeypatch):
@@ -337,7 +341,7 @@ class TestLazyRows:
 
 
 @pytest.mark.parametrize("most", [0, 400])
-@pytest.mark.parametrize("kind", ["outer product", "divergence"])
+@pytest.mark.parametrize("kind", ["rows", "outer product", "divergence"])
 def test_lazy_rows_that_coincide_are_at_distance_0_however_they_are_rounded(kind, most, monkeypatch):
     """What is known of a row is not held against another making of it."""
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 60)

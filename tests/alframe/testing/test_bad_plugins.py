@@ -41,6 +41,16 @@ def top(scores, n):
     return picks[best > -torch.inf]
 
 
+def rowwise():
+    return PluginInfo(summary="bad", rowwise=("score",), api=3)
+
+
+def among_others(pool):
+    """The share of the pool's largest length: another where the pool is another."""
+    lengths = pool.features.square().sum(dim=1)
+    return lengths / lengths.max().clamp(min=1)
+
+
 # -- plugins that ask torch what it is not ready for ---------------------------------------------
 
 
@@ -444,6 +454,7 @@ BAD = [
     ("follows_the_rows", scores(position)),
     ("follows_the_rows", {"alframe_embed": embeds_positions}),
     ("batch_size_does_not_matter", scores(centred_by_batch)),
+    ("scores_each_row_alone", scores(among_others) | {"alframe_info": rowwise}),
     ("foreign_geometries", selects(vectors_alone)),
     ("foreign_scores", selects(deaf_to_never)),
     ("two_rounds", scores(one_round_only)),

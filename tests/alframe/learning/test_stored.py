@@ -1,0 +1,201 @@
+"""A pool in files has the answers of one in memory, to the last bit."""
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+import torch
+
+import alframe
+from alframe import UsageError
+from alframe.data.shards import open_shards
+from alframe.errors import DamagedFileError
+from alframe.learning.stored import StoredRows
+from alframe.registry.registry import Registry
+
+CPU = torch.device("cpu")
+N, D, C = 20_000, 24, 7
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, D)).astype(np.float16)
+X[300:400] = X[17]  # equal rows: ties
+HEAD = (RNG.normal(size=(C, D)), RNG.normal(size=C))
+LABELLED = {"labelled_features": RNG.normal(size=(30, D)), "labelled_targets": np.arange(30) % C}
+CUTS = [0, 1, 1, 4000, 4001, 11_111, 19_000, N]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("feats")
+    for number, (start, stop) in enumerate(itertools.pairwise(CUTS)):
+        np.save(folder / f"part-{number:05}.npy", X[start:stop])
+    return folder
+
+
+def ask(strategy, features, **changes):
+    arguments = {"features": features, "head": HEAD, "n": 300, "device": "cpu"} | LABELLED
+    return alframe.query(strategy, **(arguments | changes))
+
+
+def by_blocks(strategy, features, **changes):
+    result = ask(strategy, features, memory=6e5, **changes)
+    assert result.reading is not None
+    return result
+
+
+def same(one, other):
+    assert torch.equal(one.indices, other.indices)
+    assert (one.scores is None) == (other.scores is None)
+    assert one.scores is None or torch.equal(one.scores, other.scores)
+
+
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "least-confidence", "random", "bald"])
+def test_scores_and_picks_by_blocks(strategy, folder):
+    same(by_blocks(strategy, folder), ask(strategy, X))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("strategy", ["coreset", "badge", "cdal"])
+@pytest.mark.parametrize("labelled", [LABELLED, dict.fromkeys(LABELLED)], ids=["labelled", "none"])
+def test_picks_by_distances(strategy, seed, labelled, folder):
+    changes = {"seed": seed} | labelled
+    same(by_blocks(strategy, folder, **changes), ask(strategy, X, **changes))
+
+
+@pytest.mark.parametrize("strategy", ["coreset", "badge"])
+def test_features_that_lie_far_from_the_origin(strategy, tmp_path):
+    far = X[:6000].astype(np.float32) + 500
+    np.save(tmp_path / "a.npy", far[:7])
+    np.save(tmp_path / "b.npy", far[7:])
+    same(by_blocks(strategy, tmp_path), ask(strategy, far))
+
+
+@pytest.mark.parametrize("strategy", ["coreset", "badge"])
+def test_more_picks_than_different_rows(strategy, tmp_path):
+    few = np.repeat(X[:5], 40, axis=0)
+    np.save(tmp_path / "a.npy", few[:90])
+    np.save(tmp_path / "b.npy", few[90:])
+    changes = {"n": 60} | dict.fromkeys(LABELLED)
+    one = ask(strategy, tmp_path, memory=1e3, **changes)
+    assert one.reading is not None
+    same(one, ask(strategy, few, **changes))
+
+
+@pytest.mark.parametrize("strategy", ["margin", "coreset"])
+def test_a_mapped_array_and_the_path_of_one(strategy, tmp_path):
+    np.save(tmp_path / "pool.npy", X)
+    wanted = ask(strategy, X)
+    same(by_blocks(strategy, tmp_path / "pool.npy"), wanted)
+    same(by_blocks(strategy, str(tmp_path / "pool.npy")), wanted)
+    same(by_blocks(strategy, np.load(tmp_path / "pool.npy", mmap_mode="r")), wanted)
+
+
+def test_a_small_pool_is_read_once(folder):
+    result = ask("coreset", folder)
+    assert result.reading is None
+    same(result, ask("coreset", X))
+
+
+def test_scores_by_distances_are_combined(folder):
+    stages = {"stages": {"select": "coreset"}}
+    same(by_blocks("margin", folder, **stages), ask("margin", X, **stages))
+
+
+def test_passes_and_bytes_are_counted(folder):
+    reading = by_blocks("margin", folder).reading
+    assert 2 <= reading.passes < 2.01  # one to look at the numbers, one to score
+    assert reading.bytes == reading.rows * D * 2
+    assert by_blocks("coreset", folder).reading.passes < 12
+
+
+class WholePool:
+    @alframe.hookimpl
+    def alframe_info(self):
+        return alframe.PluginInfo(summary="reads all", rowwise=self.rowwise, api=3)
+
+    @alframe.hookimpl
+    def alframe_score(self, pool):
+        sizes.append(len(pool))
+        return 1 - pool.probs.square().sum(dim=1)
+
+
+sizes: list[int] = []
+
+
+def with_rowwise(rowwise):
+    registry, plugin = Registry(), WholePool()
+    plugin.rowwise = rowwise
+    registry.register(plugin, "gini")
+    return registry
+
+
+def test_an_unchanged_scorer_that_is_rowwise_is_given_blocks(folder):
+    sizes.clear()
+    found = ask("gini", folder, memory=1e5, registry=with_rowwise(("score",)))
+    same(found, ask("gini", X, registry=with_rowwise(())))
+
+
+def test_what_needs_the_whole_pool_is_refused_in_one_line(folder):
+    message = r"whole pool's probabilities at once, 0.6 MB in float32, and memory allows 0.1 MB"
+    with pytest.raises(UsageError, match=message):
+        ask("gini", folder, memory=1e5, registry=with_rowwise(()))
+    with pytest.raises(UsageError, match=r"whole pool's features at once, 1.9 MB in float32"):
+        ask("alfamix", folder, memory=1e5)
+    same(ask("alfamix", folder, memory=3e6), ask("alfamix", X))
+
+
+def test_blocks_whose_sizes_are_odd(folder, monkeypatch):
+    from alframe.ops import blocks
+
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 50_001)
+    monkeypatch.setattr("alframe.learning.stored.SCORED", 2000)
+    for strategy in ("margin", "coreset", "badge"):
+        same(by_blocks(strategy, folder), ask(strategy, X))
+    sizes.clear()
+    same(
+        by_blocks("gini", folder, registry=with_rowwise(("score",))),
+        ask("gini", X, registry=with_rowwise(())),
+    )
+    assert sizes == [2083] * 8 + [N - 8 * 2083, N]  # the last block is no shorter than the others
+
+
+def test_numbers_that_are_none_are_named_with_their_file(tmp_path):
+    broken = X[:2000].copy()
+    broken[1500, 3] = np.nan
+    np.save(tmp_path / "a.npy", broken[:900])
+    np.save(tmp_path / "b.npy", broken[900:])
+    with pytest.raises(UsageError, match=r"the first in .*b.npy, row 600, column 3"):
+        ask("margin", tmp_path, memory=1e3)
+
+
+def test_a_part_that_changes_while_it_is_read(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    rows = StoredRows(open_shards(tmp_path), CPU, 1e3)
+    os.utime(tmp_path / "a.npy", ns=(1, 1))
+    with pytest.raises(DamagedFileError, match=r"a.npy was changed"):
+        rows.reading()
+
+
+def test_a_memory_that_is_none(folder):
+    with pytest.raises(UsageError, match="memory must be a number of bytes above 0"):
+        ask("margin", folder, memory=0)
+
+
+# What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
+WHOLE = {
+    *("alfamix", "bait", "base", "cal", "centroids", "coregcn", "dropquery", "falcun", "maxdet"),
+    *("maxherding", "probcover", "typiclust", "uherding", "uncertaingcn"),
+}
+OF_NETWORKS = {"deepfool", "qbc", "variationratio"}  # no query on features serves them
+
+
+@pytest.mark.parametrize("strategy", sorted({plugin.name for plugin in Registry().strategies} - OF_NETWORKS))
+def test_every_strategy_is_exact_or_refused(strategy, tmp_path):
+    few = X[:1500]
+    for number, part in enumerate(np.split(few, [3, 3, 700, 701, 1200, 1400])):
+        np.save(tmp_path / f"{number}.npy", part)
+    if strategy not in WHOLE:
+        same(ask(strategy, tmp_path, n=25, memory=3e4), ask(strategy, few, n=25))
+        return
+    with pytest.raises(UsageError, match=r"looks at the whole pool's (features|probabilities) at once"):
+        ask(strategy, tmp_path, n=25, memory=3e4)
