@@ -20,11 +20,11 @@ from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
 COMMANDS = {
     "run": ("alframe_cli.run:run", "Run strategies on a data set and compare their learning curves."),
-    "work": ("alframe_cli.work:work", "Run trials that `run --write-tasks` wrote down, on any machine."),
-    "status": ("alframe_cli.status:status", "Show which trials are queued, run, have failed or are done."),
     "compare": ("alframe_cli.compare:compare", "Compare the strategies of runs, and say what they show."),
     "query": ("alframe_cli.query:query", "Choose the rows of a pool to label next, by features in files."),
     "label": ("alframe_cli.label:label", "Label images or texts in the browser, a model beside you."),
+    "work": ("alframe_cli.work:work", "Run trials that `run --write-tasks` wrote down, on any machine."),
+    "status": ("alframe_cli.status:status", "Show which trials are queued, run, have failed or are done."),
     "list-strategies": ("alframe_cli.listing:list_strategies", "List the installed strategies."),
     "list-datasets": ("alframe_cli.listing:list_datasets", "List the data sets."),
     "list-models": ("alframe_cli.listing:list_models", "List the networks."),

@@ -21,11 +21,11 @@ def complete(*words):
 def test_commands():
     assert complete("") == [
         "run",
-        "work",
-        "status",
         "compare",
         "query",
         "label",
+        "work",
+        "status",
         "list-strategies",
         "list-datasets",
         "list-models",
