@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 import threading
 from types import SimpleNamespace
 
@@ -485,19 +483,3 @@ def test_what_people_differ_on_is_settled(opened):
     ada.post("adjudicate", sample=4, label="two")
     assert ada.get("/disagreements").json()["samples"] == []
     assert session_of(app).labels()[4].label == "two"
-
-
-def test_the_server_imports_no_torch_and_looks_no_plugin_up(source, tmp_path):
-    code = (
-        "import sys; from pathlib import Path; import uvicorn\n"
-        "from alframe.labelling.server import make_app\n"
-        "from alframe.labelling.serving import take_place, serve\n"
-        "from alframe.labelling.session import Session\n"
-        "from alframe.labelling.settings import SessionSettings\n"
-        f"source, folder = Path({str(source)!r}), Path({str(tmp_path / 's')!r})\n"
-        "s = Session.create(source, folder, SessionSettings(source='x'))\n"
-        "app = make_app(s, None, {}, [])\n"
-        "s.next_for('me', [], 5); s.thumbnail(0, 96); app.state.desk.facts()\n"
-        "sys.exit('torch' in sys.modules or 'alframe.registry.registry' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from alframe.errors import UsageError
 from alframe.labelling import serving
 from alframe.labelling.serving import FILE, own_names, take_place
+from label_doubles import write_digits
 
 
 @pytest.fixture
@@ -146,3 +147,21 @@ def test_work_beside_ends_the_server_and_is_heard_when_it_fails(place):
 def test_answers_do_not_wait_for_receipts(place):
     """By a socket's protocol asyncio knows that it may switch the waiting (Nagle's algorithm) off."""
     assert place().socket.proto == socket.IPPROTO_TCP
+
+
+def test_the_server_imports_no_torch_and_looks_no_plugin_up(tmp_path):
+    source = tmp_path / "digits"
+    write_digits(source, 60)
+    code = (
+        "import sys; from pathlib import Path; import uvicorn\n"
+        "from alframe.labelling.server import make_app\n"
+        "from alframe.labelling.serving import take_place, serve\n"
+        "from alframe.labelling.session import Session\n"
+        "from alframe.labelling.settings import SessionSettings\n"
+        f"source, folder = Path({str(source)!r}), Path({str(tmp_path / 's')!r})\n"
+        "s = Session.create(source, folder, SessionSettings(source='x'))\n"
+        "app = make_app(s, None, {}, [])\n"
+        "s.next_for('me', [], 5); s.thumbnail(0, 96); app.state.desk.facts()\n"
+        "sys.exit('torch' in sys.modules or 'alframe.registry.registry' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

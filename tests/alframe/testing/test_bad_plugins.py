@@ -25,14 +25,14 @@ from alframe.registry.registry import Registry
 from alframe.testing import CHECKS, checks_of, outcome_of
 
 MEMORY = {}
+ROWWISE = {"alframe_info": lambda: PluginInfo(summary="bad", rowwise=("score",), api=3)}
 
 
 def sums(pool):
     return pool.features.sum(dim=1)
 
 
-def wanted(pool, scores):
-    """Sums, but for samples whose score says never."""
+def wanted(pool, scores):  # not samples whose score says never
     return sums(pool) if scores is None else sums(pool).where(scores > -torch.inf, -torch.inf)
 
 
@@ -41,14 +41,8 @@ def top(scores, n):
     return picks[best > -torch.inf]
 
 
-def rowwise():
-    return PluginInfo(summary="bad", rowwise=("score",), api=3)
-
-
 def among_others(pool):
-    """The share of the pool's largest length: another where the pool is another."""
-    lengths = pool.features.square().sum(dim=1)
-    return lengths / lengths.max().clamp(min=1)
+    return pool.features.abs().sum(dim=1) / pool.features.abs().sum(dim=1).amax().clamp(min=1)
 
 
 # -- plugins that ask torch what it is not ready for ---------------------------------------------
@@ -454,7 +448,7 @@ BAD = [
     ("follows_the_rows", scores(position)),
     ("follows_the_rows", {"alframe_embed": embeds_positions}),
     ("batch_size_does_not_matter", scores(centred_by_batch)),
-    ("scores_each_row_alone", scores(among_others) | {"alframe_info": rowwise}),
+    ("scores_each_row_alone", scores(among_others) | ROWWISE),
     ("foreign_geometries", selects(vectors_alone)),
     ("foreign_scores", selects(deaf_to_never)),
     ("two_rounds", scores(one_round_only)),
@@ -486,11 +480,8 @@ ALSO = {
     hook_left_behind: {"continued_is_uninterrupted"},
     buffer_added: {"two_rounds"},
 }
-IN_A_PROCESS = {
-    "imports_without_torch",
-    "lists_without_torch",
-}  # tests/alframe/testing/test_checks_listing.py
-ON_A_GPU = {"cuda"}  # tests/alframe/testing/test_checks_extra.py
+IN_A_PROCESS = {"imports_without_torch", "lists_without_torch"}  # test_checks_listing.py
+ON_A_GPU = {"cuda"}  # test_checks_extra.py
 
 
 @pytest.mark.parametrize(("check", "hooks"), BAD, ids=[f"{check}-{'-'.join(hooks)}" for check, hooks in BAD])
