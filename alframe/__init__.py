@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from alframe.contract.executors import ExecutorInfo, Job, Jobs
 from alframe.contract.info import API_VERSION, PluginInfo
 from alframe.contract.labelling import (
     FormatInfo,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from alframe.defaults.training import train_supervised
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
+    from alframe.experiments.working import work, work_command
     from alframe.labelling.formats.dataset import dataset_from_session
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
@@ -103,6 +105,8 @@ _LAZY = {
     "run": "alframe.experiments.run",
     "train_supervised": "alframe.defaults.training",
     "without_compiler": "alframe.networks.optimizers",
+    "work": "alframe.experiments.working",
+    "work_command": "alframe.experiments.working",
 }
 
 __all__ = [
@@ -121,12 +125,15 @@ __all__ = [
     "Embeddings",
     "Euclidean",
     "Evaluation",
+    "ExecutorInfo",
     "FormatInfo",
     "Geometry",
     "ImageDataOptions",
     "ImageModelOptions",
     "ImageReader",
     "Imported",
+    "Job",
+    "Jobs",
     "LabelledSession",
     "LabelledView",
     "Listener",
@@ -174,6 +181,8 @@ __all__ = [
     "run",
     "train_supervised",
     "without_compiler",
+    "work",
+    "work_command",
 ]
 
 

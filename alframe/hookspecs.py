@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from alframe.contract.context import Context
+    from alframe.contract.executors import ExecutorInfo
     from alframe.contract.info import PluginInfo
     from alframe.contract.labelling import FormatInfo, LabelledSession, SourceInfo
     from alframe.contract.recipe import Recipe, TrainResult
@@ -253,6 +254,23 @@ def alframe_presets() -> Mapping[str, PresetInfo]:  # type: ignore[empty-body]
         def alframe_presets():
             settings = {"data": {"name": "toy"}, "run": {"rounds": 3}}
             return {"toy-mlp": PresetInfo(summary="two moons, briefly", settings=settings)}
+    """
+
+
+@hookspec
+def alframe_executors() -> Mapping[str, ExecutorInfo]:  # type: ignore[empty-body]
+    """Offer engines that run trials elsewhere, for ``alframe run --executor NAME``.
+
+    Called for listings, and where an executor is asked for. The engine's options are the plugin's own.
+
+    Returns:
+        Name and `ExecutorInfo`; nothing is started before ``Jobs.submit`` is called.
+
+    Example::
+
+        @hookimpl
+        def alframe_executors():
+            return {"pbs": ExecutorInfo("jobs of PBS", open_pbs, outlives=True)}
     """
 
 

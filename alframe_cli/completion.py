@@ -127,6 +127,13 @@ def _source_kinds(registry: Registry, ctx: click.Context) -> Candidates:
     yield from ((offer.name, offer.value.summary) for offer in registry.offers.of(offers.SOURCES))
 
 
+def _executors(registry: Registry, ctx: click.Context) -> Candidates:
+    from alframe.registry import offers
+
+    yield "local", "processes of this machine"
+    yield from ((offer.name, offer.value.summary) for offer in registry.offers.of(offers.EXECUTORS))
+
+
 def _formats(part: str) -> Callable[[Registry, click.Context], Candidates]:
     def found(registry: Registry, ctx: click.Context) -> Candidates:
         from alframe.labelling.formats.catalogue import FORMATS
@@ -178,6 +185,7 @@ strategies_alone = completes(_strategies, many=True)
 data_set_list = completes(_resources("DATASETS"), many=True)
 model_list = completes(_resources("MODELS"), many=True)
 preset_list = completes(_resources("PRESETS"), many=True)
+executor_list = completes(_executors)
 listener_list = completes(_listeners, many=True)
 session_listeners = completes(_session_listeners, many=True)
 source_kind = completes(_source_kinds)

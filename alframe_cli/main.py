@@ -25,6 +25,10 @@ COMMANDS = {
     "label": ("alframe_cli.label:label", "Label images or texts in the browser, a model beside you."),
     "work": ("alframe_cli.work:work", "Run trials that `run --write-tasks` wrote down, on any machine."),
     "status": ("alframe_cli.status:status", "Show which trials are queued, run, have failed or are done."),
+    "cancel": (
+        "alframe_cli.cancel:cancel",
+        "End the jobs that `run --executor` started for a folder of runs.",
+    ),
     "list-strategies": ("alframe_cli.listing:list_strategies", "List the installed strategies."),
     "list-datasets": ("alframe_cli.listing:list_datasets", "List the data sets."),
     "list-models": ("alframe_cli.listing:list_models", "List the networks."),

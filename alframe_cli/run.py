@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 @group(
     "Where it runs, and what is written",
     key_flag("run.jobs", type=int, metavar="N"),
+    key_flag("run.executor", metavar="NAME", shell_complete=completion.executor_list),
     key_flag("run.device", metavar="NAME"),
     key_flag("run.out", metavar="DIR"),
     click.option("--force", is_flag=True, help="Start the trials anew: what exists of them is removed."),
@@ -83,6 +85,9 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
         "--write-tasks",
         is_flag=True,
         help="Write the trials down for `alframe work`, print the folder, and stop.",
+    ),
+    click.option(
+        "--detach", is_flag=True, help="Start the trials by the executor, print their jobs, and stop."
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the results as JSON."),
     click.option(
@@ -105,6 +110,7 @@ def run(
     print_config: bool,
     dry_run: bool,
     write_tasks: bool,
+    detach: bool,
     force: bool,
     as_json: bool,
     display: str,
@@ -155,6 +161,8 @@ def run(
         print_unused(settings, given)
     if write_tasks:
         return _write_tasks(prepared, force)
+    if detach:
+        return _detach(prepared)
     for line in prepared.data.details if verbose else ():
         echo(line, err=True)
     return _run(prepared, settings, display=display, quiet=quiet, verbose=verbose, as_json=as_json)
@@ -167,6 +175,23 @@ def _write_tasks(prepared: PreparedRun, force: bool) -> int:
     if not prepared.planned:
         raise UsageError("there are no trials to write down: every strategy is left out")
     echo(str(write_tasks(prepared.planned, force=force)))
+    return 0
+
+
+def _detach(prepared: PreparedRun) -> int:
+    """Starts what has work left, and leaves it to its engine."""
+    started = prepared.start()
+    if started is None:
+        echo("every trial is finished; the same command without --detach prints the results", err=True)
+        return 0
+    out = shlex.quote(prepared.planned[0].settings.run.out)
+    echo(
+        f"{started.told}\n`alframe status {out}` shows how they go, `alframe cancel {out}` ends them; "
+        "the same command without --detach watches them, and prints the results",
+        err=True,
+    )
+    for job in dict.fromkeys(one.job for one in started.watched):
+        echo(job)
     return 0
 
 
@@ -189,13 +214,20 @@ def _run(
         with output_for_results(), make_display(display, quiet, len(prepared.planned), rounds) as shown:
             result = prepared.run(shown)
     except KeyboardInterrupt as stop:
-        raise click.Abort("the same command continues where this one stopped") from stop
+        raise click.Abort(_what_goes_on(settings[0])) from stop
     for trial, failure in result.failed:
         if verbose:
             print_traceback(failure)
         echo(f"error: {trial.name}: {failure}", err=True)
     print_results(settings, result.done, result.failed, as_json)
     return TrialError.exit_code if result.failed else 0
+
+
+def _what_goes_on(settings: Settings) -> str:
+    if settings.executor is None or not settings.executor.value.outlives:
+        return "the same command continues where this one stopped"
+    out = shlex.quote(settings.run.out)
+    return f"the jobs go on: the same command watches them again, `alframe cancel {out}` ends them"
 
 
 def _sections(

@@ -13,6 +13,7 @@ STRATEGY = "alfamix"
 DATA_SET = "digits"
 NETWORK = "mlp"
 AUTO = "auto"  # a network that suits the data, and `NETWORK` where these don't say
+LOCAL = "local"  # the executor that is alframe's own: processes of this machine
 REFERENCES = ("random", "margin")  # whom `compare` holds the others against
 MOST_TRIALS = 100_000  # of one run, and settings of one sweep: more is a slip of the pen
 
@@ -38,6 +39,11 @@ class RunOptions(CheckedOptions):
         None, "a query looks at a random part of the pool of so many samples; none: at all", least=1
     )
     jobs: int = option(1, "trials run side by side, each in a process", least=1, heading="Machine")
+    executor: str = option(
+        LOCAL,
+        "who runs the trials: local, which is this machine, or a plugin, as slurm or ray",
+        added=True,
+    )
     together: str = option(
         "auto",
         "trials of a setting that are trained at once, where the trainer can: auto, off, or how many",

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alframe.contract.sections import LOCAL
 from alframe.contract.trial import RunSummary
-from alframe.errors import AlframeError, TrialError
+from alframe.errors import AlframeError, TrialError, UsageError
 from alframe.experiments.configuration import sections_of
 from alframe.experiments.data import LoadedData
+from alframe.experiments.executors.elsewhere import Elsewhere, Started
 from alframe.experiments.executors.executor import Executor
 from alframe.experiments.executors.in_turn import InTurn
 from alframe.experiments.executors.processes import Processes
@@ -138,6 +140,27 @@ class PreparedRun:
                     listener.note(f"{trial.strategy} is left out: {end}")
         return result
 
+    def start(self) -> Started | None:
+        """Starts the trials that have work left by their executor, and waits for none of them.
+
+        Returns:
+            What was started; None where every trial is finished.
+
+        Raises:
+            UsageError: the executor can't be had or refuses, or its jobs would end with this process.
+            PluginError: its plugin is broken.
+        """
+        chosen = self.planned[0].settings.executor if self.planned else None
+        if chosen is None or not chosen.value.outlives:
+            name = chosen.name if chosen else LOCAL
+            raise UsageError(
+                f"trials of the executor {name!r} end with the command that started them: choose another with "
+                "--executor, or leave --detach away"
+            )
+        assert isinstance(self.executor, Elsewhere)
+        left = [trial for trial in self.planned if self.executor.force or has_work_left(trial)]
+        return self.executor.start(left) if left else None
+
 
 def prepare(
     settings: Sequence[Settings], registry: Registry, *, force: bool = False, dry: bool = False
@@ -165,7 +188,7 @@ def prepare(
 def executor_for(
     planned: Sequence[Trial], registry: Registry, data: LoadedData, *, force: bool = False
 ) -> Executor:
-    """Processes where several trials are to be run side by side and any has work left, else this process.
+    """Who was asked for; else processes, where several trials are to run side by side and any has work left.
 
     Args:
         planned: the trials.
@@ -173,6 +196,8 @@ def executor_for(
         data: the data sets that are loaded already.
         force: whether trials start anew.
     """
+    if planned and planned[0].settings.executor is not None:
+        return Elsewhere(planned[0].settings, InTurn(registry, data), force=force)
     jobs = min(planned[0].settings.run.jobs, len(planned)) if planned else 1
     if jobs > 1 and (force or any(map(has_work_left, planned))):
         return Processes(jobs, data, force=force)

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alframe.contract.executors import ExecutorInfo
 from alframe.contract.options import build, identifying
 from alframe.contract.recipe import Recipe
 from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import (
+    LOCAL,
     SECTIONS,
     DataSource,
     FeatureSource,
@@ -32,7 +34,7 @@ from alframe.experiments.fixed import FixedFeatures, resolve_features
 from alframe.learning.initial import OWN, start_named
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.listeners import require_listeners
-from alframe.registry.offers import DATASETS, MODELS, Offer
+from alframe.registry.offers import DATASETS, EXECUTORS, MODELS, Offer
 from alframe.registry.registry import ALL, Registry
 
 NAMED = (
@@ -63,6 +65,8 @@ class Settings:
         listeners: keys of the plugins that ``run.log`` names.
         varied: what tells this setting from the others of a sweep, as ``{"run.query_size": "10"}``.
         features: what gives fixed features beside the network's; None: nothing.
+        executor: the plugin's offer of who runs the trials; None: this machine.
+        executor_options: that plugin's options.
     """
 
     run: RunOptions
@@ -80,6 +84,8 @@ class Settings:
     listeners: frozenset[str] = frozenset()
     varied: Mapping[str, str] = dataclasses.field(default_factory=dict)
     features: FixedFeatures | None = None
+    executor: Offer[ExecutorInfo] | None = None
+    executor_options: Any = None
 
     @property
     def label(self) -> str:
@@ -216,6 +222,7 @@ class Settings:
     def unused_sections(self) -> list[str]:
         """Plugins that were given options but serve no stage of any strategy here."""
         used = {name for pipeline in self._served(self.pipelines) for name in pipeline.options}
+        used |= {self.executor.plugin.name} if self.executor else set()
         return sorted(set(self.plugin_options) - used)
 
 
@@ -264,6 +271,7 @@ def resolve(
         raise UsageError(f"run.initial: {error}") from error
     served = [pipeline for pipeline in (*pipelines, *starts) if pipeline is not None]
     used = {name for pipeline in served for name in pipeline.options}
+    executor, executor_options = _executor(registry, run, given)
     for name in given.keys() - used:  # the pipelines have built the others
         build(registry.plugin(name).info.options, given[name], name)
     return Settings(
@@ -282,7 +290,23 @@ def resolve(
         listeners=listeners,
         varied=varied or {},
         features=features,
+        executor=executor,
+        executor_options=executor_options,
     )
+
+
+def _executor(registry: Registry, run: RunOptions, given: Sections) -> tuple[Offer[ExecutorInfo] | None, Any]:
+    """Who runs the trials, and its plugin's options; (None, None): this machine."""
+    if run.executor == LOCAL:
+        return None, None
+    if run.jobs > 1:
+        raise UsageError(
+            f"run.jobs is how many processes of this machine run trials, and run.executor is {run.executor}: "
+            f"give one of them; `alframe show {run.executor}` has its options"
+        )
+    offer = registry.offers.named(EXECUTORS, run.executor)
+    plugin = offer.plugin
+    return offer, build(plugin.info.options, given.get(plugin.name, {}), plugin.name)
 
 
 def _pipelines(

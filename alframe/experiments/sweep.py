@@ -14,12 +14,12 @@ from alframe.errors import UsageError
 from alframe.experiments.configuration import merge
 from alframe.experiments.fixed import located
 from alframe.experiments.settings import Sections, Settings, resolve
-from alframe.registry.offers import DATASETS, MODELS, PRESETS
+from alframe.registry.offers import DATASETS, EXECUTORS, MODELS, PRESETS
 from alframe.registry.registry import Registry
 
 NAMES: dict[str, dict[str, Any]] = {"data": {"name": str}, "model": {"name": str}, "features": {"name": str}}
 NO_AXES = {
-    "run": ("jobs", "together", "device", "out", "keep_features"),
+    "run": ("jobs", "executor", "together", "device", "out", "keep_features"),
     "data": ("name", "dir", "download"),
     "model": ("name",),
     "features": ("name",),
@@ -104,7 +104,7 @@ def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     if (features := located(registry, sections.get("features", {}).get("name"))) and features[0]:
         types["features"].append(features[0].value.options)
     for name in sections.keys() - types.keys():
-        if registry.named(name):
+        if registry.named(name) and EXECUTORS.hook not in registry.plugin(name).hooks:
             types[name] = [registry.plugin(name).info.options]
     return {
         name: {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alframe.contract.options import NoOptions
+from alframe.contract.sections import LOCAL
 from alframe.errors import UsageError
 from alframe.experiments.configuration import Sections
 from alframe.experiments.settings import Settings
@@ -288,7 +289,7 @@ def _minor(version: str) -> list[str]:
 def _absolute(settings: Settings, sections: Sections) -> Sections:
     """The sections with absolute paths, of a trial that is trained alone, as those with tasks are."""
     new = {name: dict(section) for name, section in sections.items()}
-    new["run"] |= {"out": os.path.abspath(settings.run.out), "jobs": 1, "together": "off"}
+    new["run"] |= {"out": os.path.abspath(settings.run.out), "jobs": 1, "executor": LOCAL, "together": "off"}
     new["data"]["dir"] = os.path.abspath(settings.source.dir)
     new["data"]["name"] = _located(settings.source.name, settings.dataset)
     new["model"]["name"] = _located(settings.model_name, settings.model)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from alframe.contract.trial import RunSummary
 from alframe.errors import AlframeError, one_line
 from alframe.experiments.configuration import Sections
 from alframe.experiments.events import Audience
@@ -17,7 +20,7 @@ from alframe.experiments.tasks import WrittenTask, read_task
 from alframe.experiments.trials import Listener, Trial
 from alframe.records.live import Signs
 from alframe.registry.process import no_way_out
-from alframe.registry.registry import Registry
+from alframe.registry.registry import Registry, installed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +109,39 @@ class Worker:
     def remember(self, trial: Trial) -> None:
         """Takes note of the trial that is run: the listener sees it."""
         self._found = trial
+
+
+def work(task: str | os.PathLike[str]) -> RunSummary:
+    """Runs a task in this process, as ``alframe work`` does: what an executor calls on another machine.
+
+    What was done of its trial before stays done.
+
+    Args:
+        task: the file, one of those that `Jobs.submit` is given.
+
+    Returns:
+        What came of the trial, which is in its folder.
+
+    Raises:
+        UsageError: the file is no task, or the trial can't run here.
+        TrialError: the trial failed, or another process runs it.
+        PluginError: a plugin is broken.
+    """
+    outcomes = list(Worker(installed(), Listener()).work([Path(task)]))
+    end = outcomes[0].end
+    if isinstance(end, AlframeError):
+        raise end
+    return end
+
+
+def work_command(task: str | os.PathLike[str]) -> list[str]:
+    """The command that runs a task, by the Python of this process; it needs no shell.
+
+    Args:
+        task: the file.
+    """
+    command = [sys.executable, "-m", "alframe_cli", "work", os.fspath(task)]
+    return [*command, "--display", "plain"]
 
 
 @dataclasses.dataclass(frozen=True)

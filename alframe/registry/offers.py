@@ -1,4 +1,4 @@
-"""What plugins offer by name: data sets, networks, presets, and for labelling sources and formats."""
+"""What plugins offer by name: data sets, networks, presets, executors, and sources and formats of labels."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
+from alframe.contract.executors import ExecutorInfo
 from alframe.contract.labelling import FormatInfo, SourceInfo
 from alframe.contract.options import check_declaration
 from alframe.contract.resources import DatasetInfo, ModelInfo, PresetInfo
-from alframe.contract.sections import AUTO, NETWORK
+from alframe.contract.sections import AUTO, LOCAL, NETWORK
 from alframe.errors import PluginError, UsageError, reason, unknown_name
 from alframe.registry.plugin import Plugin
 from alframe.registry.process import kept_settings, no_way_out
 from alframe.registry.streams import KeptOpen
 
-T = TypeVar("T", DatasetInfo, ModelInfo, PresetInfo, SourceInfo, FormatInfo, Any)
+T = TypeVar("T", DatasetInfo, ModelInfo, PresetInfo, SourceInfo, FormatInfo, ExecutorInfo, Any)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,9 @@ FORMATS = Kind(
     FormatInfo,
     own=("csv", "jsonl", "imagefolder", "coco", "label-studio", "dataset"),
 )
+EXECUTORS = Kind("executor", "alframe_executors", ExecutorInfo, own=(LOCAL,))
 KINDS: tuple[Kind[Any], ...] = (DATASETS, MODELS, PRESETS)
-OF_LABELLING: tuple[Kind[Any], ...] = (SOURCES, FORMATS)
+UNLISTED: tuple[Kind[Any], ...] = (SOURCES, FORMATS, EXECUTORS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +167,7 @@ class Offers:
 
     def failures(self) -> list[OfferError]:
         """The plugins that failed when asked what they offer, each as an error with ``plugin``."""
-        return [error for kind in (*KINDS, *OF_LABELLING) for error in self._collect(kind)[1]]
+        return [error for kind in (*KINDS, *UNLISTED) for error in self._collect(kind)[1]]
 
     def tried(self, kind: Kind[T]) -> tuple[list[Offer[T]], list[OfferError]]:
         """Every usable resource of a kind, and the plugins that failed when asked for theirs."""

@@ -19,12 +19,15 @@ NAMES = [
     "Embeddings",
     "Euclidean",
     "Evaluation",
+    "ExecutorInfo",
     "FormatInfo",
     "Geometry",
     "ImageDataOptions",
     "ImageModelOptions",
     "ImageReader",
     "Imported",
+    "Job",
+    "Jobs",
     "LabelledSession",
     "LabelledView",
     "Listener",
@@ -72,6 +75,8 @@ NAMES = [
     "run",
     "train_supervised",
     "without_compiler",
+    "work",
+    "work_command",
 ]
 
 
