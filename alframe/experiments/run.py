@@ -154,8 +154,8 @@ class PreparedRun:
         if chosen is None or not chosen.value.outlives:
             name = chosen.name if chosen else LOCAL
             raise UsageError(
-                f"trials of the executor {name!r} end with the command that started them: choose another with "
-                "--executor, or leave --detach away"
+                f"trials of the executor {name!r} end with the command that started them: choose another "
+                "with --executor, or leave --detach away"
             )
         assert isinstance(self.executor, Elsewhere)
         left = [trial for trial in self.planned if self.executor.force or has_work_left(trial)]

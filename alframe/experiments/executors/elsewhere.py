@@ -186,9 +186,9 @@ class Watched:
             self._seen = seen
         if sign is not None and sign != self._sign:
             self._sign = sign
-            done, total = sign.get("done"), sign.get("total")
-            if isinstance(done, int) and isinstance(total, int) and total:
-                listener.progress(self.trial, str(sign.get("stage")), done, total)
+            steps, total = sign.get("done"), sign.get("total")
+            if isinstance(steps, int) and isinstance(total, int) and total:
+                listener.progress(self.trial, str(sign.get("stage")), steps, total)
 
     def _rounds(self) -> list[Round]:
         try:
