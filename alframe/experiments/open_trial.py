@@ -92,7 +92,7 @@ class OpenTrial:
         Raises:
             TrialError: another process has it.
         """
-        self._lock.enter_context(self._folder.held())
+        self._lock.enter_context(self._folder.held(self._listener.note))
         return self
 
     def __exit__(self, *raised: object) -> None:

@@ -12,13 +12,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import tomli_w
 from torch import Tensor
 
 from alframe.errors import TrialError, UsageError
+from alframe.records import writing
 from alframe.records.checkpoint import (
     Checkpoint,
     DamagedError,
@@ -28,11 +29,13 @@ from alframe.records.checkpoint import (
     require_readable,
 )
 from alframe.records.code import code_of
-from alframe.records.locking import InUseError, locked
+from alframe.records.fence import Fence
+from alframe.records.lease import taken
+from alframe.records.locking import InUseError
 from alframe.records.origin import ENVIRONMENT, Origin, facts_of
 from alframe.records.reading import Unusable, read_bytes, read_table
 from alframe.records.rounds import FEATURES
-from alframe.records.writing import replace, unwritable
+from alframe.records.writing import unwritable
 
 
 class TrialFolder:
@@ -49,6 +52,7 @@ class TrialFolder:
         self.path = path
         self.notes: list[str] = []
         self._is_whole: bool | None = None  # whether the last checkpoint is; None: nobody has looked
+        self._fence: Fence | None = None  # where this process has the trial
 
     @property
     def _checkpoint(self) -> Path:
@@ -59,25 +63,41 @@ class TrialFolder:
         return self.path / "checkpoint-previous.pt"
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, note: Callable[[str], None] = lambda text: None) -> Iterator[None]:
         """Keeps other processes from the trial; the lock ends with the process, however that ends.
+
+        Where another process takes the trial all the same, this one writes nothing more: whatever it is about
+        to write raises a `TrialError`.
+
+        Args:
+            note: told where another machine is waited for.
 
         Raises:
             TrialError: another process has it; the message says which. Or the disk is full.
             UsageError: the folder can't be written to.
         """
-        owner = self.path.with_name(f".{self.path.name}.owner")
-        lock = self.path.with_name(f".{self.path.name}.lock")
         with contextlib.ExitStack() as stack:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._require_own()
-                stack.enter_context(locked(lock, owner))
+                stack.enter_context(taken(self.path, note))
+                self._fence = Fence.raised(self.path)
             except InUseError as error:
                 raise TrialError(f"{self.path} is in use by {error}") from error
             except OSError as error:
                 raise unwritable(self.path, error) from error
-            yield
+            try:
+                yield
+            finally:
+                self._fence = None
+
+    def _replace(self, path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+        (self._fence or writing).replace(path, write)
+
+    def _require_held(self) -> None:
+        """Raises `TrialError` where another process has taken the trial, which this one had."""
+        if self._fence is not None:
+            self._fence.check()
 
     def _require_own(self) -> None:
         """Raises `UsageError` where the folder is a link to one with files, none of a trial among them."""
@@ -98,9 +118,9 @@ class TrialFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            replace(self.path / "config.toml", lambda file: tomli_w.dump(sections, file))
+            self._replace(self.path / "config.toml", lambda file: tomli_w.dump(sections, file))
             text = json.dumps(environment, indent=2) + "\n"
-            replace(self.path / ENVIRONMENT, lambda file: file.write(text.encode()))
+            self._replace(self.path / ENVIRONMENT, lambda file: file.write(text.encode()))
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -124,11 +144,13 @@ class TrialFolder:
             self.saved()
         try:
             if self._is_whole:  # a damaged one must not take the place of the one before
-                self._checkpoint.replace(self._previous)
+                self._require_held()
+                with contextlib.suppress(FileNotFoundError):  # moved there by one that had the trial before
+                    self._checkpoint.replace(self._previous)
                 self._is_whole = False
-            replace(self._checkpoint, lambda file: file.write(content))
+            self._replace(self._checkpoint, lambda file: file.write(content))
             self._is_whole = True
-            replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
+            self._replace(self.path / "rounds.jsonl", lambda file: file.write(lines.encode()))
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
 
@@ -148,7 +170,7 @@ class TrialFolder:
         except (FileNotFoundError, Unusable, RecursionError):
             text = json.dumps(facts_of(origin), indent=2) + "\n"
         try:
-            replace(self.path / ENVIRONMENT, lambda file: file.write(text.encode()))
+            self._replace(self.path / ENVIRONMENT, lambda file: file.write(text.encode()))
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
         self.save(dataclasses.replace(saved, origin=origin, fingerprint=""))
@@ -169,7 +191,7 @@ class TrialFolder:
         """
         array = features.float().cpu().numpy()
         try:
-            replace(self.path / FEATURES, lambda file: np.save(file, array))
+            self._replace(self.path / FEATURES, lambda file: np.save(file, array))
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
 
@@ -221,6 +243,7 @@ class TrialFolder:
         if before is last:
             return last
         try:
+            self._require_held()
             if before is None:
                 self._previous.unlink(missing_ok=True)
                 self._checkpoint.unlink()
@@ -269,7 +292,7 @@ class TrialFolder:
         if not (died_between or went_back):
             self.notes.append(f"{rounds} was damaged or changed; it is written anew from the checkpoint")
         try:
-            replace(rounds, lambda file: file.write(lines.encode()))
+            self._replace(rounds, lambda file: file.write(lines.encode()))
         except OSError as error:
             raise TrialError(str(unwritable(self.path, error))) from error
 
@@ -282,8 +305,11 @@ class TrialFolder:
         """Removes the folder and all that is in it.
 
         Raises:
+            TrialError: another process has taken it.
             UsageError: it can't be removed.
         """
+        with contextlib.suppress(OSError):  # no room to say whose it is: there will be
+            self._require_held()
         try:
             shutil.rmtree(self.path)
         except FileNotFoundError:

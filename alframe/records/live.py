@@ -45,8 +45,8 @@ class Signs:
         _write(live_file(self._trial), {"rounds": rounds, "stage": stage, "done": done, "total": total})
 
     def end(self) -> None:
-        """The trial is run no more; where no sign was given, another process's stays."""
-        if self._told is not None:
+        """The trial is run no more; another process's sign stays."""
+        if self._told is not None and is_own(read_sign(live_file(self._trial)) or {}):
             with contextlib.suppress(OSError):
                 live_file(self._trial).unlink(missing_ok=True)
         self._told = None
@@ -94,6 +94,11 @@ def is_dead(sign: Mapping[str, Any]) -> bool:
     except OSError:
         return False
     return False
+
+
+def is_own(sign: Mapping[str, Any]) -> bool:
+    """Whether this process gave a sign."""
+    return (sign.get("host"), sign.get("pid")) == (platform.node(), os.getpid())
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import platform
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import filelock
 
@@ -18,16 +19,35 @@ LOCK_SECONDS = 1  # time to die for a worker whose parent was killed
 
 
 class InUseError(Exception):
-    """Another process has it; the message says which."""
+    """Another process has it; the message says which.
+
+    Attributes:
+        is_elsewhere: whether that may be one of another machine, of which nobody knows whether it lives.
+    """
+
+    is_elsewhere = False
+
+
+class SecondGuard(Protocol):
+    """What keeps processes out that the lock does not."""
+
+    def acquire(self, owner: str) -> None:
+        """Takes it, or raises `InUseError`; ``owner`` says who seems to have it."""
+        ...
+
+    def release(self) -> None:
+        """Lets it go."""
+        ...
 
 
 @contextlib.contextmanager
-def locked(lock: Path, owner: Path) -> Iterator[None]:
+def locked(lock: Path, owner: Path, second: SecondGuard | None = None) -> Iterator[None]:
     """Keeps other processes out.
 
     Args:
         lock: the file that is locked; it stays.
         owner: the file that says who has it, removed at the end.
+        second: is taken as well, where there is one.
 
     Raises:
         InUseError: another process has it.
@@ -39,16 +59,24 @@ def locked(lock: Path, owner: Path) -> Iterator[None]:
             lock.unlink()
         held.acquire()
     except filelock.Timeout as error:
-        raise InUseError(_first_line(owner) or "another process") from error
-    try:
+        line = _first_line(owner)
+        in_use = InUseError(line or "another process")
+        in_use.is_elsewhere = bool(line) and not line.endswith(f" on {platform.node()}")
+        raise in_use from error
+    text = f"process {os.getpid()} on {platform.node()}"
+    with contextlib.ExitStack() as stack:
+        stack.callback(held.release)
+        if second is not None:
+            second.acquire(_first_line(owner) or "another process")
+            stack.callback(second.release)
         with contextlib.suppress(OSError):  # the lock holds without it
-            text = f"process {os.getpid()} on {platform.node()}\n"
-            replace(owner, lambda file: file.write(text.encode()))
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            owner.unlink(missing_ok=True)
-        held.release()
+            replace(owner, lambda file: file.write(f"{text}\n".encode()))
+        try:
+            yield
+        finally:
+            if _first_line(owner) in ("", text):  # not of one who took it over
+                with contextlib.suppress(OSError):
+                    owner.unlink(missing_ok=True)
 
 
 def _first_line(path: Path) -> str:

@@ -45,7 +45,14 @@ def unwritable(path: Path, error: OSError) -> AlframeError:
     return UsageError(message)
 
 
-def replace(path: Path, write: Callable[[IO[bytes]], Any], *, shared: bool = False) -> None:
+def replace(
+    path: Path,
+    write: Callable[[IO[bytes]], Any],
+    *,
+    shared: bool = False,
+    token: str = "",
+    before: Callable[[], None] = lambda: None,
+) -> None:
     """Writes a file beside ``path`` and moves it there when it is wholly on disk.
 
     No link is followed, neither in the place of the file nor of the one beside it. A file that is replaced
@@ -55,8 +62,11 @@ def replace(path: Path, write: Callable[[IO[bytes]], Any], *, shared: bool = Fal
         path: the file.
         write: writes its content.
         shared: whether another process may write the same file at the same time.
+        token: whose the file beside it is, in its name.
+        before: called when all is on disk but the move; what it raises prevents that.
     """
-    middle = f".{secrets.token_hex(8)}" if shared else ""
+    token = secrets.token_hex(8) if shared else token
+    middle = f".{token}" if token else ""
     temporary = path.with_name(f"{path.name}{middle}.tmp")
     temporary.unlink(missing_ok=True)  # of a run that was killed, or a link
     try:
@@ -68,6 +78,7 @@ def replace(path: Path, write: Callable[[IO[bytes]], Any], *, shared: bool = Fal
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        before()
         temporary.replace(path)
     except BaseException as error:
         if isinstance(error, OSError):
