@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -18,12 +18,15 @@ from alframe_cli.params import by_section, option_flags, plugin_files, stage_fla
 from alframe_cli.plain_text import echo
 from alframe_cli.streams import output_for_results
 
+if TYPE_CHECKING:
+    from alframe.data.ids import RowNames
+
 ARRAYS = {  # each with what it holds
     "features": "N x D features of the unlabelled pool",
     "weight": "C x D weights of the head",
     "bias": "C biases of the head",
     "labelled_features": "L x D features of the labelled set",
-    "labelled_targets": "L class numbers",
+    "labelled_targets": "L class numbers, or with --labelled-rows N",
 }
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 Arrays = dict[str, Any]
@@ -54,6 +57,13 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 )
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many rows to choose.")
 @_array_flags
+@click.option(
+    "--labelled-rows",
+    type=click.Path(path_type=Path),
+    metavar="FILE.txt",
+    help="Rows of the pool that are labelled, a number or an id a line, or a .npy of numbers; in place of "
+    "--labelled-features.",
+)
 @stage_flags("embed", "score", "select")
 @option_flags("A plugin's option, as alfamix.cap=0.1; see show.")
 @plugin_files
@@ -84,6 +94,7 @@ def query(
     file: Path | None,
     strategy: str,
     n: int,
+    labelled_rows: Path | None,
     overrides: tuple[tuple[str, str, str], ...],
     seed: int,
     device: str,
@@ -98,21 +109,27 @@ def query(
     FILE.npz holds the arrays that the flags name (features, weight, bias, labelled_features,
     labelled_targets); a flag gives one from a file of its own. FILE.npy holds the features, or a folder
     does whose parts are .npy files: those are read a block at a time where they are large, see --memory.
+    Where the folder has ids.txt, as `alframe embed` writes it, each row's id is printed behind its number.
 
     \b
     alframe query --strategy alfamix -n 100 pool.npz
     alframe query --strategy coreset -n 100 features.npy --labelled-features labelled.npy
+    alframe query --strategy coreset -n 100 feats --labelled-rows rows.txt --labelled-targets y.npy
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     if out is not None and out.suffix not in (".npy", ".npz"):
         raise UsageError(f"--out {out}: wanted a file that ends in .npy or .npz")
     if out is not None:
-        require_no_input(out, "--out", [path for path in (file, *map(others.get, ARRAYS)) if path])
+        inputs = (file, labelled_rows, *map(others.get, ARRAYS))
+        require_no_input(out, "--out", [path for path in inputs if path])
     arrays = _read(file) if file else {}
     arrays |= {name: _read_array(others[name], name) for name in ARRAYS if others[name]}
     _require(arrays)
 
     from alframe.learning.querying import query as choose
 
+    names, rows = _names(arrays["features"]), None
+    if labelled_rows is not None:
+        rows = _labelled_rows(labelled_rows, names)
     with output_for_results():
         result = choose(
             strategy,
@@ -121,6 +138,7 @@ def query(
             head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
             labelled_features=arrays.get("labelled_features"),
             labelled_targets=arrays.get("labelled_targets"),
+            labelled_rows=rows,
             seed=seed,
             options=by_section(overrides),
             stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
@@ -129,7 +147,7 @@ def query(
         )
     if not quiet:
         echo(_summary(strategy, n, result), err=True)
-    _print(strategy, result, as_json)
+    _print(strategy, result, as_json, names)
     if out is not None:  # last, so that a full disk costs no answer
         _write(out, result)
     return 0
@@ -160,6 +178,21 @@ def _read_array(path: Path, name: str) -> Any:
             f"{path} holds several arrays; give it without a flag, with arrays named as the flags"
         )
     return content
+
+
+def _names(features: Any) -> RowNames | None:
+    """What the rows of a folder are called; None where nothing says."""
+    from alframe.data.ids import names_beside
+    from alframe.data.shards import open_shards
+
+    return names_beside(features, len(open_shards(features))) if isinstance(features, Path) else None
+
+
+def _labelled_rows(path: Path, names: RowNames | None) -> Any:
+    """Row numbers, of a text or of what `--out` wrote."""
+    from alframe.data.ids import read_rows
+
+    return _read_array(path, "labelled_rows") if path.suffix == ".npy" else read_rows(path, names)
 
 
 def _load(path: Path, mapped: Literal["c"] | None = None) -> Any:
@@ -242,10 +275,11 @@ def _summary(strategy: str, n: int, result: Any) -> str:
     return f"{text} (the pool has no {n:,})" if chosen < n else text
 
 
-def _print(strategy: str, result: Any, as_json: bool) -> None:
+def _print(strategy: str, result: Any, as_json: bool, names: RowNames | None) -> None:
     rows = result.indices.tolist()
+    ids = None if names is None else names.of(rows)
     if not as_json:
-        echo("\n".join(map(str, rows)))
+        echo("\n".join(map(str, rows) if ids is None else map("{}\t{}".format, rows, ids)))
         return
     from alframe_cli.output import print_json
 
@@ -254,6 +288,7 @@ def _print(strategy: str, result: Any, as_json: bool) -> None:
         {
             "strategy": strategy,
             "indices": rows,
+            **({} if ids is None else {"ids": ids}),
             "scores": scores,
             "topped_up": result.topped_up,
             "seconds": result.seconds,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import operator
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from alframe.data.image_files import ImageFiles
 from alframe.data.samples import Transform, as_float32
 from alframe.errors import UsageError
 
@@ -42,12 +45,21 @@ class Normalize:
     @classmethod
     def of(cls, images: Tensor) -> Normalize:
         """By the statistics of these images: ``n x channels x h x w`` bytes; a constant channel becomes 0."""
-        values = torch.arange(256, dtype=torch.float64) / 255
-        counts = torch.stack([images[:, c].flatten().bincount(minlength=256) for c in range(images.shape[1])])
-        shares = counts.cpu().double() / counts[0].sum().item()
-        mean = shares @ values
-        std = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt().clamp(min=1e-6)
-        return cls(tuple(mean.tolist()), tuple(std.tolist()))
+        count = images.numel() // images.shape[1]
+        sums, squares = images.sums if isinstance(images, ImageFiles) else _sums(images)
+        # whole numbers: exact, however many images there are
+        spread = [count * b - a * a for a, b in zip(sums, squares, strict=True)]
+        mean = tuple(a / (255 * count) for a in sums)
+        return cls(mean, tuple(max(math.sqrt(square) / (255 * count), 1e-6) for square in spread))
+
+
+def _sums(images: Tensor) -> tuple[list[int], list[int]]:
+    """Of each channel the sum of all bytes, and of their squares."""
+    channels = range(images.shape[1])
+    counts = [images[:, channel].flatten().bincount(minlength=256).tolist() for channel in channels]
+    powers = ([value**power for value in range(256)] for power in (1, 2))
+    sums, squares = ([sum(map(operator.mul, of, count)) for count in counts] for of in powers)
+    return sums, squares
 
 
 @functools.lru_cache(maxsize=64)
@@ -154,7 +166,7 @@ class Dataset:
 
     def example(self) -> Tensor:
         """One sample as the network takes it: ``1 x ...``."""
-        first = self.inputs[:1]
+        first = self.inputs.index_select(0, torch.zeros(1, dtype=torch.int64, device=self.inputs.device))
         return first if self.transform is None else self.transform(first)
 
     def near(self, device: torch.device) -> Dataset:
@@ -163,6 +175,8 @@ class Dataset:
         What is yet to be made of float64 stays where it is, too: not every device has float64.
         """
         if self.fit is not None and self.inputs.dtype == torch.float64:
+            return self
+        if any(isinstance(part, ImageFiles) for part in (self.inputs, self.test_inputs)):
             return self
         if device.type == "cuda" and self.inputs.device != device:
             size = sum(part.nbytes for part in (self.inputs, self.test_inputs) if part is not None)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.data.dataset import Dataset, Normalize
+from alframe.data.image_files import ImageFiles
 from alframe.ops.digest import digest_of
 
 PROBED = 64  # samples that show what a transform does
@@ -48,13 +49,18 @@ def _identity(dataset: Dataset) -> dict[str, str]:
         "test inputs": dataset.test_inputs,
         "test labels": dataset.test_targets,
     }
-    parts = {name: digest_of([tensor]) for name, tensor in tensors.items() if tensor is not None}
+    parts = {name: _digest(tensor) for name, tensor in tensors.items() if tensor is not None}
     parts["number of classes"] = str(dataset.num_classes)
     if dataset.transform is not None:
         parts["transform"] = _told(dataset.transform, dataset.inputs, lambda rows: dataset.transform)
     if dataset.fit is not None:
         parts["preparation"] = _told(dataset.fit, dataset.inputs, dataset.fit)
     return parts
+
+
+def _digest(tensor: Tensor) -> str:
+    known = tensor.digest if isinstance(tensor, ImageFiles) else ""
+    return known or digest_of([tensor])
 
 
 def _told(function: Any, inputs: Tensor, transform_of: Callable[[Tensor], Any]) -> str:

@@ -10,12 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from alframe.data.decoding import Streaming, streaming
 from alframe.data.depths import GreyRange, guess_range
+from alframe.data.image_files import ImageFiles, Listing
 from alframe.data.pictures import Picture, PictureRules, read_picture
+from alframe.data.survey import KeptSurvey, Sums, Survey, told_as_it_goes
 from alframe.errors import AlframeWarning, DamagedFileError, UsageError
+from alframe.ops.machine import machine_memory
 
 NAMED = 5  # bad images named in a message
 
@@ -142,6 +147,79 @@ class ImageReader:
                 f"{others[0][1]}{hint}"
             )
         good = torch.tensor([picture is not None for picture in found], dtype=torch.bool)
+        if not self._are_good(what, good, sources, names):
+            images = _packed(images, good)
+        return images, torch.tensor(labels, dtype=torch.int64)[good]
+
+    def open(
+        self, what: str, sources: Sequence[Path | bytes], names: Sequence[str], labels: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """As `read`, but images that would take a quarter of this machine's memory are left in their files.
+
+        Each is looked at once, and then decoded when it is asked for: ``index_select`` of the tensor gives
+        images, brackets a choice of them. What else is asked of it reads all, where they fit.
+
+        Args:
+            what: what messages call the part.
+            sources: ``n`` files, or their content.
+            names: what messages call them.
+            labels: their class numbers.
+
+        Returns:
+            As `read`.
+
+        Raises:
+            UsageError: as `read`.
+            DamagedFileError: as `read`.
+        """
+        now, size = streaming(), self._rules.size
+        files = [source for source in sources if isinstance(source, Path)]
+        small = size is None or len(sources) * 3 * size * size <= now.share * machine_memory()
+        if small or size is None or len(files) < len(sources) or not files:
+            return self.read(what, sources, names, labels)
+        kept = KeptSurvey(now, files, self._rules, self._ranges)
+        survey = kept.read()
+        if survey is None:
+            survey = self._survey(files, size, now)
+            kept.write(survey)
+        self._ranges |= survey.ranges
+        self._counts += survey.counts
+        good = torch.from_numpy(survey.good)
+        self._are_good(what, good, sources, names)
+        rows = good.nonzero()[:, 0].tolist()
+        listing = Listing(
+            what,
+            [files[row] for row in rows],
+            [names[row] for row in rows],
+            self._rules,
+            dict(self._ranges),
+            survey.sums[survey.good],
+            survey.digest,
+            now.decoder,
+        )
+        return ImageFiles(listing, np.arange(len(rows))), torch.tensor(labels, dtype=torch.int64)[good]
+
+    def _survey(self, files: Sequence[Path], size: int, now: Streaming) -> Survey:
+        """Looks at each file once, and at those again whose range was not known."""
+        before, sums, self._counts = self._counts, Sums(len(files), size), Counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            first = now.decoder.decoded(iter(files), self._rules, self._ranges)
+            for row, picture in told_as_it_goes(first, now, len(files)):
+                sums.take(row, picture)
+            again = self._set_ranges(sums.found)
+            second = now.decoder.decoded((files[row] for row in again), self._rules, self._ranges)
+            for row, picture in zip(again, second, strict=True):
+                sums.take(row, picture)
+        self._count([picture for picture in sums.found if picture is not None])
+        counts, self._counts = self._counts, before
+        good = np.array([picture is not None for picture in sums.found], dtype=bool)
+        return Survey(good, sums.of_each, sums.digest, dict(self._ranges), counts)
+
+    def _are_good(
+        self, what: str, good: Tensor, sources: Sequence[Path | bytes], names: Sequence[str]
+    ) -> bool:
+        """Whether all are images; says which are none, if some are and that is allowed."""
         if not good.all():
             bad = (~good).nonzero()[:, 0].tolist()
             message = _of_bad(what, [names[row] for row in bad], len(sources))
@@ -149,11 +227,10 @@ class ImageReader:
                 hint = f", or leave them out by {self.skip_option}" if self.skip_option else ""
                 kind = UsageError if all(_is_missing(sources[row]) for row in bad) else DamagedFileError
                 raise kind(f"{message}. Remove them{hint}")
-            warnings.warn(f"{message}; they are left out", AlframeWarning, stacklevel=2)
-            images = _packed(images, good)
-        if not len(images):
+            warnings.warn(f"{message}; they are left out", AlframeWarning, stacklevel=3)
+        if not good.any():
             raise UsageError(f"{what}: there are no images")
-        return images, torch.tensor(labels, dtype=torch.int64)[good]
+        return bool(good.all())
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
+
+from alframe.data.image_files import ImageFiles
 
 Transform = Callable[[Tensor], Tensor]
 KEPT_BYTES = 1 << 30  # network inputs of a labelled set are made once, not in each epoch, up to this size
@@ -50,6 +52,22 @@ class Samples:
         )  # faster than [rows]
         if augment is not None:
             stored = augment(stored)
+        return self._made(stored)
+
+    def batches(self, parts: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Network inputs of one list of positions after the other, as `batch` makes each.
+
+        Images in files are read ahead.
+
+        Args:
+            parts: ``b`` positions each.
+        """
+        if isinstance(self.stored, ImageFiles):
+            yield from (self._made(stored.to(self.device)) for stored in self.stored.blocks(parts))
+        else:
+            yield from map(self.batch, parts)
+
+    def _made(self, stored: Tensor) -> Tensor:
         return stored if self.transform is None else self.transform(stored)
 
     def near(self) -> Samples:

@@ -10,6 +10,7 @@ import torch
 
 from alframe.contract.resources import DataRequest
 from alframe.data.dataset import UNKNOWN, Dataset
+from alframe.data.image_files import ImageFiles
 from alframe.errors import UsageError
 from alframe.experiments.settings import Settings
 from alframe.learning.loading import build_network, loaded
@@ -81,6 +82,7 @@ def _own_bytes(dataset: Dataset, settings: Settings) -> int:
     """What a trial holds for itself of data that it splits, or that are standardised by its training part."""
     stays = dataset.test_inputs is not None and settings.data_options.imbalance is None
     parts = [part for part in (dataset.inputs, dataset.test_inputs) if part is not None]
+    parts = [part for part in parts if not isinstance(part, ImageFiles)]
     if stays and (dataset.fit is None or dataset.inputs.dtype == torch.uint8):
         return 0
     return sum(part.numel() * min(part.itemsize, torch.float32.itemsize) for part in parts)

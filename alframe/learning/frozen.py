@@ -11,13 +11,14 @@ import sys
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alframe.data.image_files import ImageFiles
 from alframe.data.samples import Samples
 from alframe.errors import AlframeWarning
 from alframe.networks.classifier import Classifier
@@ -68,12 +69,32 @@ def frozen_features(
 
 
 def _computed(model: Classifier, samples: Samples, progress: Callable[[int, int], None]) -> Tensor:
-    parts = []
     most = rows_per_pass(samples.stored[:1].numel(), samples.device)
-    for rows in torch.arange(len(samples)).split(most):
-        parts.append(_features(model, samples, rows))
-        progress(int(rows[-1]) + 1, len(samples))
-    return torch.cat(parts)
+    return torch.cat(
+        list(features_by_blocks(model, samples, torch.arange(len(samples)).split(most), progress))
+    )
+
+
+@torch.no_grad()
+def features_by_blocks(
+    model: Classifier,
+    samples: Samples,
+    parts: Sequence[Tensor],
+    progress: Callable[[int, int], None],
+) -> Iterator[Tensor]:
+    """Features of some samples after the others, ``b x D`` each, on the samples' device.
+
+    Args:
+        model: the network, in evaluation mode.
+        samples: all samples.
+        parts: ``b`` positions each.
+        progress: told ``(samples done, samples)``.
+    """
+    done, total = 0, sum(map(len, parts))
+    for inputs in samples.batches(parts):
+        yield model.features(inputs)
+        done += len(inputs)
+        progress(done, total)
 
 
 @torch.no_grad()
@@ -82,7 +103,11 @@ def _features(model: Classifier, samples: Samples, rows: Tensor) -> Tensor:
 
 
 def _key(model: Classifier, samples: Samples, probed: Tensor) -> str:
-    return digest_of([samples.stored, *model.body.state_dict().values(), probed])[:32]
+    stored, told = samples.stored, ""
+    if isinstance(stored, ImageFiles):
+        told = stored.fingerprint
+    content = torch.frombuffer(bytearray(told.encode()), dtype=torch.uint8) if told else stored
+    return digest_of([content, *model.body.state_dict().values(), probed])[:32]
 
 
 def _read(path: Path, count: int, probed: Tensor) -> Tensor | None:

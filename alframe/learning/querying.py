@@ -18,6 +18,7 @@ from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
 from alframe.learning.heads import as_head, classes_of
 from alframe.learning.inputs import class_numbers, matrix, whole_number
+from alframe.learning.labelled_rows import LabelledRows
 from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
 from alframe.learning.stored import Reading, StoredRows
@@ -36,11 +37,12 @@ class QueryResult:
 
     Attributes:
         indices: rows of ``features`` to label, best first: ``n`` int64 numbers on the CPU.
-        scores: ``N`` scores on the CPU, higher = label it first; None where the strategy has no scorer.
+        scores: a score for each row on the CPU, higher = label it first, -inf = never, as of one that is
+            labelled; None where the strategy has no scorer.
         topped_up: how many of the last indices were drawn at random, because the strategy chose fewer.
         seconds: wall-clock time of the query, the transfer of the features to the device left out.
         logged: numbers that the plugins logged, by plugin name.
-        pool_size: ``N``.
+        pool_size: how many rows there were to choose from.
         reading: what was read of a pool in files, the pass that checks its numbers too; None of one in
             memory.
     """
@@ -63,6 +65,7 @@ def query(
     head: tuple[Array, Array | None] | nn.Module | None = None,
     labelled_features: Array | None = None,
     labelled_targets: Array | None = None,
+    labelled_rows: Array | None = None,
     num_classes: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
@@ -86,6 +89,9 @@ def query(
             features alone need none.
         labelled_features: ``L x D`` of the same: the labelled set.
         labelled_targets: its ``L`` class numbers.
+        labelled_rows: instead of ``labelled_features``, the ``L`` rows of ``features`` that are labelled: row
+            numbers, or a boolean for each row. They leave the pool, and the answer's rows count as in
+            ``features`` still. ``labelled_targets`` may then be one for each row of ``features``, too.
         num_classes: number of classes; by default as the head has it, or else the largest label plus one.
         seed: everything random derives from it.
         options: the strategy's options, as ``{"cap": 0.1}``; those of a borrowed plugin by its name, as
@@ -118,9 +124,17 @@ def query(
     pool, most = _pool(features, on, memory)
     if not len(pool):
         raise UsageError("features has no rows: the pool is empty")
+    known = None
+    if labelled_rows is not None:
+        if labelled_features is not None:
+            raise UsageError("labelled_features and labelled_rows both give the labelled set: leave one out")
+        known = LabelledRows.of(labelled_rows, labelled_targets, len(pool))
+        labelled_targets = known.targets
     labelled, most_labelled = pool[:0], 0.0
     if labelled_features is not None and not (isinstance(labelled_features, list) and not labelled_features):
         labelled, most_labelled = matrix(labelled_features, "labelled_features", on)
+    elif known is not None:
+        pool, labelled = known.split(pool)
     most = max(most, most_labelled)
     module = as_head(head, pool, most)
     targets = class_numbers([] if labelled_targets is None else labelled_targets, "labelled_targets").to(on)
@@ -141,8 +155,8 @@ def query(
     )
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
-        indices=selection.picks,
-        scores=selection.scores,
+        indices=selection.picks if known is None else known.rows_of(selection.picks),
+        scores=selection.scores if known is None else known.scores_of_all(selection.scores),
         topped_up=selection.topped_up,
         seconds=seconds,
         logged=selection.logged,

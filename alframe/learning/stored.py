@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alframe.contract.views import Rows
+from alframe.data.holes import Holes, ShardsWithout
 from alframe.data.shards import Shards
 from alframe.errors import UsageError
 from alframe.ops.blocks import BATCH_SIZE, row_blocks, rows_per_block
@@ -44,7 +45,7 @@ class StoredRows(LazyRows):
         memory: bytes that may be held at once of what is as long as the pool.
     """
 
-    def __init__(self, shards: Shards, device: torch.device, memory: float) -> None:
+    def __init__(self, shards: Shards | ShardsWithout, device: torch.device, memory: float) -> None:
         self._shards = shards
         self._to = device
         self.memory = memory
@@ -65,6 +66,11 @@ class StoredRows(LazyRows):
         """Blocks of ``size`` rows, as `torch.Tensor.split` gives them."""
         for start in range(0, max(1, len(self)), size):
             yield self[start : start + size]
+
+    def without(self, holes: Holes) -> StoredRows:
+        """The same matrix without some rows."""
+        assert isinstance(self._shards, Shards)
+        return StoredRows(ShardsWithout(self._shards, holes), self._to, self.memory)
 
     def numel(self) -> int:
         """How many numbers may be kept of what is made of them: none on their account."""

@@ -45,7 +45,7 @@ def load(name: str, data_dir: Path, kept: Collection[str], options: LargeImageOp
         raise UsageError(f"{name}: {paths[1]} has classes that {paths[0].name} lacks: {unknown[:5]}")
     reader = ImageReader(options)
     (x, y), (test_x, test_y) = (
-        reader.read(
+        reader.open(
             f"{name}: {folder}",
             [folder / file for file, _ in rows],
             [str(file) for file, _ in rows],

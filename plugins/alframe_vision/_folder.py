@@ -90,7 +90,7 @@ def _read(
         f"{file.relative_to(root)}" + ("" if file.exists() else " (a link to nothing)")
         for file, root, _ in found
     ]
-    return reader.read(what, [file for file, _, _ in found], names, [number for _, _, number in found])
+    return reader.open(what, [file for file, _, _ in found], names, [number for _, _, number in found])
 
 
 def _left_out(trees: list[ClassTree]) -> list[str]:

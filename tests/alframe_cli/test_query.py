@@ -244,3 +244,46 @@ class TestPoolInFiles:
         outcome = alframe("query", "--strategy", "margin", "-n", "7", "feats", "--memory", size)
         assert outcome.code == 2
         assert f"--memory {size}: expected a size such as 8GB" in outcome.err
+
+
+@pytest.fixture
+def feats(tmp_path):
+    from alframe.data.ids import as_line
+
+    folder = tmp_path / "feats"
+    folder.mkdir()
+    for number, part in enumerate(np.split(POOL["features"].astype(np.float32), [13, 40])):
+        np.save(folder / f"part-{number:05}.npy", part)
+    (folder / "ids.txt").write_bytes(b"".join(as_line(f"{row % 7}/{row}.jpg") for row in range(60)))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["numbers", "ids", "npy"])
+def test_labelled_rows_of_a_folder_and_their_ids(alframe, feats, tmp_path, kind):
+    rows = [5, 59, 0, 17, 23]
+    lines = [f"{row % 7}/{row}.jpg" if kind == "ids" else str(row) for row in rows]
+    file = tmp_path / ("rows.npy" if kind == "npy" else "rows.txt")
+    if kind == "npy":
+        np.save(file, np.array(rows))
+    else:
+        file.write_text("\n".join(lines))
+    np.save(tmp_path / "y.npy", np.arange(5) % 3)
+    given = {"labelled_features": None, "labelled_rows": rows, "labelled_targets": np.arange(5) % 3}
+    picks = wanted("coreset", **given, head=None).indices.tolist()
+    command = ["query", "--strategy", "coreset", "-n", "7", "feats", "--labelled-targets", "y.npy", "-q"]
+    command += ["--labelled-rows", str(file)]
+    outcome = alframe(*command)
+    assert outcome.out.splitlines() == [f"{row}\t{row % 7}/{row}.jpg" for row in picks]
+    shown = json.loads(alframe(*command, "--json").out)
+    assert shown["indices"] == picks
+    assert shown["ids"] == [f"{row % 7}/{row}.jpg" for row in picks]
+
+
+def test_labelled_rows_that_are_none(alframe, feats, tmp_path):
+    (tmp_path / "rows.txt").write_text("3\n99/1.jpg\n")
+    command = ["query", "--strategy", "coreset", "-n", "7", "feats", "--labelled-rows", "rows.txt"]
+    outcome = alframe(*command, "--labelled-targets", "labelled_targets.npy")
+    assert outcome.code == 2
+    assert "rows.txt, line 2: expected a row number, or a name of ids.txt, got '99/1.jpg'" in outcome.err
+    (tmp_path / "rows.txt").write_text("3\n")
+    assert "labelled_rows needs labelled_targets" in alframe(*command).err
