@@ -61,11 +61,6 @@ class StoredRows(LazyRows):
                 block = self._shards.at(np.asarray(rows, dtype=np.int64))
         return torch.from_numpy(block).to(self._to).float()
 
-    def split(self, size: int) -> Iterator[Tensor]:
-        """Blocks of ``size`` rows, as `torch.Tensor.split` gives them."""
-        for start in range(0, max(1, len(self)), size):
-            yield self[start : start + size]
-
     def numel(self) -> int:
         """How many numbers may be kept of what is made of them: none on their account."""
         return 0
