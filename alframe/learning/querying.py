@@ -20,7 +20,7 @@ from alframe.learning.heads import as_head, classes_of
 from alframe.learning.inputs import class_numbers, matrix, whole_number
 from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
-from alframe.learning.stored import Reading, StoredRows
+from alframe.learning.stored import Reading, StoredRows, memory_of
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.ops.machine import machine_memory
@@ -132,13 +132,14 @@ def query(
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
-    selection = pipeline.query(
-        FeatureRows(pool, module, seed, most),
-        FeatureRows(labelled, module, seed, most, first=len(pool)),
-        targets,
-        min(n, len(pool)),
-        state,
-    )
+    with memory_of(pool, on) as peak:
+        selection = pipeline.query(
+            FeatureRows(pool, module, seed, most),
+            FeatureRows(labelled, module, seed, most, first=len(pool)),
+            targets,
+            min(n, len(pool)),
+            state,
+        )
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
         indices=selection.picks,
@@ -147,7 +148,7 @@ def query(
         seconds=seconds,
         logged=selection.logged,
         pool_size=len(pool),
-        reading=pool.reading() if isinstance(pool, StoredRows) else None,
+        reading=dataclasses.replace(pool.reading(), **peak) if isinstance(pool, StoredRows) else None,
     )
 
 
