@@ -162,6 +162,7 @@ def strategy_as_data(plugin: Plugin) -> dict[str, Any]:
         "part": plugin.info.part,
         "score_range": plugin.info.score_range,
         "needs_scores": _as_data(plugin.info.needs_scores),
+        "rowwise": list(plugin.info.rowwise),
         "summary": plugin.info.summary,
         "reference": plugin.info.reference,
         "distribution": plugin.distribution,

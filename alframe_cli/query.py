@@ -271,8 +271,19 @@ def _summary(strategy: str, n: int, result: Any) -> str:
     if result.topped_up:
         text += f", the last {result.topped_up:,} of them drawn at random: the strategy chose no more"
     if result.reading:
-        text += f"; read {result.reading.bytes / 10**6:,.1f} MB, the pool {result.reading.passes:.1f} times"
+        text += _as_read(result.reading)
     return f"{text} (the pool has no {n:,})" if chosen < n else text
+
+
+def _as_read(reading: Any) -> str:
+    text = f"; read {reading.bytes / 10**6:,.1f} MB, the pool {reading.passes:.1f} times"
+    if reading.parts_skipped:
+        text += f"; {reading.parts_skipped:,} parts skipped"
+    if reading.peak_memory:
+        text += f"; at most {reading.peak_memory / 10**6:,.0f} MB of memory"
+    if reading.device_memory:
+        text += f"; at most {reading.device_memory / 10**6:,.0f} MB of the GPU's"
+    return text
 
 
 def _print(strategy: str, result: Any, as_json: bool, names: RowNames | None) -> None:

@@ -95,6 +95,8 @@ def _show_plugin(plugin: Plugin) -> None:
         echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
     if plugin.info.score_range:
         echo(f"its scores are {RANGES[plugin.info.score_range]}")
+    if "score" in plugin.info.rowwise:
+        echo("its score of a sample depends on no other unlabelled one: a pool in files is scored by blocks")
     if scores := in_words(plugin.info.needs_scores):
         echo(f"its selector needs scores {scores}")
     if plugin.info.part:

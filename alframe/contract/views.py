@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol
 
@@ -20,6 +21,7 @@ from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks
 from alframe.ops.geometry import Geometry
 from alframe.ops.lazy import LazyRows
 
+SHARE_KEPT = 16  # of the bytes that a pool in files may take, numbers that are kept: a quarter in float32
 Numbers = Literal["features", "fixed", "logits", "probs"]
 
 
@@ -239,8 +241,11 @@ class View:
             most = lazy.KEPT_ELEMENTS
             if of not in ("features", "fixed"):  # what is made of features alone costs little to make
                 most = max(most, self._rows.features().numel())
+            memory = getattr(self._rows.features(), "memory", math.inf)
             if len(self) * make(slice(0, 1)).shape[1] > most:
-                return LazyRows(make, len(self), most)
+                rows = LazyRows(make, len(self), int(min(most, memory // SHARE_KEPT)))
+                rows.memory = memory
+                return rows
         return joined((make(rows) for rows in self._blocks(of)), len(self))
 
     def _at(self, rows: Tensor | slice, of: Numbers) -> Tensor:

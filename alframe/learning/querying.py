@@ -21,7 +21,7 @@ from alframe.learning.inputs import class_numbers, matrix, whole_number
 from alframe.learning.labelled_rows import LabelledRows
 from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.rows import FeatureRows
-from alframe.learning.stored import Reading, StoredRows
+from alframe.learning.stored import Reading, StoredRows, memory_of
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.ops.machine import machine_memory
@@ -146,13 +146,14 @@ def query(
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
-    selection = pipeline.query(
-        FeatureRows(pool, module, seed, most),
-        FeatureRows(labelled, module, seed, most, first=len(pool)),
-        targets,
-        min(n, len(pool)),
-        state,
-    )
+    with memory_of(pool, on) as peak:
+        selection = pipeline.query(
+            FeatureRows(pool, module, seed, most),
+            FeatureRows(labelled, module, seed, most, first=len(pool)),
+            targets,
+            min(n, len(pool)),
+            state,
+        )
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
         indices=selection.picks if known is None else known.rows_of(selection.picks),
@@ -161,7 +162,7 @@ def query(
         seconds=seconds,
         logged=selection.logged,
         pool_size=len(pool),
-        reading=pool.reading() if isinstance(pool, StoredRows) else None,
+        reading=dataclasses.replace(pool.reading(), **peak) if isinstance(pool, StoredRows) else None,
     )
 
 

@@ -16,6 +16,7 @@ from alframe.data.shards import Shards
 from alframe.errors import UsageError
 from alframe.ops.blocks import BATCH_SIZE, row_blocks, rows_per_block
 from alframe.ops.lazy import LazyRows
+from alframe.ops.machine import PeakMemory
 
 GB = 10**9
 SCORED = 16 * BATCH_SIZE  # rows of a view that is scored by itself, at least
@@ -29,11 +30,19 @@ class Reading:
         rows: rows that were read, each as often as it was.
         bytes: their bytes in the files.
         passes: rows read, as a multiple of the pool's.
+        parts_skipped: parts of the files that a pass did not have to read, each as often as it was.
+        peak_memory: bytes of the process's resident memory that are no file's, the most that was seen while
+            the strategy worked, Python and torch included; looked at every 20 ms. 0 where the system is not
+            Linux.
+        device_memory: bytes that torch allocated on a GPU, the most at a time; 0 on the CPU.
     """
 
     rows: int
     bytes: int
     passes: float
+    parts_skipped: int = 0
+    peak_memory: int = 0
+    device_memory: int = 0
 
 
 class StoredRows(LazyRows):
@@ -61,11 +70,6 @@ class StoredRows(LazyRows):
             else:
                 block = self._shards.at(np.asarray(rows, dtype=np.int64))
         return torch.from_numpy(block).to(self._to).float()
-
-    def split(self, size: int) -> Iterator[Tensor]:
-        """Blocks of ``size`` rows, as `torch.Tensor.split` gives them."""
-        for start in range(0, max(1, len(self)), size):
-            yield self[start : start + size]
 
     def without(self, holes: Holes) -> StoredRows:
         """The same matrix without some rows."""
@@ -130,6 +134,27 @@ class StoredRows(LazyRows):
         self._shards.require_unchanged()
         rows = self._shards.rows_read
         return Reading(rows, self._shards.bytes_read, rows / max(1, len(self)))
+
+
+@contextlib.contextmanager
+def memory_of(pool: Tensor | StoredRows, device: torch.device) -> Iterator[dict[str, int]]:
+    """Fills in the memory that `Reading` has, when the block of code that it surrounds ends.
+
+    Args:
+        pool: nothing is measured where it is in memory.
+        device: where the strategy works.
+    """
+    found: dict[str, int] = {}
+    if isinstance(pool, Tensor):
+        yield found
+        return
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+    with PeakMemory() as peak:
+        yield found
+    found["peak_memory"] = peak.largest
+    found["device_memory"] = torch.cuda.max_memory_allocated(device) if on_gpu else 0
 
 
 def is_in_files(rows: Rows) -> bool:

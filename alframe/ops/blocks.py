@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,13 +51,13 @@ def row_blocks(rows: int, width: int, device: torch.device, elements: int | None
 
 
 def by_blocks(
-    function: Callable[[Tensor], Tensor], rows: Tensor, elements: int | None = None, width: int = 0
+    function: Callable[[Tensor], Tensor], rows: Any, elements: int | None = None, width: int = 0
 ) -> Tensor:
     """``function(rows)``, computed block by block.
 
     Args:
         function: maps ``b x ...`` rows to ``b x ...`` results, each row on its own.
-        rows: ``n x ...`` tensor.
+        rows: ``n x ...`` tensor, or `LazyRows`.
         elements: numbers of a block on the CPU, where the usual number does not suit.
         width: numbers that ``function`` holds for each row, where they are more than a row has.
 
@@ -66,7 +67,7 @@ def by_blocks(
     """
     size = rows_per_block(max(width, rows[:1].numel()), rows.device, elements)
     if len(rows) <= size:
-        return function(rows)
+        return function(rows if isinstance(rows, Tensor) else rows[:])
     return joined((function(block) for block in rows.split(size)), len(rows))
 
 

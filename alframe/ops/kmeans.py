@@ -2,19 +2,23 @@
 
 Lloyd's iteration from a greedy k-means++ start. The time goes to matrix products, on the CPU and on CUDA;
 the memory above the input is one block of distances and a few numbers a row, and where the rows have a large
-common offset a copy of them without it.
+common offset a copy of them without it. Rows that are made when they are asked for are made block by block,
+for each look at them, and the answer is that of the same rows in memory.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from alframe.ops.offset import common_offset
+from alframe.ops.blocks import joined, row_blocks
+from alframe.ops.lazy import LazyRows
+from alframe.ops.offset import SAMPLED, common_offset
 from alframe.ops.seeding import greedy_seeds
 
 BLOCK_ELEMENTS = 1 << 21  # numbers held at once; 8 MB of float32 stays in the cache of a CPU
@@ -42,16 +46,16 @@ class KMeansResult:
 class _Rows:
     """Rows, and what is common to their distances to all centres."""
 
-    x: Float[Tensor, "n d"]
+    x: Float[Tensor, "n d"] | LazyRows
     squared_norms: Float[Tensor, " n"]
 
     @classmethod
-    def of(cls, x: Float[Tensor, "n d"]) -> _Rows:
-        return cls(x, torch.cat([block.square().sum(1) for block in _blocks(x)]))
+    def of(cls, x: Float[Tensor, "n d"] | LazyRows) -> _Rows:
+        return cls(x, joined((x[block].square().sum(1) for block in _blocks(x)), len(x)))
 
 
 def kmeans(
-    x: Float[Tensor, "n d"],
+    x: Float[Tensor, "n d"] | LazyRows,
     k: int,
     generator: torch.Generator,
     *,
@@ -65,7 +69,8 @@ def kmeans(
     given the row farthest from its centre, one of them at random, so all are kept, also where rows coincide.
 
     Args:
-        x: ``n x d`` tensor of rows, float32 or float64.
+        x: ``n x d`` tensor of rows, float32 or float64; or `LazyRows`, of which each seed and each move of
+            the centres costs a making.
         k: number of clusters, at most ``n``.
         generator: CPU generator, the only source of randomness.
         max_iterations: the most moves of the centres.
@@ -84,10 +89,10 @@ def kmeans(
             f"k-means: expected between 1 and {len(x)} clusters for x of {len(x)} rows, got k={k}"
         )
     if k == len(x):
-        return KMeansResult(x.clone(), torch.arange(k, device=x.device), 0.0, 0)
+        return KMeansResult(_whole(x), torch.arange(k, device=x.device), 0.0, 0)
     with torch.no_grad():
-        offset = common_offset(x)
-        moved = x if offset is None else x - offset
+        offset = common_offset(x if isinstance(x, Tensor) else x[:: -(-len(x) // SAMPLED)])
+        moved = x if offset is None else _less(x, offset)
         rows = _Rows.of(moved)
         centres = greedy_seeds(moved, rows.squared_norms, k, generator)
         nearest = _refilled(rows, centres, _nearest_of_all(rows, centres), generator)
@@ -107,18 +112,26 @@ def kmeans(
 
 
 def nearest_to_centres(
-    x: Float[Tensor, "n d"], result: KMeansResult, generator: torch.Generator | None = None
+    x: Float[Tensor, "n d"] | LazyRows, result: KMeansResult, generator: torch.Generator | None = None
 ) -> Int64[Tensor, " k"]:
     """For each cluster, the position of its member nearest the centre: ``k`` distinct rows.
 
     Args:
-        x: ``n x d`` tensor that was clustered.
+        x: ``n x d`` tensor that was clustered, or `LazyRows`.
         result: what `kmeans` returned for it.
         generator: CPU generator that draws among equally near rows; without one the first is taken.
     """
     distances = _own_distances(x, result.centres, result.labels)
     order = torch.arange(len(x)) if generator is None else torch.randperm(len(x), generator=generator)
     return _nearest_members(result.labels, distances, len(result.centres), order.to(x.device))
+
+
+def _whole(x: Tensor | LazyRows) -> Tensor:
+    return x.clone() if isinstance(x, Tensor) else x.whole()
+
+
+def _less(x: Tensor | LazyRows, offset: Tensor) -> Tensor | LazyRows:
+    return x - offset if isinstance(x, Tensor) else x.each(lambda rows: rows - offset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,15 +150,13 @@ def _nearest_of_all(
     """For all rows, or for those at ``positions``."""
     terms = centres.square().sum(1)
     norms = rows.squared_norms if positions is None else rows.squared_norms[positions]
-    blocks = _blocks(rows.x if positions is None else positions, len(centres))
+    labels, distances = torch.empty_like(norms, dtype=torch.int64), torch.empty_like(norms)
     # |x|^2 is the same for all centres: left out of the matrix, added to the minima
-    nearest = [
-        torch.addmm(terms, block if positions is None else rows.x[block], centres.T, alpha=-2).min(1)
-        for block in blocks
-    ]
-    labels = torch.cat([block.indices for block in nearest])
-    distances = torch.cat([block.values for block in nearest]).add_(norms).clamp_(min=0)
-    return _Nearest(labels, distances, centres)
+    for block in _blocks(rows.x, len(norms), len(centres)):
+        some = rows.x[block if positions is None else positions[block]]
+        nearest = torch.addmm(terms, some, centres.T, alpha=-2).min(1)
+        labels[block], distances[block] = nearest.indices, nearest.values
+    return _Nearest(labels, distances.add_(norms).clamp_(min=0), centres)
 
 
 def _nearest_again(rows: _Rows, centres: Float[Tensor, "k d"], before: _Nearest) -> _Nearest:
@@ -187,12 +198,20 @@ def _refilled(rows: _Rows, centres: Tensor, nearest: _Nearest, generator: torch.
     return _Nearest(labels, distances, compared, float(distances.sum(dtype=torch.float64)))
 
 
-def _means(x: Tensor, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:
+def _means(x: Tensor | LazyRows, labels: Int64[Tensor, " n"], k: int) -> Float[Tensor, "k d"]:
     """Mean row of each cluster. Bags of sorted rows: unlike `index_add_`, the same sum each time on CUDA."""
+    if isinstance(x, Tensor):
+        return _bags(x, labels, k, "mean")
+    sums, clusters = x[:0].new_zeros(k, x.shape[1]), torch.arange(k, device=labels.device)
+    for block in _blocks(x, len(x)):  # a sum goes on with the next block's rows: additions are in one order
+        sums = _bags(torch.cat([sums, x[block]]), torch.cat([clusters, labels[block]]), k, "sum")
+    return sums.div_(labels.bincount(minlength=k)[:, None])
+
+
+def _bags(x: Tensor, labels: Int64[Tensor, " n"], k: int, mode: str) -> Float[Tensor, "k d"]:
     counts = labels.bincount(minlength=k)
-    members = labels.argsort(stable=True)
     starts = counts.cumsum(0) - counts
-    return torch.nn.functional.embedding_bag(members, x, starts, mode="mean")
+    return torch.nn.functional.embedding_bag(labels.argsort(stable=True), x, starts, mode=mode)
 
 
 def _nearest_members(labels: Tensor, distances: Tensor, k: int, order: Tensor) -> Int64[Tensor, " m"]:
@@ -200,18 +219,21 @@ def _nearest_members(labels: Tensor, distances: Tensor, k: int, order: Tensor) -
 
     Among equals it is the first in ``order``, which has all rows.
     """
-    by_distance = order[distances[order].argsort(stable=True)]
-    by_cluster = by_distance[labels[by_distance].argsort(stable=True)]
-    counts = labels.bincount(minlength=k)
+    distances = distances.masked_fill(distances.isnan(), math.inf)
+    least = distances.new_full((k,), math.inf).scatter_reduce_(0, labels, distances, "amin")
+    nearest = order[(distances == least[labels])[order]]
+    by_cluster = nearest[labels[nearest].argsort(stable=True)]
+    counts = labels[nearest].bincount(minlength=k)
     return by_cluster[(counts.cumsum(0) - counts)[counts > 0]]
 
 
-def _own_distances(x: Tensor, centres: Tensor, labels: Tensor) -> Float[Tensor, " n"]:
+def _own_distances(x: Tensor | LazyRows, centres: Tensor, labels: Tensor) -> Float[Tensor, " n"]:
     """Squared distance from each row to the centre of its cluster, as a difference: exact where they meet."""
-    blocks = zip(_blocks(x), _blocks(labels, x.shape[1]), strict=True)
-    return torch.cat([(block - centres[own]).square_().sum(1) for block, own in blocks])
+    blocks = _blocks(x)
+    return joined(((x[block] - centres[labels[block]]).square_().sum(1) for block in blocks), len(x))
 
 
-def _blocks(rows: Tensor, width: int | None = None) -> tuple[Tensor, ...]:
-    """Split so that a block with ``width`` numbers a row (the row's own length if not given) is bounded."""
-    return rows.split(max(1, BLOCK_ELEMENTS // (width or rows.shape[1])))
+def _blocks(x: Tensor | LazyRows, rows: int | None = None, width: int = 0) -> Iterator[slice]:
+    """Blocks of all rows or of some, so that the rows and ``width`` numbers for each are bounded."""
+    widest = max(1, width, x.shape[1])
+    return row_blocks(len(x) if rows is None else rows, widest, torch.device("cpu"), BLOCK_ELEMENTS)

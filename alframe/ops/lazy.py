@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -28,12 +29,15 @@ class LazyRows:
         shape: ``(n, c)``.
         dtype: that of the rows.
         device: where they are made.
+        memory: bytes that may be held of what is as long as the rows.
 
     Example:
         >>> rows = LazyRows(lambda positions: torch.arange(6.0).view(3, 2)[positions].exp(), 3, most=2)
         >>> rows.shape, rows[0:1].tolist()
         ((3, 2), [[1.0, 2.7182817459106445]])
     """
+
+    memory: float = math.inf
 
     def __init__(self, make: Callable[[Tensor | slice], Tensor], n: int, most: int) -> None:
         like = make(slice(0, 1))
@@ -60,6 +64,11 @@ class LazyRows:
         """All rows, made or kept."""
         return self[:]
 
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Blocks of ``size`` rows, as `torch.Tensor.split` gives them, each made when it is asked for."""
+        for start in range(0, max(1, len(self)), size):
+            yield self[start : start + size]
+
     def part(self, positions: Tensor | slice) -> LazyRows:
         """The rows at ``positions``, of which none is made yet."""
         if isinstance(positions, Tensor):
@@ -73,6 +82,21 @@ class LazyRows:
             return self[chosen.start : chosen.stop : chosen.step]
 
         return self._like(make, len(rows), self.dtype)
+
+    def within_memory(self, positions: Tensor | slice = slice(None)) -> Tensor | LazyRows:
+        """The rows at ``positions``: held where they take no more than half of ``memory``, else not made yet.
+
+        Args:
+            positions: as in `part`.
+        """
+        some = len(positions) if isinstance(positions, Tensor) else len(range(len(self))[positions])
+        if 2 * some * self.shape[1] * self.dtype.itemsize <= self.memory:
+            return self[positions]
+        return self.part(positions)
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> LazyRows:
+        """What a function makes of each row on its own, as wide and of the same type."""
+        return self._like(lambda positions: function(self[positions]), len(self), self.dtype)
 
     def float(self) -> LazyRows:
         """The same rows in float32."""

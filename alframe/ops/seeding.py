@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from alframe.ops.blocks import row_blocks
 from alframe.ops.graphs import Recorder
+from alframe.ops.lazy import LazyRows
 
 SEEDING_ELEMENTS = 1 << 24  # distances held at once: 64 MB of float32, where wide products matter
 ELEMENTS_ON_GPU = 1 << 27  # there a batch's few launches matter more
@@ -19,7 +21,7 @@ WORTH = 64  # seeds from which on it is
 
 
 def greedy_seeds(
-    x: Float[Tensor, "n d"], squared_norms: Float[Tensor, " n"], k: int, generator: torch.Generator
+    x: Float[Tensor, "n d"] | LazyRows, squared_norms: Float[Tensor, " n"], k: int, generator: torch.Generator
 ) -> Float[Tensor, "k d"]:
     """Draw several rows by squared distance to the nearest seed; keep the one that lowers the sum most.
 
@@ -28,7 +30,7 @@ def greedy_seeds(
     exactly as if they had been drawn one seed at a time.
 
     Args:
-        x: ``n x d`` tensor of rows.
+        x: ``n x d`` tensor of rows, or `LazyRows`, which are made once for each draw of candidates.
         squared_norms: their squared lengths.
         k: how many seeds.
         generator: CPU generator.
@@ -57,7 +59,9 @@ class _Seeding:
         widest: for how many seeds candidates are drawn at the most.
     """
 
-    def __init__(self, x: Float[Tensor, "n d"], squared_norms: Float[Tensor, " n"], k: int) -> None:
+    def __init__(
+        self, x: Float[Tensor, "n d"] | LazyRows, squared_norms: Float[Tensor, " n"], k: int
+    ) -> None:
         on_gpu = x.device.type == "cuda"
         self._trials = 2 + int(math.log(k))  # as in Arthur and Vassilvitskii's program and scikit-learn
         held = (ELEMENTS_ON_GPU if on_gpu else SEEDING_ELEMENTS) // (len(x) * self._trials)
@@ -68,10 +72,10 @@ class _Seeding:
         self._closest = torch.full_like(squared_norms, math.inf)
         # tensors that stay where they are: small ones between large blocks would fragment the heap by
         # gigabytes, and a CUDA graph knows where they lie
-        self.seeds = x.new_zeros(k + 1, x.shape[1])
-        self._distances = x.new_empty(most, len(x))
+        self.seeds = squared_norms.new_zeros(k + 1, x.shape[1])
+        self._distances = squared_norms.new_empty(most, len(x))
         self._positions = torch.zeros(most, dtype=torch.int64, device=x.device)
-        self._then = x.new_zeros(most)
+        self._then = squared_norms.new_zeros(most)
         self._luck = torch.zeros(most, dtype=torch.float64, device=x.device)
         self._places = torch.arange(most, device=x.device)
         self._ranks = torch.arange(1, self._trials + 1, device=x.device)
@@ -95,7 +99,12 @@ class _Seeding:
         self._positions[:count] = positions
         self._then[:count] = self._closest[positions]
         candidates, distances = self._x[positions], self._distances[:count]
-        torch.addmm(self._squared_norms, candidates, self._x.T, alpha=-2, out=distances)
+        if isinstance(self._x, Tensor):
+            torch.addmm(self._squared_norms, candidates, self._x.T, alpha=-2, out=distances)
+        else:
+            for block in row_blocks(len(self._x), self._x.shape[1], distances.device):
+                norms, some = self._squared_norms[block], self._x[block]
+                torch.addmm(norms, candidates, some.T, alpha=-2, out=distances[:, block])
         distances.add_(candidates.square().sum(1)[:, None]).clamp_(min=0)
         self._from.zero_()
         self._to.fill_(count)
@@ -123,11 +132,13 @@ class _Seeding:
         tried = torch.searchsorted(accepted.cumsum(0), self._ranks)
         enough = tried[-1:] < len(self._places)
         tried = tried.clamp(max=len(self._places) - 1)
-        lowered = self._distances.index_select(0, tried).minimum(closest)
+        all_tried = len(self._places) == self._trials  # candidates for one seed alone, all of them accepted
+        lowered = self._distances if all_tried else self._distances.index_select(0, tried)
+        torch.minimum(lowered, closest, out=lowered)
         best = lowered.sum(1).argmin(keepdim=True)
         torch.where(enough, lowered.index_select(0, best)[0], closest, out=closest)
         position = self._positions[tried[best]]
-        self.seeds.index_copy_(0, self.found, self._x.index_select(0, position))  # for good, if it is one
+        self.seeds.index_copy_(0, self.found, self._x[position])  # for good, if it is one
         self._from.copy_(torch.where(enough, tried[-1:] + 1, self._from))
         self.found += enough
         return enough

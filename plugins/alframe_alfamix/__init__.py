@@ -43,6 +43,9 @@ class Options(CheckedOptions):
     missing_anchor: Literal["mean", "none"] = option(
         "mean", "anchor of a class without labels: the mean of all labelled features, or none"
     )
+    candidates_at_most: int | None = option(
+        None, "most candidates that are clustered, drawn at random from all; none: all of them", least=1
+    )
 
     def __post_init__(self) -> None:
         """Refuses values outside their ranges, and a cap that would take more steps than anybody means."""
@@ -76,7 +79,7 @@ def alframe_embed(pool: PoolView, labelled: LabelledView) -> Embeddings:
     from alframe import Embeddings
     from alframe_alfamix._unit import UnitLength
 
-    return Embeddings(UnitLength(pool.features), UnitLength(labelled.features))
+    return Embeddings(UnitLength(pool.lazy_rows(of="features")), UnitLength(labelled.features))
 
 
 @hookimpl
@@ -89,7 +92,7 @@ def alframe_score(pool: PoolView, labelled: LabelledView, options: Options, ctx:
 
     if ctx.model is None or not len(labelled):
         raise UsageError("alfamix needs a head and labelled samples to mix with")
-    head, z = ctx.model.head, pool.features
+    head, z = ctx.model.head, pool.lazy_rows(of="features")
     anchors = class_anchors(labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor)
     if options.variant == "closed-form":
         return -thresholds(head, z, anchors, options.first_cap, options.growth)
@@ -105,11 +108,12 @@ def alframe_select(
 
     In closed form a candidate has a score above minus the cap. Another scorer's scores are read the same way;
     without scores every sample is a candidate. With learned or random ratios a candidate has a finite score;
-    while there are too few, the others are tried at larger caps.
+    while there are too few, the others are tried at larger caps. Of more candidates than
+    ``candidates_at_most``, and than the budget, so many are drawn.
     """
     import torch
 
-    from alframe_alfamix._selection import flipped_at_larger_caps, one_a_cluster
+    from alframe_alfamix._selection import drawn_from, flipped_at_larger_caps, one_a_cluster
     from alframe_alfamix._steps import candidates
 
     if scores is None:
@@ -119,6 +123,9 @@ def alframe_select(
     else:
         chosen = flipped_at_larger_caps(pool, labelled, scores, n, options, ctx)
     ctx.log("candidates", len(chosen))
+    if options.candidates_at_most is not None:
+        chosen = drawn_from(chosen, max(n, options.candidates_at_most), ctx.generator)
+        ctx.log("clustered", len(chosen))
     picks, exact = one_a_cluster(pool.embedding, chosen, scores, n, ctx.generator)
     if not exact:
         ctx.log("approximate_vectors", 1)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 from torch.nn.functional import linear, normalize
 
-from alframe.ops import rows_per_block
+from alframe.ops import LazyRows, rows_per_block
 from alframe_alfamix._agreement import Agreements
 from alframe_alfamix._rates import Pairs, Step, fastest_rates
 
@@ -66,7 +66,7 @@ def _mean(rows: Tensor) -> Tensor:
 
 @torch.no_grad()
 def flip_thresholds(
-    features: Float[Tensor, "n d"],
+    features: Float[Tensor, "n d"] | LazyRows,
     weight: Float[Tensor, "c d"],
     bias: Float[Tensor, " c"] | None,
     anchors: Float[Tensor, "k d"],
@@ -78,7 +78,7 @@ def flip_thresholds(
     differ. A sample is a candidate (eq. 6) at cap ``e`` exactly when ``e* < e``.
 
     Args:
-        features: ``n x d`` tensor of features of the samples.
+        features: ``n x d`` tensor of features of the samples, or rows in files.
         weight: ``c x d`` weights of the head.
         bias: ``c`` biases of the head, or none.
         anchors: ``k x d`` tensor, at least one anchor.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.linalg import vector_norm
 from torch.nn.functional import linear
 
-from alframe.ops import row_blocks, rows_per_block
+from alframe.ops import LazyRows, row_blocks, rows_per_block
 
 BLOCK_ELEMENTS = 1 << 18  # numbers in one temporary tensor: 1 MB in float32 stays in the cache of a core
 LEARNING_RATES = (0.1, 0.1, 0.1, 0.1, 0.01)
@@ -25,7 +25,7 @@ SMALLEST_RATIO = 1e-8
 @torch.no_grad()
 def smallest_flipping_norms(
     head: nn.Module,
-    features: Float[Tensor, "n d"],
+    features: Float[Tensor, "n d"] | LazyRows,
     anchors: Float[Tensor, "k d"],
     cap: float,
     learned: bool,
@@ -41,7 +41,7 @@ def smallest_flipping_norms(
 
     Args:
         head: maps ``b x d`` features to ``b x c`` logits; differentiable, and without autograd if linear.
-        features: ``n x d`` tensor of features of the samples.
+        features: ``n x d`` tensor of features of the samples, or rows in files.
         anchors: ``k x d`` tensor of anchors; there may be none.
         cap: largest ratio of any feature.
         learned: whether to take the steps, or the starting draw alone.
@@ -51,7 +51,7 @@ def smallest_flipping_norms(
     Returns:
         ``n`` Euclidean norms; ``inf`` where nothing that was tried changes the class.
     """
-    smallest = features.new_full((len(features),), math.inf)
+    smallest = torch.full((len(features),), math.inf, dtype=features.dtype, device=features.device)
     if len(features) == 0 or len(anchors) == 0:
         return smallest
     rates = LEARNING_RATES if learned else ()

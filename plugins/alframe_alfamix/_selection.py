@@ -5,13 +5,13 @@ Parvaneh et al., CVPR 2022, arXiv 2203.07034, section 3: k-means on the candidat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from alframe import Geometry, UsageError
-from alframe.ops import kmeans, nearest_to_centres
+from alframe.ops import LazyRows, kmeans, nearest_to_centres
 from alframe_alfamix._alfamix import class_anchors, flip_thresholds
 from alframe_alfamix._ratios import smallest_flipping_norms
 from alframe_alfamix._steps import flip_thresholds_by_steps, growing_caps
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from alframe_alfamix import Options
 
 
-def thresholds(head: nn.Module, features: Tensor, anchors: Tensor, cap: float, growth: bool) -> Tensor:
+def thresholds(
+    head: nn.Module, features: Tensor | LazyRows, anchors: Tensor, cap: float, growth: bool
+) -> Tensor:
     """Flip thresholds of ``N`` samples: exact for a linear head, else to the step of the caps.
 
     Args:
         head: maps features to logits.
-        features: ``N x D`` tensor.
+        features: ``N x D`` tensor, or rows in files.
         anchors: ``K x D`` tensor.
         cap: first cap tried with a head that is not linear.
         growth: whether larger ones are tried too.
     """
     if len(anchors) == 0:
-        return features.new_full((len(features),), torch.inf)
+        return anchors.new_full((len(features),), torch.inf)
     if isinstance(head, nn.Linear):
         return flip_thresholds(features, head.weight.detach(), _bias(head), anchors)
     return flip_thresholds_by_steps(head, features, anchors, growing_caps(cap, growth))
@@ -63,18 +65,32 @@ def flipped_at_larger_caps(
         return found.nonzero()[:, 0]
     anchors = class_anchors(labelled.features, labelled.targets, ctx.num_classes, options.missing_anchor)
     learned = options.variant == "learned"
+    features: Any = pool.lazy_rows(of="features")
     reached, *larger = growing_caps(options.first_cap, options.growth)
     for cap in larger:
         if found.sum() >= n:
             break
         reached, rest = cap, (~found).nonzero()[:, 0]
-        norms = smallest_flipping_norms(
-            ctx.model.head, pool.features[rest], anchors, cap, learned, ctx.generator
-        )
+        left = features[rest] if isinstance(features, Tensor) else features.within_memory(rest)
+        norms = smallest_flipping_norms(ctx.model.head, left, anchors, cap, learned, ctx.generator)
         found[rest[norms.isfinite()]] = True
         ctx.progress(round(cap / options.first_cap), len(larger) + 1)
     ctx.log("cap", reached)
     return found.nonzero()[:, 0]
+
+
+def drawn_from(candidates: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Some of the candidates, each as likely, in their order; all where there are no more.
+
+    Args:
+        candidates: ``m`` positions.
+        most: how many are drawn.
+        generator: CPU generator.
+    """
+    if len(candidates) <= most:
+        return candidates
+    drawn = torch.randperm(len(candidates), generator=generator)[:most].sort().values
+    return candidates[drawn.to(candidates.device)]
 
 
 def one_a_cluster(
@@ -83,7 +99,8 @@ def one_a_cluster(
     """Up to ``n`` candidates: all of them, or the nearest to each of ``n`` k-means centres.
 
     k-means clusters vectors. Those of an `OuterProduct` are built within the bound that the geometry states,
-    and sketched beyond it; those of `SymmetricKL` approximate its distances.
+    and sketched beyond it; those of `SymmetricKL` approximate its distances. Rows in files are clustered as
+    they are read, where they may not be held.
 
     Args:
         embedding: the pool's ``N`` points.
@@ -106,7 +123,11 @@ def one_a_cluster(
                 "alfamix clusters vectors, and the embedding's geometry "
                 f"{type(embedding).__name__} offers none"
             )
-        x, exact = points.vectors(generator)
+        x: Any
+        if isinstance(rows := getattr(points, "rows", None), LazyRows):
+            x = rows.within_memory()
+        else:
+            x, exact = points.vectors(generator)
         candidates = candidates[nearest_to_centres(x, kmeans(x, n, generator), generator)]
     if scores is not None:
         candidates = candidates[scores[candidates].argsort(descending=True, stable=True)]

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from alframe.ops import LazyRows
 from alframe_alfamix._alfamix import label_and_residual, unit
 
 BLOCK_ROWS = 4096  # samples whose mixed points pass through the head at once
@@ -44,7 +45,7 @@ def candidates(scores: Float[Tensor, " n"], budget: int, cap: float, growth: boo
 @torch.no_grad()
 def flip_thresholds_by_steps(
     head: Callable[[Tensor], Tensor],
-    features: Float[Tensor, "n d"],
+    features: Float[Tensor, "n d"] | LazyRows,
     anchors: Float[Tensor, "k d"],
     caps: Sequence[float],
 ) -> Float[Tensor, " n"]:
@@ -55,7 +56,7 @@ def flip_thresholds_by_steps(
 
     Args:
         head: maps ``b x d`` features to ``b x c`` logits; differentiable.
-        features: ``n x d`` tensor of features of the samples.
+        features: ``n x d`` tensor of features of the samples, or rows in files.
         anchors: ``k x d`` tensor of anchors.
         caps: caps to try, ascending.
 

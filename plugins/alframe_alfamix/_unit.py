@@ -8,20 +8,20 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alframe import Euclidean, Vectors
-from alframe.ops import by_blocks
+from alframe.ops import LazyRows, by_blocks
 
 
 class UnitLength:
     """Rows of a matrix at unit length under the Euclidean distance; a row of zeros stays one.
 
     Single points are scaled on their own. Who asks for distances, slices or all vectors has all points scaled
-    and kept.
+    and kept. Rows in files are read and scaled for each look at them.
 
     Args:
-        features: ``n x d`` tensor.
+        features: ``n x d`` tensor, or rows in files.
     """
 
-    def __init__(self, features: Float[Tensor, "n d"]) -> None:
+    def __init__(self, features: Float[Tensor, "n d"] | LazyRows) -> None:
         self._features = features
         self._norms: Tensor | None = None
         self._scaled: Euclidean | None = None
@@ -33,7 +33,12 @@ class UnitLength:
         """The points at ``positions``, in that order."""
         if isinstance(positions, slice) or self._scaled is not None:
             return self._whole()[positions]
-        rows = self._features[positions]
+        if isinstance(self._features, LazyRows):
+            rows = self._features.within_memory(positions)
+            if isinstance(rows, LazyRows):
+                return Euclidean(_scaled(rows))
+        else:
+            rows = self._features[positions]
         return Euclidean(normalize(rows, out=rows))
 
     def squared_norms(self) -> Float[Tensor, " n"]:
@@ -65,5 +70,11 @@ class UnitLength:
 
     def _whole(self) -> Euclidean:
         if self._scaled is None:
-            self._scaled = Euclidean(normalize(self._features))
+            self._scaled = Euclidean(_scaled(self._features))
         return self._scaled
+
+
+def _scaled(rows: Tensor | LazyRows) -> Tensor | LazyRows:
+    if isinstance(rows, Tensor):
+        return normalize(rows)
+    return rows.each(normalize)

@@ -1,11 +1,15 @@
 import json
 import os
+import re
 import struct
+import sys
 
 import numpy as np
 import pytest
 
 import alframe as package
+from alframe.learning.stored import Reading
+from alframe_cli import query
 
 RNG = np.random.default_rng(0)
 POOL = {
@@ -232,9 +236,21 @@ class TestPoolInFiles:
         assert "reading" not in json.loads(alframe(*command).out)
         reading = json.loads(alframe(*command, "--memory", "1 kB").out)["reading"]
         assert reading["bytes"] == reading["rows"] * 16
+        assert (reading["parts_skipped"], reading["device_memory"]) == (0, 0)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say")
+    def test_the_memory_is_said(self, alframe):
+        command = ["query", "--strategy", "margin", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB"]
+        assert re.search(r"; at most \d{2,3} MB of memory$", alframe(*command).err.strip())
+        assert json.loads(alframe(*command, "--json").out)["reading"]["peak_memory"] > 10**7
+
+    def test_parts_that_were_skipped_and_a_gpu_are_said(self):
+        reading = Reading(10, 10**6, 2.0, parts_skipped=1234, device_memory=5 * 10**6)
+        words = "; read 1.0 MB, the pool 2.0 times; 1,234 parts skipped; at most 5 MB of the GPU's"
+        assert query._as_read(reading) == words
 
     def test_what_needs_the_whole_pool(self, alframe):
-        outcome = alframe("query", "--strategy", "alfamix", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")
+        outcome = alframe("query", "--strategy", "base", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")
         assert outcome.code == 2
         assert "whole pool's features at once, 0.0 MB in float32, and memory allows 0.0 MB" in outcome.err
         assert outcome.err.count("\n") == 1

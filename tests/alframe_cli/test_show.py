@@ -14,7 +14,7 @@ from alframe.registry.registry import installed
         ("CoreSet", ["strategy coreset", "also called CoreSet", "2-approximation"]),
         ("cdal", ["select   coreset"]),
         ("bald", ["needs a network with dropout", "bald.passes"]),
-        ("entropy", ["its scores are of at least 0"]),
+        ("entropy", ["its scores are of at least 0", "a pool in files is scored by blocks"]),
         (
             "stochastic",
             ["its selector needs scores of at least 0 with form=power", "a part for others: --strategy all"],
@@ -35,6 +35,12 @@ def test_show(alframe, name, texts):
     for text in texts:
         assert text in outcome.out
     assert isinstance(json.loads(alframe("show", name, "--json").out), list)
+
+
+def test_whether_scores_depend_on_other_samples(alframe):
+    for name, stages in (("margin", ["score"]), ("badge", [])):
+        assert json.loads(alframe("show", name, "--json").out)[0]["rowwise"] == stages
+        assert ("scored by blocks" in alframe("show", name).out) == bool(stages)
 
 
 def test_long_sections_are_in_groups_of_which_each_option_is_in_one(alframe):

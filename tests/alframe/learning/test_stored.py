@@ -140,8 +140,20 @@ def test_what_needs_the_whole_pool_is_refused_in_one_line(folder):
     with pytest.raises(UsageError, match=message):
         ask("gini", folder, memory=1e5, registry=with_rowwise(()))
     with pytest.raises(UsageError, match=r"whole pool's features at once, 1.9 MB in float32"):
-        ask("alfamix", folder, memory=1e5)
-    same(ask("alfamix", folder, memory=3e6), ask("alfamix", X))
+        ask("base", folder, memory=1e5)
+    same(ask("base", folder, memory=3e6), ask("base", X))
+
+
+@pytest.mark.parametrize("variant", ["closed-form", "learned", "random"])
+@pytest.mark.parametrize("most", [None, 1000])
+def test_candidates_of_alfamix_are_clustered_by_blocks(variant, most, folder):
+    changes = {"options": {"variant": variant, "candidates_at_most": most}, "n": 100}
+    wanted = ask("alfamix", X, **changes)
+    assert wanted.logged["alfamix"]["candidates"] > 600
+    for memory in (3e6, 1e5):  # all candidates are held, or none
+        found = ask("alfamix", folder, memory=memory, **changes)
+        same(found, wanted)
+        assert found.logged == wanted.logged
 
 
 def test_blocks_whose_sizes_are_odd(folder, monkeypatch):
@@ -183,7 +195,7 @@ def test_a_memory_that_is_none(folder):
 
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
 WHOLE = {
-    *("alfamix", "bait", "base", "cal", "centroids", "coregcn", "dropquery", "falcun", "maxdet"),
+    *("bait", "base", "cal", "centroids", "coregcn", "dropquery", "falcun", "maxdet"),
     *("maxherding", "probcover", "typiclust", "uherding", "uncertaingcn"),
 }
 OF_NETWORKS = {"deepfool", "qbc", "variationratio"}  # no query on features serves them

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from sklearn.cluster import KMeans
 
-from alframe.ops import kmeans, nearest_to_centres
+from alframe.ops import LazyRows, kmeans, nearest_to_centres
 
 module = sys.modules["alframe.ops.kmeans"]
 
@@ -227,3 +227,20 @@ def test_rows_that_are_not_numbers_end_the_seeding():
     x = blobs()
     x[3] = torch.nan
     assert len(kmeans(x, 20, generator()).centres) == 20
+
+
+@pytest.mark.parametrize("far", [0, 1000])
+@pytest.mark.parametrize("k", [1, 20, 400, 1500])
+def test_rows_that_are_made_when_they_are_asked_for(k, far, monkeypatch):
+    x = blobs() + far
+    x[5:50] = x[5]
+    wanted = kmeans(x, k, generator())
+    monkeypatch.setattr(module, "BLOCK_ELEMENTS", 16 * 401)
+    rows = LazyRows(lambda rows: x[rows], len(x), most=0)
+    found = kmeans(rows, k, generator())
+    assert found.iterations == wanted.iterations
+    assert torch.equal(found.labels, wanted.labels)
+    assert torch.equal(found.centres, wanted.centres)
+    assert found.inertia == wanted.inertia
+    nearest = (nearest_to_centres(of, wanted, generator()) for of in (rows, x))
+    assert torch.equal(*nearest)

@@ -57,3 +57,26 @@ def test_no_rows():
     rows = LazyRows(lambda rows: WHOLE[:0][rows], 0, 100)
     assert rows.shape == (0, 3)
     assert rows[:].shape == rows.part(slice(0, 5))[:].shape == (0, 3)
+
+
+def test_rows_are_held_where_twice_their_bytes_are_within_memory():
+    rows = LazyRows(lambda rows: WHOLE[rows], 20, most=0)
+    assert torch.equal(rows.within_memory(), WHOLE)
+    rows.memory = 2 * 5 * 3 * 4
+    some = torch.tensor([3, 19, 0, 7, 7])
+    assert torch.equal(rows.within_memory(some), WHOLE[some])
+    assert torch.equal(rows.part(slice(4)).within_memory(), WHOLE[:4])
+    for positions in (slice(6), torch.arange(6)):
+        part = rows.within_memory(positions)
+        assert isinstance(part, LazyRows)
+        assert part.memory == rows.memory
+        assert torch.equal(part[:], WHOLE[:6])
+
+
+def test_what_a_function_makes_of_each_row():
+    rows = LazyRows(lambda rows: WHOLE[rows], 20, most=9)
+    rows.memory = 7.0
+    doubled = rows.each(lambda block: 2 * block)
+    assert doubled.memory == 7.0
+    assert torch.equal(doubled[2:9], 2 * WHOLE[2:9])
+    assert torch.equal(torch.cat(list(doubled.split(6))), 2 * WHOLE)

@@ -5,7 +5,7 @@ from torch import nn
 import alframe
 from alframe import Euclidean, OuterProduct, SymmetricKL, UsageError
 from alframe.ops import geometry
-from alframe_alfamix._selection import one_a_cluster, thresholds
+from alframe_alfamix._selection import drawn_from, one_a_cluster, thresholds
 
 GROUPS = torch.arange(5.0).repeat_interleave(20)[:, None] * torch.full((1, 4), 10.0)
 GROUPS += torch.rand(100, 4, generator=torch.Generator().manual_seed(0)) / 100
@@ -33,6 +33,15 @@ def test_up_to_the_budget_all_are_taken():
     assert picks.tolist() == [7, 3]
     none = torch.tensor([], dtype=torch.int64)
     assert one_a_cluster(Euclidean(GROUPS), none, None, 5, generator())[0].tolist() == []
+
+
+def test_each_candidate_is_as_likely_to_be_drawn():
+    candidates, g = torch.arange(3, 23), generator()
+    assert torch.equal(drawn_from(candidates, 20, g), candidates)
+    drawn = torch.stack([drawn_from(candidates, 5, g) for _ in range(2000)])
+    assert (drawn.diff(dim=1) > 0).all()
+    counts = drawn.flatten().bincount(minlength=23)[3:]
+    assert ((counts - 500).abs() < 5 * 500**0.5).all()
 
 
 def test_identical_points_still_give_the_budget():
@@ -153,6 +162,16 @@ class TestQuery:
         for strategy in ("margin", "random"):
             result = self.ask(strategy=strategy, stages={"select": "alfamix"})
             assert len(result.indices.unique()) == 20
+
+    def test_few_candidates_are_drawn_from_many_and_never_fewer_than_the_budget(self):
+        every = self.ask()
+        candidates = every.logged["alfamix"]["candidates"]
+        assert candidates > 40
+        few = self.ask(options={"candidates_at_most": 30})
+        assert few.logged["alfamix"] == {"candidates": candidates, "clustered": 30}
+        assert torch.equal(few.scores, every.scores)
+        assert self.ask(options={"candidates_at_most": 1}).logged["alfamix"]["clustered"] == 20
+        assert torch.equal(self.ask(options={"candidates_at_most": 10**6}).indices, every.indices)
 
     def test_seeds(self):
         assert torch.equal(self.ask(seed=1).indices, self.ask(seed=1).indices)
