@@ -38,7 +38,8 @@ def work(
     """Run trials that `alframe run --write-tasks` wrote to the folder TASKS, here.
 
     All of them one after another, or one. A trial goes on where it was interrupted. A scheduler starts one
-    such command for each task, or as many as it likes with --any.
+    such command for each task, or as many as it likes with --any. What another machine has is waited for,
+    with --any at the end: until that gives a sign of life, or its lease of two minutes is over.
 
     \b
     tasks=$(alframe run --strategy alfamix --seeds 1-10 --write-tasks)
@@ -59,7 +60,7 @@ def work(
     outcomes: list[Outcome] = []
     try:
         with output_for_results(), make_display(display, quiet, len(paths), rounds) as shown:
-            outcomes += Worker(installed(), shown).work(paths)
+            outcomes += Worker(installed(), shown).work(paths, any_=any_)
     except KeyboardInterrupt as stop:
         raise click.Abort("the same command continues where this one stopped") from stop
     failures = [

@@ -109,6 +109,8 @@ WITHOUT_TORCH = [
     "alframe.data.depths",
     "alframe.data.pictures",
     "alframe.defaults",
+    "alframe.experiments.status",
+    "alframe.experiments.task_files",
     "alframe.hookspecs",
     "alframe.installation.commit",
     "alframe.installation.data_files",
@@ -163,9 +165,12 @@ WITHOUT_TORCH = [
     "alframe.records.authors",
     "alframe.records.belonging",
     "alframe.records.code",
+    "alframe.records.fence",
+    "alframe.records.lease",
     "alframe.records.live",
     "alframe.records.locking",
     "alframe.records.origin",
+    "alframe.records.progress",
     "alframe.records.provenance",
     "alframe.records.reading",
     "alframe.records.rounds",
@@ -177,6 +182,7 @@ WITHOUT_TORCH = [
     "alframe.registry.registry",
     "alframe.registry.streams",
     "alframe.scaffold.package",
+    "alframe_cli.status",
 ]
 
 

@@ -65,14 +65,14 @@ class FixedFeatures:
         """The section ``[features]``."""
         return {"name": self.name} | dataclasses.asdict(self.options)
 
-    def identifying(self, *, place: bool = True) -> list[Any]:
+    def identifying(self, place: str | None = None) -> list[Any]:
         """What of it makes a setting.
 
         Args:
-            place: whether a file's path counts; it may have been moved.
+            place: what stands for a file's path, which may have been moved; None: the path itself.
         """
         if self.offer is None:
-            return [FILE, str(Path(self.location).resolve()) if place else ""]
+            return [FILE, str(Path(self.location).resolve()) if place is None else place]
         return [self.offer.key, self.location, identifying(self.options)]
 
     # Of a loaded data set, all labels known; `dataset` is what `split` makes of it for a trial.

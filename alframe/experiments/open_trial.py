@@ -126,6 +126,8 @@ class OpenTrial:
         for note in [*notes, *materials.notes, *_changed_code(trial, folder, saved)]:
             listener.note(note)
         rounds = saved.rounds if saved else ()
+        if not saved and not self._force:
+            materials.require_company()
         self._done = RunSummary(rounds, saved.note) if saved and saved.finished else None
         if saved and self._done and saved.origin is None and materials.known:
             folder.adopt(saved, materials.without_network)

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from alframe.data.dataset import Dataset
 from alframe.data.identity import identity
-from alframe.errors import AlframeError
+from alframe.errors import AlframeError, TrialError
 from alframe.experiments.data import network_of
+from alframe.experiments.places import has_other_data
 from alframe.experiments.trials import Trial
 from alframe.learning.loading import split
 from alframe.networks.identity import differ_by_rounding, identify
@@ -172,6 +173,18 @@ class Materials:
                 return Change("other features", f"{where}: the fixed features {since}; {ANEW}")
             self.notes.append(f"{where}: the weights of the fixed features {BY_ROUNDING}; {ANEW}")
         return None
+
+    def require_company(self) -> None:
+        """Raises `TrialError` where a trial that begins would be put beside those of other data.
+
+        Their files have the same name, and the same size or folders, and lie elsewhere.
+        """
+        settings = self._trial.settings
+        if settings.location and has_other_data(settings.folder, self.without_network.content):
+            raise TrialError(
+                f"{settings.folder}: its trials are of other data than {settings.source.name}; choose "
+                "another folder with --out, or give the data another name; --force runs all of them anew"
+            )
 
     def _has_other(self, saved: Checkpoint, part: str, key: str) -> bool:
         """Whether the trial began with other weights or fixed features, be it by their last digits."""

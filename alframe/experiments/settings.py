@@ -8,6 +8,7 @@ options.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from alframe.contract.stopping import StopOptions
 from alframe.errors import UsageError, unknown_name
 from alframe.experiments.configuration import Sections
 from alframe.experiments.fixed import FixedFeatures, resolve_features
+from alframe.experiments.places import mark_of, setting_of_kind
 from alframe.learning.initial import OWN, start_named
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.listeners import require_listeners
@@ -123,21 +125,52 @@ class Settings:
         stem = Path(self.location).stem
         return safe_name("-".join(part for part in (self.dataset.name, stem) if part))
 
-    @property
+    @functools.cached_property
     def setting_folder(self) -> str:
-        """Name of the setting's folder of runs: readable, with a hash of all that makes the setting."""
+        """Name of the setting's folder of runs: readable, with a hash of all that makes the setting.
+
+        The same data and fixed features at another place are the same setting. One that an earlier alframe
+        began goes on, whose hash has the place in it. Where the data are gone, it is the one of its kind.
+        """
+        by_place = self._named(self._setting())
+        if not self._in_files:
+            return by_place
+        runs = Path(self.run.out) / self.dataset_folder
+        if (runs / by_place).is_dir():
+            return by_place
+        data = mark_of(self.location, self.dataset.location)
+        features = mark_of(self._features_file, "PATH")
+        if data is None or features is None:
+            return setting_of_kind(runs, safe_name(self._readable)[:100], self.kind) or by_place
+        marked = {"features": self.features.identifying(features)} if self.features else {}
+        return self._named(self._setting() | {"data": [self.dataset.key, data]} | marked)
+
+    @property
+    def _in_files(self) -> bool:
+        """Whether data or fixed features are at a place that the user named."""
+        return bool(self.location or self._features_file)
+
+    @property
+    def _features_file(self) -> str:
+        return self.features.location if self.features and self.features.offer is None else ""
+
+    @property
+    def _readable(self) -> str:
         run = self.run
         fixed = f"+{self.features.short_name}" if self.features else ""
-        readable = f"{self.model_name}{fixed}-{run.initial_size}+{run.rounds}x{run.query_size}"
-        return safe_name(f"{readable}-{_digest(self._setting())}")
+        return f"{self.model_name}{fixed}-{run.initial_size}+{run.rounds}x{run.query_size}"
+
+    def _named(self, setting: Mapping[str, Any]) -> str:
+        return safe_name(f"{self._readable}-{_digest(setting)}")
 
     @property
     def kind(self) -> str:
         """A hash of all that makes the setting but the place of its data: they may have been moved."""
-        fixed = {"features": self.features.identifying(place=False)} if self.features else {}
+        fixed = {"features": self.features.identifying("")} if self.features else {}
         return _digest(self._setting() | {"data": self.dataset.key} | fixed)
 
     def _setting(self) -> dict[str, Any]:
+        """All that makes the setting, data and fixed features by the place of their files."""
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
         trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None
         rules = self.stop.rules()

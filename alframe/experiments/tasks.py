@@ -16,28 +16,14 @@ from alframe.contract.sections import LOCAL
 from alframe.errors import UsageError
 from alframe.experiments.configuration import Sections
 from alframe.experiments.settings import Settings
+from alframe.experiments.task_files import FOLDER, FORMAT, read_document
+from alframe.experiments.task_files import tasks_in as tasks_in
 from alframe.experiments.trials import Task, Trial
 from alframe.installation.versions import installed_version
 from alframe.records.origin import ENVIRONMENT
-from alframe.records.reading import Unusable, parse_json, read_text
 from alframe.records.writing import replace, unwritable
 from alframe.registry.offers import Offer
 from alframe.registry.registry import Registry
-
-FORMAT = 1
-FOLDER = ".tasks"  # in OUT
-MOST_BYTES = 1 << 24  # of one file
-_FIELDS: dict[str, type] = {
-    "format": int,
-    "alframe": str,
-    "name": str,
-    "folder": str,
-    "directory": str,
-    "sections": dict,
-    "varied": dict,
-    "plugins": list,
-    "force": bool,
-}
 
 
 @dataclass(frozen=True)
@@ -185,34 +171,18 @@ def read_task(path: Path) -> WrittenTask:
     Raises:
         UsageError: there is none, it is damaged, or of another format.
     """
-    try:
-        document = parse_json(read_text(path, MOST_BYTES))
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no task {path}") from error
-    except Unusable as error:
-        raise UsageError(f"task {path} can't be read: {error}") from error
-    except ValueError as error:
-        raise UsageError(f"task {path} can't be read: it is damaged or cut off") from error
-    return _checked(document, path)
-
-
-def tasks_in(folder: Path) -> list[Path]:
-    """The files of a folder's tasks, in their order.
-
-    Args:
-        folder: as `write_tasks` gave it, or one task's file.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if folder.is_file():
-        return [folder]
-    found = {int(path.stem): path for path in folder.glob("*.json") if path.stem.isdecimal()}
-    if not found:
-        raise UsageError(
-            f"no tasks in {folder}: expected 0.json, 1.json ... as `alframe run --write-tasks` writes them"
-        )
-    return [found[number] for number in sorted(found)]
+    document = read_document(path)
+    plugins = document["plugins"]
+    files = tuple(plugin["path"] for plugin in plugins)
+    return WrittenTask(
+        name=document["name"],
+        folder=Path(document["folder"]),
+        directory=Path(document["directory"]),
+        task=Task(document["sections"], document["varied"], files),
+        hashes=tuple(plugin["sha256"] for plugin in plugins),
+        alframe=document["alframe"],
+        force=document["force"],
+    )
 
 
 def hash_of(path: Path) -> str:
@@ -231,51 +201,6 @@ def hash_of(path: Path) -> str:
         return whole.hexdigest()
     except OSError as error:
         raise UsageError(f"plugin {path} can't be read: {error.strerror}") from error
-
-
-def _checked(document: Any, path: Path) -> WrittenTask:
-    if not isinstance(document, dict):
-        raise UsageError(f"task {path} is no task: expected a JSON object")
-    if (found := document.get("format")) != FORMAT:
-        raise UsageError(
-            f"task {path} has format {found!r}, and this alframe reads {FORMAT}; make the tasks anew"
-        )
-    wrong = [name for name, kind in _FIELDS.items() if not isinstance(document.get(name), kind)]
-    if not wrong and not _well_formed(document):
-        wrong = ["sections or plugins"]
-    if wrong:
-        raise UsageError(f"task {path} is damaged: {', '.join(wrong)} lacking or of another type")
-    plugins = document["plugins"]
-    files = tuple(plugin["path"] for plugin in plugins)
-    return WrittenTask(
-        name=document["name"],
-        folder=Path(document["folder"]),
-        directory=Path(document["directory"]),
-        task=Task(document["sections"], document["varied"], files),
-        hashes=tuple(plugin["sha256"] for plugin in plugins),
-        alframe=document["alframe"],
-        force=document["force"],
-    )
-
-
-def _well_formed(document: dict[str, Any]) -> bool:
-    """Whether what is read of it before the settings are resolved is there."""
-    run = document["sections"].get("run")
-    return (
-        all(isinstance(section, dict) for section in document["sections"].values())
-        and isinstance(run, dict)
-        and isinstance(run.get("device"), str)
-        and isinstance(run.get("rounds"), int)
-        and isinstance(run.get("seeds"), list)
-        and len(run["seeds"]) == 1
-        and isinstance(run["seeds"][0], int)
-        and all(
-            isinstance(plugin, dict)
-            and isinstance(plugin.get("path"), str)
-            and isinstance(plugin.get("sha256"), str)
-            for plugin in document["plugins"]
-        )
-    )
 
 
 def _write(content: bytes, file: IO[bytes]) -> None:

@@ -17,6 +17,7 @@ from alframe.experiments.executors.messages import Dropped, Ended, Message, Note
 from alframe.experiments.executors.performer import Performer
 from alframe.experiments.tasks import WrittenTask, read_task
 from alframe.experiments.trials import Listener, Trial
+from alframe.records.lease import Patience, patient
 from alframe.records.live import Signs
 from alframe.registry.process import no_way_out
 from alframe.registry.registry import Registry, installed
@@ -57,26 +58,44 @@ class Worker:
 
     def __init__(self, registry: Registry, listener: Listener) -> None:
         self._listener = listener
+        self._patience = Patience(waits=True)
         self._found: Trial | None = None
         audience = Audience(registry, lambda key, text: self._send(0, Dropped(text, key)))
         self._performer = Performer(registry, audience)
 
-    def work(self, paths: Sequence[Path]) -> Iterator[Outcome]:
+    def work(self, paths: Sequence[Path], *, any_: bool = False) -> Iterator[Outcome]:
         """Works on tasks; what has been done of a trial stays done.
+
+        A trial that another machine has is waited for until that gives another sign of life, or its lease is
+        over; then it goes on here.
 
         Args:
             paths: the tasks' files.
+            any_: whether what is free comes first, and what others have is waited for at the end.
 
         Raises:
             UsageError: a file is no task: nothing of it is known, so that the others wait.
         """
+        later = []
+        self._patience.waits = not any_
         for path in paths:
-            task = read_task(path)
+            outcome = self._outcome(path)
+            if any_ and outcome.is_in_use:
+                later.append(path)
+            else:
+                yield outcome
+        self._patience.waits = True
+        for path in later:
+            yield self._outcome(path)
+
+    def _outcome(self, path: Path) -> Outcome:
+        task = read_task(path)
+        with patient(self._patience):
             outcome = Outcome(task, self._end_of(task, path))
-            if outcome.state == "failed" and self._found is not None:
-                assert isinstance(outcome.end, AlframeError)
-                self._listener.trial_failed(self._found, outcome.end)
-            yield outcome
+        if outcome.state == "failed" and self._found is not None:
+            assert isinstance(outcome.end, AlframeError)
+            self._listener.trial_failed(self._found, outcome.end)
+        return outcome
 
     def _end_of(self, task: WrittenTask, path: Path) -> End:
         """Runs a trial, where relative paths are meant from, if there is such a folder here."""

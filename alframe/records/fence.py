@@ -1,7 +1,7 @@
 """Who has a trial: whoever takes it says so in a file, and whoever had it before writes nothing more.
 
-A lock may fail (a network file system without locks) and a lease may be over before its holder knows. The fence
-holds all the same: a file is moved to its place only while the number beside the trial is still the holder's own.
+A lock may fail (a network file system without locks), and a lease may be over before its holder knows. The
+fence holds all the same: a file is moved to its place only while the mark beside the trial is its holder's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The guard beside the lock, for trials that several machines may run: a lease, which its holder renews.
 
-Locks of a network file system may be none, or outlive a machine that died. A lease is a small file that says who
-has a trial; whoever renews it no more has lost it. Two may hold one for a moment: `Fence` settles that.
+Locks of a network file system may be none, or outlive a machine that died. A lease is a small file that says
+who has a trial; whoever renews it no more has lost it. Two may hold one for a moment: `Fence` settles that.
 """
 
 from __future__ import annotations

@@ -67,8 +67,9 @@ class Lab:
             self.run(listener=Watch(stop_after))
 
     def content(self):
-        """Every file of the runs."""
-        return {path: path.read_bytes() for path in self.out.rglob("*") if path.is_file()}
+        """Every file of the runs but those that say who has them."""
+        files = (path for path in self.out.rglob("*") if path.suffix != ".generation" and path.is_file())
+        return {path: path.read_bytes() for path in files}
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import json
 import tomllib
 
 import numpy as np
@@ -124,6 +125,81 @@ def test_two_files_of_one_name_are_two_settings(registry):
     folders = {resolve(registry, {"data": {"name": f"npz:{d}/x.npz"}}).setting_folder for d in ("a", "b")}
     assert len(folders) == 2
     assert resolve(registry, {"data": {"name": "npz:a/x.npz"}}).dataset_folder == "npz-x"
+
+
+@pytest.fixture
+def two_mounts(tmp_path, monkeypatch):
+    """The same files at two places."""
+    monkeypatch.chdir(tmp_path)
+    for place in ("here", "there"):
+        (tmp_path / place / "photos" / "cats").mkdir(parents=True)
+        (tmp_path / place / "photos" / "cats" / "1.png").write_text("picture")
+        (tmp_path / place / "x.csv").write_text("a,label\n1,2\n")
+        np.savez(tmp_path / place / "x.npz", x=np.zeros((40, 3)), y=np.arange(40) % 2)
+        np.save(tmp_path / place / "x.npy", np.zeros((40, 3)))
+
+
+@pytest.mark.parametrize("name", ["npz:{}/x.npz", "csv:{}/x.csv", "imagefolder:{}/photos"])
+def test_the_same_data_under_another_mount_point_are_the_same_setting(registry, two_mounts, name):
+    here, there = ({"data": {"name": name.format(place)}} for place in ("here", "there"))
+    assert resolve(registry, here).folder == resolve(registry, there).folder
+    features = [{"features": {"name": f"npy:{place}/x.npy"}} for place in ("here", "there")]
+    assert len({resolve(registry, here | one).folder for one in features}) == 1
+
+
+def test_other_data_of_the_same_name_are_mostly_seen_before_they_are_read(registry, two_mounts, tmp_path):
+    (tmp_path / "there" / "photos" / "dogs").mkdir()
+    with (tmp_path / "there" / "x.csv").open("a") as file:
+        file.write("3,4\n")
+    np.save(tmp_path / "there" / "x.npy", np.zeros((41, 3)))
+    for name in ("csv:{}/x.csv", "imagefolder:{}/photos"):
+        found = {
+            resolve(registry, {"data": {"name": name.format(place)}}).folder for place in ("here", "there")
+        }
+        assert len(found) == 2
+    features = [{"features": {"name": f"npy:{place}/x.npy"}} for place in ("here", "there")]
+    assert len({resolve(registry, one).folder for one in features}) == 2
+
+
+def test_what_a_reader_leaves_in_a_folder_makes_no_other_setting(registry, two_mounts, tmp_path):
+    data = {"data": {"name": "imagefolder:here/photos"}}
+    before = resolve(registry, data).folder
+    (tmp_path / "here" / "photos" / "cache-1.arrow").touch()
+    (tmp_path / "here" / "photos" / ".cache").mkdir()
+    assert resolve(registry, data).folder == before
+
+
+def test_a_data_set_with_a_number_is_the_same_from_every_folder(registry, tmp_path, monkeypatch):
+    found = set()
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        found.add(resolve(registry, {"data": {"name": "openml:61"}}).setting_folder)
+    assert len(found) == 1
+    assert resolve(registry, {"data": {"name": "openml:62"}}).setting_folder not in found
+
+
+def test_a_setting_that_an_earlier_alframe_began_goes_on(registry, two_mounts):
+    """Its hash has the place of the data in it; this is what version 0.1.0 made of a place."""
+    settings = resolve(registry, {"data": {"name": "npz:here/x.npz"}})
+    earlier = settings._named(settings._setting())
+    assert settings.setting_folder != earlier
+    (settings.folder.parent / earlier).mkdir(parents=True)
+    assert resolve(registry, {"data": {"name": "npz:here/x.npz"}}).setting_folder == earlier
+    assert resolve(registry, {"data": {"name": "npz:there/x.npz"}}).folder == settings.folder
+
+
+def test_a_setting_is_found_when_its_data_are_gone(registry, two_mounts, tmp_path):
+    settings = resolve(registry, {"data": {"name": "npz:here/x.npz"}, "model": {"name": "linear"}})
+    trial = settings.folder / "margin" / "seed-1"
+    trial.mkdir(parents=True)
+    names = {"strategy": "margin", "seed": "1", "setting": settings.setting_folder, "kind": settings.kind}
+    (trial / "environment.json").write_text(json.dumps({"trial": names, "data": {"content": "1"}}))
+    (tmp_path / "here" / "x.npz").unlink()
+    again = resolve(registry, {"data": {"name": "npz:here/x.npz"}, "model": {"name": "linear"}})
+    assert again.folder == settings.folder
+    other = resolve(registry, {"data": {"name": "npz:here/x.npz"}, "model": {"name": "mlp"}})
+    assert other.folder != settings.folder
 
 
 def test_a_network_with_a_location(registry):

@@ -87,6 +87,17 @@ def test_an_interrupted_trial_and_a_killed_one_run_no_more(planned, tmp_path, mo
     assert (one.state, one.what) == ("stopped", "its process ended; it goes on when it is run again")
 
 
+@pytest.mark.parametrize("text", ["", "[1]", '{"format": 9}'])
+def test_a_damaged_task_is_a_row_and_hides_no_other(planned, tmp_path, text):
+    folder = write_tasks(planned())
+    (folder / "0.json").write_text(text)
+    first, second = status_of(tmp_path / "runs")
+    assert (first.state, first.trial) == ("damaged", f".tasks/{folder.name}/0.json")
+    assert first.folder == str(folder / "0.json")
+    assert "task " in first.what
+    assert (second.state, second.trial) == ("queued", "margin seed 2")
+
+
 def test_where_there_is_nothing_it_says_so(tmp_path):
     with pytest.raises(UsageError, match="no trials in"):
         status_of(tmp_path)

@@ -46,7 +46,9 @@ def test_no_file_of_a_trial_is_written_through_a_link(tmp_path, victim, name, en
     assert not list(path.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("name", [".seed-1.owner", ".seed-1.owner.tmp", ".seed-1.lock"])
+@pytest.mark.parametrize(
+    "name", [".seed-1.owner", ".seed-1.owner.tmp", ".seed-1.lock", ".seed-1.lease", ".seed-1.generation"]
+)
 @pytest.mark.parametrize("exists", [True, False])
 def test_no_lock_is_written_through_a_link(tmp_path, victim, name, exists):
     target = victim if exists else victim.with_name("new")

@@ -68,3 +68,12 @@ def test_the_dead_of_this_machine_are_known():
     assert not is_dead({"host": platform.node(), "pid": os.getpid()})
     assert not is_dead({"host": "elsewhere", "pid": ended.pid})
     assert not is_dead(json.loads("{}"))
+
+
+def test_another_processs_sign_stays(tmp_path):
+    signs = Signs(tmp_path / "seed-1")
+    signs.tell(1)
+    file = live_file(tmp_path / "seed-1")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"pid": 1}))
+    signs.end()
+    assert file.exists()

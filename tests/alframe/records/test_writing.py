@@ -73,3 +73,21 @@ def test_what_killed_processes_left_is_removed_and_what_lives_is_not(tmp_path):
         os.utime(tmp_path / name, (then, then))
     replace(path, lambda file: file.write(b"whole"), shared=True)
     assert sorted(os.listdir(tmp_path)) == ["file", "file.2.tmp", "other.1.tmp"]
+
+
+def test_the_last_look_is_before_the_move_and_can_prevent_it(tmp_path):
+    path = tmp_path / "file"
+    seen = []
+
+    def look():
+        seen.append({one.name: one.read_bytes() for one in tmp_path.iterdir()})
+
+    replace(path, lambda file: file.write(b"x"), token="mine", before=look)
+    assert seen == [{"file.mine.tmp": b"x"}]
+
+    def refuse():
+        raise ValueError("not ours")
+
+    with pytest.raises(ValueError, match="not ours"):
+        replace(path, lambda file: file.write(b"y"), token="mine", before=refuse)
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {"file": b"x"}
