@@ -194,7 +194,8 @@ class ImageReader:
             self._rules,
             dict(self._ranges),
             survey.sums[survey.good],
-            survey.digest,
+            survey.content,
+            survey.plain,
             now.decoder,
         )
         return ImageFiles(listing, np.arange(len(rows))), torch.tensor(labels, dtype=torch.int64)[good]
@@ -214,7 +215,7 @@ class ImageReader:
         self._count([picture for picture in sums.found if picture is not None])
         counts, self._counts = self._counts, before
         good = np.array([picture is not None for picture in sums.found], dtype=bool)
-        return Survey(good, sums.of_each, sums.digest, dict(self._ranges), counts)
+        return Survey(good, sums.of_each, sums.content, sums.plain, dict(self._ranges), counts)
 
     def _are_good(
         self, what: str, good: Tensor, sources: Sequence[Path | bytes], names: Sequence[str]
