@@ -144,7 +144,7 @@ class FeatureFolder:
     def write(self, number: int, features: Array) -> None:
         """Writes a part and lists it."""
         file = self.path / name_of(number)
-        replace(file, lambda opened: np.save(opened, features))
+        replace(file, lambda opened: _save(opened, features))
         self._parts[number] = {
             "file": file.name,
             "rows": len(features),
@@ -164,7 +164,7 @@ class FeatureFolder:
 
     def write_targets(self, targets: Array) -> None:
         """Writes ``targets.npy``: a class number a row, -1 where it is unknown."""
-        replace(self.path / TARGETS, lambda file: np.save(file, targets))
+        replace(self.path / TARGETS, lambda file: _save(file, targets))
 
     def clear(self) -> None:
         """Removes the features that there are, and nothing else; the list goes first."""
@@ -228,6 +228,12 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
             shown = f"{what} {found} instead of {text}"
             told.append(f"other {what}" if len(shown) > LONGEST else shown)
     return told
+
+
+def _save(file: IO[bytes], array: Array) -> None:
+    """As `numpy.save`, which does not say why a file can't be written."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(np.ascontiguousarray(array).data.cast("B"))
 
 
 def name_of(number: int) -> str:

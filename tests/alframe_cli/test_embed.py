@@ -127,3 +127,21 @@ def test_killed_twice_it_goes_on_to_the_same_end(alframe, tmp_path, workers):
         name = f"part-{number:05}.npy"
         assert (tmp_path / "feats" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not list((tmp_path / "feats").glob("*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 0.3, 1.0])
+def test_ctrl_c_is_one_line(tmp_path, after):
+    command = [sys.executable, "-m", "alframe_cli", *COMMAND, "--part-rows", "1", "--batch-size", "1"]
+    command += ["--workers", "2"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not (tmp_path / "feats").exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    if process.returncode:  # it was not done yet
+        assert process.returncode in (130, -signal.SIGINT)
+        assert "Traceback" not in err

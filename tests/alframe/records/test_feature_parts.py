@@ -1,13 +1,10 @@
-import errno
 import json
-import os
 
 import numpy as np
 import pytest
 
 from alframe import DamagedFileError, TrialError, UsageError
 from alframe.data.shards import open_shards
-from alframe.records import feature_parts
 from alframe.records.feature_parts import FeatureFolder, Plan, name_of
 
 X = np.random.default_rng(0).normal(size=(25, 4)).astype(np.float16)
@@ -117,21 +114,27 @@ def test_two_at_once(tmp_path):
         made(tmp_path)
 
 
-def test_a_full_disk_costs_a_part(tmp_path, monkeypatch):
-    save = np.save
+def test_a_full_disk_costs_a_part(tmp_path):
+    resource = pytest.importorskip("resource")
+    large = np.zeros((5000, 4), np.float32)
+    folder, plan = FeatureFolder(tmp_path), Plan({}, 5010, 5000, "float32")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def full(file, array):
-        if os.path.exists(tmp_path / name_of(0)):
-            file.write(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        save(file, array)
+    def make():
+        with folder.held():
+            folder.begin(plan, force=False)
+            folder.write(1, large[:10])
+            resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+            try:
+                folder.write(0, large)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    monkeypatch.setattr(feature_parts.np, "save", full)
-    with pytest.raises(TrialError, match=r"No space left on device; what was written stays, and the same"):
-        made(tmp_path)
-    monkeypatch.undo()
-    assert sorted(path.name for path in tmp_path.glob("part-*")) == [name_of(0)]
-    assert made(tmp_path) == [1, 2]
+    with pytest.raises(TrialError, match=r"File too large; what was written stays, and the same"):
+        make()
+    assert [path.name for path in tmp_path.glob("part-*")] == [name_of(1)]
+    with folder.held():
+        assert folder.begin(plan, force=False) == [0]
 
 
 def test_names_and_targets(tmp_path):
