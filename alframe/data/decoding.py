@@ -69,7 +69,8 @@ class Decoder:
             try:
                 while True:
                     while len(waiting) < most and (part := list(itertools.islice(sources, TOGETHER))):
-                        waiting.append(pool.submit(_read, part, rules, ranges))
+                        with _uninterrupted():  # processes begin here
+                            waiting.append(pool.submit(_read, part, rules, ranges))
                     if not waiting:
                         return
                     yield from waiting.popleft().result()
@@ -143,6 +144,19 @@ def images_stay_in_files(
     finally:
         _now.reset(token)
         decoder.close()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Lets Ctrl-C wait, also for a process that is started meanwhile until it sets itself up."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _read(sources: Sequence[Path | bytes], rules: PictureRules, ranges: Mapping[str, GreyRange]) -> Found:

@@ -52,10 +52,17 @@ def _identity(dataset: Dataset) -> dict[str, str]:
     parts = {name: _digest(tensor) for name, tensor in tensors.items() if tensor is not None}
     parts["number of classes"] = str(dataset.num_classes)
     if dataset.transform is not None:
-        parts["transform"] = _told(dataset.transform, dataset.inputs, lambda rows: dataset.transform)
+        parts["transform"] = transform_of(dataset)
     if dataset.fit is not None:
         parts["preparation"] = _told(dataset.fit, dataset.inputs, dataset.fit)
     return parts
+
+
+def transform_of(dataset: Dataset) -> str:
+    """What identifies a data set's ``transform``; "" where it has none."""
+    if dataset.transform is None:
+        return ""
+    return _told(dataset.transform, dataset.inputs, lambda rows: dataset.transform)
 
 
 def _digest(tensor: Tensor) -> str:

@@ -35,7 +35,8 @@ class Listing:
         ranges: black and white of grey images of more than 8 bits.
         sums: ``m x 3 x 2`` whole numbers: of each image and channel the sum of its values, and of their
             squares.
-        digest: as `alframe.ops.digest.digest_of` tells all of the images; "" where that is not known.
+        content: tells what is in the files.
+        plain: whether it does so as `alframe.ops.digest.digest_of` of all images.
         decoder: who decodes them.
     """
 
@@ -47,7 +48,8 @@ class Listing:
         rules: PictureRules,
         ranges: Mapping[str, GreyRange],
         sums: np.ndarray[Any, Any],
-        digest: str,
+        content: str,
+        plain: bool,
         decoder: Decoder,
     ) -> None:
         self.what = what
@@ -56,7 +58,8 @@ class Listing:
         self.rules = rules
         self.ranges = ranges
         self.sums = sums
-        self.digest = digest
+        self.content = content
+        self.plain = plain
         self.decoder = decoder
 
     def images(self, rows: Iterable[int], ahead: int = 0) -> Iterator[Tensor]:
@@ -121,14 +124,12 @@ class ImageFiles(Tensor):
     @property
     def digest(self) -> str:
         """As `alframe.ops.digest.digest_of` tells these images; "" where that costs a look at all of them."""
-        return self.listing.digest if self._is_whole else ""
+        return self.listing.content if self.listing.plain and self._is_whole else ""
 
     @property
     def fingerprint(self) -> str:
-        """Tells them from other images, and costs nothing; "" where it would."""
-        if not self.listing.digest:
-            return ""
-        return hashlib.sha256(self.listing.digest.encode() + self.rows.tobytes()).hexdigest()
+        """Tells them from other images that are left in files."""
+        return hashlib.sha256(self.listing.content.encode() + self.rows.tobytes()).hexdigest()
 
     @property
     def _is_whole(self) -> bool:

@@ -108,6 +108,7 @@ class ImageReader:
         self._ranges: dict[str, GreyRange] = {}
         self._is_guessed = not rules.grey_range
         self._counts: Counter[str] = Counter()
+        self._left: list[str] = []
         if rules.grey_range:
             if len(rules.grey_range) != 2 or not rules.grey_range[0] < rules.grey_range[1]:
                 raise UsageError(
@@ -173,15 +174,21 @@ class ImageReader:
             DamagedFileError: as `read`.
         """
         now, size = streaming(), self._rules.size
+        needed = len(sources) * 3 * (size or 0) ** 2
         files = [source for source in sources if isinstance(source, Path)]
-        small = size is None or len(sources) * 3 * size * size <= now.share * machine_memory()
-        if small or size is None or len(files) < len(sources) or not files:
+        if size is None or needed <= now.share * machine_memory() or len(files) < len(sources) or not files:
             return self.read(what, sources, names, labels)
         kept = KeptSurvey(now, files, self._rules, self._ranges)
         survey = kept.read()
         if survey is None:
             survey = self._survey(files, size, now)
             kept.write(survey)
+        if now.share:
+            self._left.append(
+                f"{what}: {len(files):,} images are left in their files and decoded whenever they are looked "
+                f"at; together they would take {needed / 1e9:,.1f} GB, more than a quarter of this machine's "
+                "memory"
+            )
         self._ranges |= survey.ranges
         self._counts += survey.counts
         good = torch.from_numpy(survey.good)
@@ -194,7 +201,8 @@ class ImageReader:
             self._rules,
             dict(self._ranges),
             survey.sums[survey.good],
-            survey.digest,
+            survey.content,
+            survey.plain,
             now.decoder,
         )
         return ImageFiles(listing, np.arange(len(rows))), torch.tensor(labels, dtype=torch.int64)[good]
@@ -214,7 +222,7 @@ class ImageReader:
         self._count([picture for picture in sums.found if picture is not None])
         counts, self._counts = self._counts, before
         good = np.array([picture is not None for picture in sums.found], dtype=bool)
-        return Survey(good, sums.of_each, sums.digest, dict(self._ranges), counts)
+        return Survey(good, sums.of_each, sums.content, sums.plain, dict(self._ranges), counts)
 
     def _are_good(
         self, what: str, good: Tensor, sources: Sequence[Path | bytes], names: Sequence[str]
@@ -236,7 +244,7 @@ class ImageReader:
     def notes(self) -> tuple[str, ...]:
         """What was guessed or changed in the parts read so far, a line each, as `Dataset.notes` wants it."""
         count = self._counts
-        notes = []
+        notes = list(self._left)
         for kind, grey in self._ranges.items():
             if count[kind] and self._is_guessed:
                 notes.append(

@@ -161,12 +161,22 @@ def _listed(folder: Path) -> Iterator[tuple[str, int | None]]:
     if not file.is_file():
         return
     try:
-        for part in json.loads(file.read_text(encoding="utf-8"))["parts"]:
-            yield str(part["file"]), None if part.get("rows") is None else int(part["rows"])
+        told = json.loads(file.read_text(encoding="utf-8"))
+        listed = [
+            (str(part["file"]), None if part.get("rows") is None else int(part["rows"]))
+            for part in told["parts"]
+        ]
+        rows = None if told.get("rows") is None else int(told["rows"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedFileError(
             f'{file} can\'t be read: expected {{"parts": [{{"file": "part-00000.npy", "rows": 1000}}, ...]}}'
         ) from error
+    there = sum(count or 0 for _, count in listed)
+    if rows is not None and rows != there:
+        raise UsageError(
+            f"{folder} is not finished: it has {there:,} of {rows:,} rows; the command that makes it goes on"
+        )
+    yield from listed
 
 
 def _file_of(part: Array) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -28,15 +29,16 @@ class Survey:
         good: of each file whether it is an image.
         sums: ``n x 3 x 2`` whole numbers: of each image and channel the sum of its values, and of their
             squares.
-        digest: what tells all images, as `alframe.ops.digest.digest_of` does; "" where some are none, or were
-            looked at twice.
+        content: tells what is in all files.
+        plain: whether it does so as `alframe.ops.digest.digest_of`: each file was an image at the first look.
         ranges: black and white of grey images of more than 8 bits.
         counts: what notes are made of.
     """
 
     good: Array
     sums: Array
-    digest: str
+    content: str
+    plain: bool
     ranges: dict[str, GreyRange]
     counts: Counter[str]
 
@@ -54,7 +56,7 @@ class Sums:
         self.of_each = np.zeros((count, 3, 2), np.int64)
         self._known: dict[Picture, Picture] = {}
         self._hash = hashlib.sha256(f"torch.uint8 {[count, 3, size, size]}\n".encode())
-        self._in_order = True
+        self.plain = True
 
     def take(self, row: int, picture: Picture | None) -> None:
         """Notes an image; its pixels are let go.
@@ -63,23 +65,23 @@ class Sums:
             row: which file it is of.
             picture: what was found there.
         """
-        if picture is None or picture.pixels is None:
-            self._in_order = False
-        else:
+        self.plain &= picture is not None and picture.pixels is not None
+        if not self.plain:
+            self._hash.update(f"{row} {picture is None}\n".encode())
+        if picture is not None and picture.pixels is not None:
             channels = np.ascontiguousarray(picture.pixels.transpose(2, 0, 1))
             numbers = channels.reshape(3, -1).astype(np.uint32)
             self.of_each[row, :, 0] = numbers.sum(axis=1, dtype=np.int64)
             self.of_each[row, :, 1] = (numbers * numbers).sum(axis=1, dtype=np.int64)
-            if self._in_order:
-                self._hash.update(channels.data)
+            self._hash.update(channels.data)
             picture = dataclasses.replace(picture, pixels=None)
         # most are alike: a million of them take no room
         self.found[row] = None if picture is None else self._known.setdefault(picture, picture)
 
     @property
-    def digest(self) -> str:
-        """Of all images, if each was one at the first look."""
-        return self._hash.hexdigest() if self._in_order else ""
+    def content(self) -> str:
+        """As of `Survey`."""
+        return self._hash.hexdigest()
 
 
 class KeptSurvey:
@@ -113,25 +115,26 @@ class KeptSurvey:
                     return None
                 ranges = {kind: GreyRange(*ends) for kind, ends in told["ranges"].items()}
                 counts = Counter(told["counts"])
-                return Survey(kept["good"], kept["sums"], told["digest"], ranges, counts)
+                return Survey(kept["good"], kept["sums"], told["content"], told["plain"], ranges, counts)
         except Exception:  # of a damaged file: what it holds is found anew
             return None
 
     def write(self, survey: Survey) -> None:
-        """Keeps it."""
+        """Keeps it, if there is room: it is found anew otherwise."""
         if self._folder is None:
             return
         ranges = {kind: [grey.low, grey.high] for kind, grey in survey.ranges.items()}
-        told: dict[str, Any] = {"key": self._key, "digest": survey.digest, "ranges": ranges}
-        told["counts"] = dict(survey.counts)
+        told = {"key": self._key, "content": survey.content, "plain": survey.plain}
+        told |= {"ranges": ranges, "counts": dict(survey.counts)}
         text = np.frombuffer(json.dumps(told).encode(), np.uint8)
         temporary = self._file.with_suffix(".tmp")
         try:
             with temporary.open("wb") as file:
                 np.savez(file, told=text, good=survey.good, sums=survey.sums)
             temporary.replace(self._file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     @property
     def _file(self) -> Path:

@@ -92,9 +92,10 @@ def features_by_blocks(
     """
     done, total = 0, sum(map(len, parts))
     for inputs in samples.batches(parts):
-        yield model.features(inputs)
+        features = model.features(inputs)
         done += len(inputs)
         progress(done, total)
+        yield features
 
 
 @torch.no_grad()
@@ -103,10 +104,9 @@ def _features(model: Classifier, samples: Samples, rows: Tensor) -> Tensor:
 
 
 def _key(model: Classifier, samples: Samples, probed: Tensor) -> str:
-    stored, told = samples.stored, ""
-    if isinstance(stored, ImageFiles):
-        told = stored.fingerprint
-    content = torch.frombuffer(bytearray(told.encode()), dtype=torch.uint8) if told else stored
+    content = samples.stored
+    if isinstance(content, ImageFiles):
+        content = torch.frombuffer(bytearray(content.fingerprint.encode()), dtype=torch.uint8)
     return digest_of([content, *model.body.state_dict().values(), probed])[:32]
 
 

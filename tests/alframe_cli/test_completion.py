@@ -23,6 +23,7 @@ def test_commands():
         "run",
         "compare",
         "query",
+        "embed",
         "label",
         "work",
         "status",

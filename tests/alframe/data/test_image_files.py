@@ -10,7 +10,7 @@ from PIL import Image
 
 import alframe
 from alframe import DamagedFileError, Normalize, UsageError, seeds
-from alframe.data import decoding, image_files
+from alframe.data import decoding, image_files, images
 from alframe.data.identity import identity
 from alframe.data.image_files import ImageFiles
 from alframe.ops.digest import digest_of
@@ -115,7 +115,8 @@ def test_bad_images_are_named_or_left_out(folder, monkeypatch):
         held, left = (load(folder, monkeypatch, stay, bad_images="skip") for stay in (False, True))
     monkeypatch.setattr(image_files, "SHARE", 0.25)
     assert identity(held) == identity(left)
-    assert left.inputs.digest == left.inputs.fingerprint == ""
+    assert left.inputs.digest == ""
+    assert left.inputs.fingerprint != left.inputs[1:].fingerprint
     assert len(left) == 59
 
 
@@ -139,6 +140,14 @@ def test_grey_of_16_bits_is_looked_at_twice(folder, monkeypatch):
     monkeypatch.setattr(image_files, "SHARE", 0.25)
     assert identity(held) == identity(left)
     assert Normalize.of(held.inputs) == Normalize.of(left.inputs)
+
+
+def test_who_has_too_little_memory_is_told(folder, monkeypatch):
+    monkeypatch.setattr(images, "machine_memory", lambda: 40_000.0)
+    (note,) = load(folder, monkeypatch, False).notes
+    assert "train: 60 images are left in their files and decoded whenever they are looked at" in note
+    assert "more than a quarter of this machine's memory" in note
+    assert load(folder, monkeypatch, False, size=5).notes == ()
 
 
 @pytest.mark.parametrize("train", ["linear-probe", None])
