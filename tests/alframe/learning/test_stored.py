@@ -160,7 +160,7 @@ def test_blocks_whose_sizes_are_odd(folder, monkeypatch):
     from alframe.ops import blocks
 
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 50_001)
-    monkeypatch.setattr("alframe.learning.stored.SCORED", 2000)
+    monkeypatch.setattr("alframe.learning.stored.SCORED", 50_001)
     for strategy in ("margin", "coreset", "badge"):
         same(by_blocks(strategy, folder), ask(strategy, X))
     sizes.clear()
