@@ -243,9 +243,9 @@ class View:
             if of not in ("features", "fixed"):  # what is made of features alone costs little to make
                 most = max(most, self._rows.features().numel())
             memory = getattr(self._rows.features(), "memory", math.inf)
-            most = min(most, memory // SHARE_KEPT)
+            most = int(min(most, memory / SHARE_KEPT))
             if len(self) * make(slice(0, 1)).shape[1] > most:
-                rows = LazyRows(make, len(self), int(most))
+                rows = LazyRows(make, len(self), most)
                 rows.memory = memory
                 return rows
         return joined((make(rows) for rows in self._blocks(of)), len(self))
