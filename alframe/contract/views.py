@@ -212,8 +212,9 @@ class View:
     ) -> Tensor | LazyRows:
         """What a function makes of each row, for a geometry: it is kept where that is little memory.
 
-        Little are 90 million numbers, or as many as there are features. Of more rows the first that make so
-        much are kept, and all others are made again for each look at them.
+        Little are 90 million numbers, or as many as there are features; of a pool in files no more than a
+        quarter of the memory that it may take. Of more rows the first that make so much are kept, and all
+        others are made again for each look at them.
 
         Args:
             function: maps ``b x C`` probabilities, and the positions of their rows for who has more to say of
@@ -242,8 +243,9 @@ class View:
             if of not in ("features", "fixed"):  # what is made of features alone costs little to make
                 most = max(most, self._rows.features().numel())
             memory = getattr(self._rows.features(), "memory", math.inf)
+            most = int(min(most, memory / SHARE_KEPT))
             if len(self) * make(slice(0, 1)).shape[1] > most:
-                rows = LazyRows(make, len(self), int(min(most, memory // SHARE_KEPT)))
+                rows = LazyRows(make, len(self), most)
                 rows.memory = memory
                 return rows
         return joined((make(rows) for rows in self._blocks(of)), len(self))

@@ -70,10 +70,12 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, ctx: Context) 
     """The ``n`` highest finite scores, ties in random order; without scores, ``n`` at random."""
     import torch
 
+    from alframe.ops.ties import largest
+
     order = torch.randperm(len(pool), generator=ctx.generator).to(ctx.device)
     if scores is None:
         return order[:n]
     shuffled = scores[order]
-    last = shuffled.topk(min(n, len(pool))).values[-1:]  # many times as fast as sorting all
+    last = largest(shuffled, min(n, len(pool)))[-1:]  # many times as fast as sorting all
     among = ((shuffled >= last) & (shuffled > -torch.inf)).nonzero()[:, 0]
     return order[among[shuffled[among].argsort(descending=True, stable=True)[:n]]]

@@ -14,12 +14,12 @@ from alframe.contract.views import Rows
 from alframe.data.holes import Holes, ShardsWithout
 from alframe.data.shards import Shards
 from alframe.errors import UsageError
-from alframe.ops.blocks import BATCH_SIZE, row_blocks, rows_per_block
+from alframe.ops.blocks import row_blocks, rows_per_block
 from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import PeakMemory
 
 GB = 10**9
-SCORED = 16 * BATCH_SIZE  # rows of a view that is scored by itself, at least
+SCORED = 1 << 22  # numbers of a view that is scored by itself: glibc keeps 16 MB for the next one, but not 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +177,7 @@ def blocks_to_score(rows: Rows) -> Iterator[slice]:
     with contextlib.suppress(UsageError):  # there is no head: a scorer of features alone
         width = max(width, rows.logits(features[:1]).shape[1])
     size = rows_per_block(width, features.device)
-    size *= -(-SCORED // size)
+    size *= max(1, SCORED // (size * width))
     count = max(1, len(rows) // size)
     for block in range(count):
         yield slice(block * size, len(rows) if block == count - 1 else (block + 1) * size)

@@ -82,7 +82,9 @@ def check_embeddings(result: Any, pool_size: int, labelled_size: int) -> tuple[G
         geometry = as_geometry(points)
         if len(geometry) != size:
             raise PluginError(f"{wanted}, got {len(geometry)} points")
-        if not torch.isfinite(4 * geometry.squared_norms()).all():  # the most that a squared distance can be
+        norms = geometry.squared_norms()
+        ends = torch.stack(norms.aminmax()) if size else norms
+        if not torch.isfinite(4 * ends).all():  # the most that a squared distance can be
             raise PluginError(f"{wanted} with finite squared norms, got NaN, infinite or huge values")
         parts.append(geometry)
     pool, labelled = parts

@@ -12,6 +12,7 @@ from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
 from alframe.ops.onward import cover_onward
+from alframe.ops.seeding import drawn
 from alframe.ops.ties import equal_from, first_of_equals
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "by_blocks",
     "cover_greedy",
     "cover_onward",
+    "drawn",
     "dropout_mask",
     "eligible",
     "equal_from",

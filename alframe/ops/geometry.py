@@ -231,7 +231,7 @@ class OuterProduct(_OfRows):
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared Frobenius norm of each product: ``n`` numbers."""
         if self._norms is None:
-            self._norms = _of_rows(_squared_lengths, self.a) * _of_rows(_squared_lengths, self.b)
+            self._norms = _of_rows(_squared_lengths, self.a).mul_(_of_rows(_squared_lengths, self.b))
         return self._norms
 
     def _distances(self, other: OuterProduct) -> Tensor:

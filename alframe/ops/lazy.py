@@ -98,6 +98,23 @@ class LazyRows:
         """What a function makes of each row on its own, as wide and of the same type."""
         return self._like(lambda positions: function(self[positions]), len(self), self.dtype)
 
+    def followed_by(self, more: Tensor) -> LazyRows:
+        """These rows, and after them ``more``, a tensor as wide and of the same type."""
+        n = len(self)
+
+        def make(positions: Tensor | slice) -> Tensor:
+            if isinstance(positions, slice):
+                rows = range(n + len(more))[positions]
+                if rows.step == 1:
+                    after = more[max(0, rows.start - n) : max(0, rows.stop - n)]
+                    return torch.cat([self[min(rows.start, n) : min(rows.stop, n)], after])
+                positions = torch.tensor(rows, dtype=torch.int64, device=self.device)
+            made, own = more.new_empty(len(positions), self.shape[1]), positions < n
+            made[own], made[~own] = self[positions[own]], more[positions[~own] - n]
+            return made
+
+        return self._like(make, n + len(more), self.dtype)
+
     def float(self) -> LazyRows:
         """The same rows in float32."""
         return self._like(lambda positions: self[positions].float(), len(self), torch.float32)

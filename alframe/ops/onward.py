@@ -15,8 +15,9 @@ from alframe.ops.cover import Cover, ranks_of
 from alframe.ops.gains import Gains, covered_by, with_digits
 from alframe.ops.geometry import Euclidean
 from alframe.ops.kernels import Kernel
+from alframe.ops.lazy import LazyRows
 
-Rows = tuple[Float[Tensor, "_ _"], Int64[Tensor, " _"]]
+Rows = tuple[Float[Tensor, "_ _"] | LazyRows, Int64[Tensor, " _"]]
 
 
 def cover_onward(
@@ -38,7 +39,7 @@ def cover_onward(
 
     Args:
         points: ``N`` rows, which cover and are covered, and their positions, by which they are known later.
-            Rows are brought to unit length here.
+            Rows are brought to unit length here; those of the points may be `LazyRows`.
         centres: rows that cover already, in the order in which they came, and their positions.
         n: number of picks; there are fewer once no point adds anything.
         generator: CPU generator of the order among equals.
@@ -61,7 +62,7 @@ def cover_onward(
         (True, 0)
     """
     if not len(points[0]):
-        return Cover(points[1], points[0].new_zeros(0))
+        return Cover(points[1], points[0][:0].new_zeros(0))
     order = centres[1].cpu()
     base = _base(order, state)
     pairs = _Pairs(points, centres, kernel, base)
@@ -118,11 +119,8 @@ class _Pairs:
 
     def gains(self, order: Int64[Tensor, " m"], cache: Mapping[str, Any]) -> Gains:
         """What each row adds to the centres."""
-        x = self._points[0].new_empty(len(self.places), self._points[0].shape[1])
-        x[self.of(self._points[1])] = self._points[0]
-        x[self.of(self._centres[1][self.base :])] = self._centres[0][self.base :]
         first = Euclidean(normalize(self._centres[0][: self.base]))
-        rows, covering = with_digits(Euclidean(normalize(x, out=x)), first, self._kernel)
+        rows, covering = with_digits(Euclidean(self._unit_rows()), first, self._kernel)
         for sequence, sums in cache["sums"] if cache.get("key") == self.key else ():
             if torch.equal(order[: len(sequence)], sequence):
                 gains = Gains(rows, self._kernel, None, sums[0], sums)
@@ -134,3 +132,13 @@ class _Pairs:
         for centre in later.split(1) if len(later) else ():
             gains.cover(centre)
         return gains
+
+    def _unit_rows(self) -> Tensor | LazyRows:
+        points, later = self._points[0], self._centres[0][self.base :]
+        if isinstance(points, LazyRows):
+            places = self.of(torch.cat([self._points[1], self._centres[1][self.base :]]))
+            return points.followed_by(later[:]).part(places.argsort()).each(normalize)
+        x = points.new_empty(len(self.places), points.shape[1])
+        x[self.of(self._points[1])] = points
+        x[self.of(self._centres[1][self.base :])] = later
+        return normalize(x, out=x)

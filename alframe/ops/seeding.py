@@ -151,10 +151,34 @@ def _uniforms(count: int, generator: torch.Generator, like: Tensor) -> Float[Ten
 def drawn(law: Float[Tensor, " n"], uniforms: Float[Tensor, " m"]) -> Int64[Tensor, " m"]:
     """Positions with probability proportional to ``law``, by inversion of its cumulative sum.
 
+    The sum is in 64 bits and of the whole law, and made block by block: twice, and not kept.
+
     Args:
-        law: numbers of at least 0; where all are 0, any position may be drawn.
-        uniforms: numbers between 0 and 1.
+        law: numbers of at least 0, at least one; where all are 0, any position may be drawn.
+        uniforms: numbers between 0 and 1, in 64 bits.
+
+    Example:
+        >>> drawn(torch.tensor([0.0, 3.0, 1.0]), torch.tensor([0.0, 0.7, 0.8])).tolist()
+        [1, 1, 2]
     """
-    cumulative = law.cumsum(0, dtype=torch.float64)
-    # right=True never returns a position of probability 0; the clamp is for a law that is 0 everywhere
-    return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
+    blocks = list(row_blocks(len(law), 1, law.device))
+    if len(blocks) == 1:
+        cumulative = law.cumsum(0, dtype=torch.float64)
+        # right=True never returns a position of probability 0; the clamp is for a law that is 0 everywhere
+        return torch.searchsorted(cumulative, uniforms * cumulative[-1], right=True).clamp_(max=len(law) - 1)
+    ends = [law.new_zeros(1, dtype=torch.float64)]
+    for block in blocks:
+        ends.append(_summed(law[block], ends[-1])[-1:].clone())  # a view would keep the block
+    wanted = uniforms * ends[-1]
+    of = torch.searchsorted(torch.cat(ends[1:]), wanted, right=True).clamp_(max=len(blocks) - 1)
+    positions = torch.empty_like(wanted, dtype=torch.int64)
+    for number in of.unique().tolist():
+        block, here = blocks[number], of == number
+        places = torch.searchsorted(_summed(law[block], ends[number]), wanted[here], right=True)
+        positions[here] = places.add_(block.start)
+    return positions.clamp_(max=len(law) - 1)
+
+
+def _summed(law: Tensor, before: Tensor) -> Tensor:
+    """The cumulative sum as it goes on: added in the order in which it is without blocks."""
+    return torch.cat([before, law]).cumsum(0)[1:]

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from alframe.ops.blocks import row_blocks
+
 
 def first_of_equals(
     values: Float[Tensor, " n"], ranks: Int64[Tensor, " n"], tolerance: float = 0.0
@@ -37,3 +39,20 @@ def equal_from(largest: Tensor, tolerance: float) -> Tensor:
         tolerance: share of the largest.
     """
     return largest - tolerance * largest.abs() if tolerance else largest
+
+
+def largest(values: Float[Tensor, " n"], k: int) -> Float[Tensor, " k"]:
+    """The largest values, in descending order, in memory that does not grow with their number.
+
+    Args:
+        values: ``n`` numbers.
+        k: how many, at most ``n``.
+
+    Example:
+        >>> largest(torch.tensor([1.0, 5.0, 3.0]), 2).tolist()
+        [5.0, 3.0]
+    """
+    parts = [values[block] for block in row_blocks(len(values), 1, values.device)]
+    if len(parts) > 1:  # torch.topk takes 16 bytes for each on the CPU
+        values = torch.cat([part.topk(min(k, len(part))).values for part in parts])
+    return values.topk(k).values

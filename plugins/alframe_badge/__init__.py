@@ -48,6 +48,8 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
 
     of_pool, of_labelled = (view.by_rows(log_residuals, of="logits") for view in (pool, labelled))
     log_scale = of_pool.max() if len(pool) else 0.0
+    for factors in (of_pool, of_labelled):
+        factors.sub_(log_scale)
 
     def gradients(view: PoolView | LabelledView, log_factors: Tensor) -> OuterProduct:
         a = view.lazy_rows(lambda logits, rows: residuals(logits, log_factors[rows]), of="logits")
@@ -56,7 +58,7 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
         with_1 = view.lazy_rows(lambda block, rows: pad(block, (0, 1), value=1.0), of="features")
         return OuterProduct(a, with_1)
 
-    return Embeddings(gradients(pool, of_pool - log_scale), gradients(labelled, of_labelled - log_scale))
+    return Embeddings(gradients(pool, of_pool), gradients(labelled, of_labelled))
 
 
 @hookimpl
@@ -65,6 +67,8 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, pending: PoolV
     from alframe.ops import eligible
     from alframe_badge._badge import kmeans_plus_plus
 
-    points, positions = eligible(pool.embedding, scores)
     seeds = pending.embedding if len(pending) else None
+    if scores is None:  # whose positions are 8 bytes each
+        return kmeans_plus_plus(pool.embedding, min(n, len(pool)), ctx.generator, seeds)
+    points, positions = eligible(pool.embedding, scores)
     return positions[kmeans_plus_plus(points, min(n, len(points)), ctx.generator, seeds)]

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from alframe import Geometry
-from alframe.ops import lower_to_nearest
+from alframe.ops import drawn, lower_to_nearest
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 16, 1024  # candidates drawn together
 LARGEST_RATIO = 40.0  # of logarithms: exp(40) squared is still a float32
@@ -80,18 +80,14 @@ def kmeans_plus_plus(
     while len(picks) < n:
         lower_to_nearest(law, points, points[latest])
         law[latest] = 0
-        cumulative = law.cumsum(0, dtype=torch.float64)
-        if cumulative[-1] == 0:
+        if law.max() == 0:
             rest = (
                 torch.ones(len(points), dtype=torch.bool).index_fill_(0, picks.cpu(), False).nonzero()[:, 0]
             )
             order = torch.randperm(len(rest), generator=generator)[: n - len(picks)]
             return torch.cat([picks, rest[order].to(picks.device)])
-        drawn, luck = torch.rand(2, size, generator=generator, dtype=torch.float64).to(law.device)
-        # right=True never returns a point of probability 0; the clamp is for rounding at the upper end
-        candidates = torch.searchsorted(cumulative, drawn * cumulative[-1], right=True).clamp_(
-            max=len(law) - 1
-        )
+        draws, luck = torch.rand(2, size, generator=generator, dtype=torch.float64).to(law.device)
+        candidates = drawn(law, draws)
         block = points[candidates]
         same = candidates[:, None] == candidates
         distances = block.squared_distances(block).masked_fill_(same, 0)

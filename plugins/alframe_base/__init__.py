@@ -40,4 +40,5 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, ctx: Context) 
     may_be_picked = torch.ones(len(pool), dtype=torch.bool, device=ctx.device)
     if scores is not None:
         may_be_picked = scores > -torch.inf
-    return nearest_to_boundaries(ctx.model.head, pool.features, may_be_picked, n, ctx.generator)
+    features = pool.lazy_rows(of="features")
+    return nearest_to_boundaries(ctx.model.head, features, may_be_picked, n, ctx.generator)

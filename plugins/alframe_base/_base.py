@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from alframe import UsageError
-from alframe.ops import row_blocks
+from alframe.ops import LazyRows, row_blocks
 
 COLUMN_ELEMENTS = (
     1 << 24
@@ -30,7 +30,7 @@ class _Nearest(NamedTuple):
 @torch.no_grad()
 def nearest_to_boundaries(
     head: nn.Module,
-    features: Float[Tensor, "n d"],
+    features: Float[Tensor, "n d"] | LazyRows,
     may_be_picked: Bool[Tensor, " n"],
     budget: int,
     generator: torch.Generator,
@@ -43,7 +43,7 @@ def nearest_to_boundaries(
 
     Args:
         head: a linear layer.
-        features: ``n x d`` tensor.
+        features: ``n x d`` tensor, or rows in files, which are read for all classes once and for each some.
         may_be_picked: which samples.
         budget: number of samples.
         generator: CPU generator of the order of the classes, and of the order among equals.
@@ -77,7 +77,7 @@ def nearest_to_boundaries(
     return torch.cat(picks)[torch.cat(ranks).argsort(stable=True)]
 
 
-def _nearest_others(head: nn.Linear, features: Tensor, gaps: Float[Tensor, "c c"]) -> _Nearest:
+def _nearest_others(head: nn.Linear, features: Tensor | LazyRows, gaps: Float[Tensor, "c c"]) -> _Nearest:
     parts = []
     width = max(features.shape[1], len(gaps))
     for block in row_blocks(len(features), width, features.device):
@@ -90,12 +90,16 @@ def _nearest_others(head: nn.Linear, features: Tensor, gaps: Float[Tensor, "c c"
 
 
 def _distances(
-    head: nn.Linear, features: Tensor, gaps: Float[Tensor, "c c"], nearest: _Nearest, classes: Tensor
+    head: nn.Linear,
+    features: Tensor | LazyRows,
+    gaps: Float[Tensor, "c c"],
+    nearest: _Nearest,
+    classes: Tensor,
 ) -> Float[Tensor, "g n"]:
     """Distances of all samples to the boundaries of some classes."""
     weight, bias = head.weight[classes], None if head.bias is None else head.bias[classes]
     gaps = gaps[:, classes]
-    distances = features.new_empty(len(classes), len(features))
+    distances = gaps.new_empty(len(classes), len(features))
     for block in row_blocks(len(features), max(features.shape[1], len(classes)), features.device):
         logits = nn.functional.linear(features[block], weight, bias)
         label = nearest.label[block]

@@ -49,6 +49,7 @@ def alframe_score(pool: PoolView, labelled: LabelledView, options: Options, ctx:
         raise UsageError("cal needs labelled samples to compare with; choose the first ones at random")
     order = torch.randperm(len(labelled), generator=ctx.generator).to(ctx.device)  # of equally near ones
     logits = pool.lazy_rows(lambda logits, rows: logits, of="logits")  # not kept where they are many
+    features = pool.lazy_rows(of="features")
     return divergence_from_neighbours(
-        pool.features, logits, labelled.features[order], labelled.logits[order], options.neighbours
+        features, logits, labelled.features[order], labelled.logits[order], options.neighbours
     )

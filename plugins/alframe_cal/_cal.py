@@ -14,7 +14,7 @@ from alframe.ops import LazyRows, row_blocks
 
 
 def divergence_from_neighbours(
-    features: Float[Tensor, "n d"],
+    features: Float[Tensor, "n d"] | LazyRows,
     logits: Float[Tensor, "n c"] | LazyRows,
     labelled_features: Float[Tensor, "l d"],
     labelled_logits: Float[Tensor, "l c"],
@@ -26,7 +26,7 @@ def divergence_from_neighbours(
     are compared at unit length; a row of zeros stays one. All is computed in float64.
 
     Args:
-        features: ``n x d`` tensor.
+        features: ``n x d`` tensor, or rows that are made when they are looked at.
         logits: ``n x c`` tensor, or rows that are made when they are looked at.
         labelled_features: ``l x d`` tensor, at least one row. Of equally near rows the order decides.
         labelled_logits: ``l x c`` tensor.

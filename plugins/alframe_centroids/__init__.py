@@ -34,5 +34,5 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, ctx: Context) 
     """One sample a cluster, of the largest cluster first; a score of ``-inf`` means never."""
     from alframe_centroids.clusters import eligible_rows, nearest_to_means
 
-    features, positions = eligible_rows(pool.fixed, scores)
+    features, positions = eligible_rows(pool.lazy_rows(of="fixed"), scores)
     return positions[nearest_to_means(features, n, ctx.generator)]

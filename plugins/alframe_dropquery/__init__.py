@@ -50,7 +50,8 @@ def alframe_score(pool: PoolView, options: Options, ctx: Context) -> Tensor:
 
     if ctx.model is None:
         raise UsageError("dropquery needs a head: pass head=(W, b), the network's last linear layer")
-    return share_of_changes(ctx.model.head, pool.features, options.passes, options.dropout, ctx.generator)
+    features = pool.lazy_rows(of="features")
+    return share_of_changes(ctx.model.head, features, options.passes, options.dropout, ctx.generator)
 
 
 @hookimpl
@@ -60,15 +61,18 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Optio
     A candidate's class changes in more than half of the passes, or in any where these are too few. Another
     scorer's scores are read the same way, as shares; without scores every sample is a candidate.
     """
+    import torch
+
     from alframe_centroids.clusters import eligible_rows, nearest_to_means
     from alframe_dropquery._dropquery import with_most_changes
 
-    if scores is None:
-        _, chosen = eligible_rows(pool.fixed, None)
-    else:
-        chosen = with_most_changes(scores, n, options.passes, options.oversampling)
+    candidates = None
+    if scores is not None:
+        candidates = torch.full_like(scores, -torch.inf)
+        candidates[with_most_changes(scores, n, options.passes, options.oversampling)] = 0
+    features, chosen = eligible_rows(pool.lazy_rows(of="fixed"), candidates)
     ctx.log("candidates", len(chosen))
-    chosen = chosen[nearest_to_means(pool.fixed[chosen], n, ctx.generator)]
+    chosen = chosen[nearest_to_means(features, n, ctx.generator)]
     if scores is not None:
         chosen = chosen[scores[chosen].argsort(descending=True, stable=True)]
     return chosen

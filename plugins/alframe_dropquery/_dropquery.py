@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from alframe.ops import dropout_mask, rows_per_block
+from alframe.ops import LazyRows, dropout_mask, rows_per_block
 from alframe_centroids.clusters import order_by_content
 
 DRAWN_AT_ONCE = 4  # numbers of a mask: a block of so many rows has whole draws, be there few or many blocks
@@ -17,7 +17,11 @@ DRAWN_AT_ONCE = 4  # numbers of a mask: a block of so many rows has whole draws,
 
 @torch.no_grad()
 def share_of_changes(
-    head: nn.Module, features: Float[Tensor, "n d"], passes: int, rate: float, generator: torch.Generator
+    head: nn.Module,
+    features: Float[Tensor, "n d"] | LazyRows,
+    passes: int,
+    rate: float,
+    generator: torch.Generator,
 ) -> Float[Tensor, " n"]:
     """The share of the passes in which a sample's predicted class is another than without dropout.
 
@@ -25,7 +29,7 @@ def share_of_changes(
 
     Args:
         head: maps features to logits.
-        features: ``n x d`` tensor ``z``.
+        features: ``n x d`` tensor ``z``, or rows in files.
         passes: number of passes.
         rate: share of the features that is dropped.
         generator: CPU generator that seeds those of the masks, one a pass, on the device.
@@ -33,7 +37,7 @@ def share_of_changes(
     Returns:
         ``n`` shares, 0 to 1.
     """
-    changes = features.new_zeros(len(features))
+    changes = torch.zeros(len(features), dtype=features.dtype, device=features.device)
     masks = [_on(features.device, generator) for _ in range(passes)]
     classes = head(features[:1]).shape[1]
     rows = rows_per_block(max(features.shape[1], classes), features.device)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from alframe import Euclidean, Geometry, SymmetricKL, UsageError
-from alframe.ops import row_blocks
+from alframe.ops import LazyRows, row_blocks
 
 WIDEST = 4096  # features; their matrix is 128 MB
 MOST_BYTES = 4 << 30  # of columns that are kept; 4 GiB
@@ -61,8 +61,8 @@ def posterior(
     level = float(points.squared_norms().mean(dtype=torch.float64))
     noise *= level if level > 0 else 1.0
     rows, observed = points[slice(None)], centres[slice(None)]  # parts of unit-length features are rows
-    if isinstance(rows, Euclidean) and isinstance(observed, Euclidean) and rows.x.shape[1] <= WIDEST:
-        return FeaturePosterior(rows.x, observed.x, noise)
+    if isinstance(rows, Euclidean) and isinstance(observed, Euclidean) and rows.width <= WIDEST:
+        return FeaturePosterior(rows.rows, observed.x, noise)
     return KernelPosterior(points, centres, n, noise)
 
 
@@ -70,12 +70,14 @@ class FeaturePosterior:
     """By the features: ``k(i, j) = noise z_i.P z_j`` with ``P = (noise I + sum_observed z z^T)^-1``.
 
     Args:
-        x: ``N x D`` tensor.
+        x: ``N x D`` tensor, or `LazyRows`, which each block of picks reads once.
         observed: ``L x D`` tensor.
         noise: variance.
     """
 
-    def __init__(self, x: Float[Tensor, "n d"], observed: Float[Tensor, "l d"], noise: float) -> None:
+    def __init__(
+        self, x: Float[Tensor, "n d"] | LazyRows, observed: Float[Tensor, "l d"], noise: float
+    ) -> None:
         self.noise, self._x = noise, x
         precision = torch.eye(x.shape[1], dtype=torch.float64, device=x.device) * noise
         for block in row_blocks(len(observed), x.shape[1], x.device):

@@ -7,6 +7,8 @@ among the ``i`` changes nothing: they cover themselves.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -36,7 +38,9 @@ def herd(
     """
     if scores is None:
         return _herd_alike(pool, labelled, n, kernel, ctx)
-    points, positions = eligible(Euclidean(normalize(pool.fixed)), scores)
+    fixed: Any = pool.lazy_rows(of="fixed")
+    unit = normalize(fixed) if isinstance(fixed, Tensor) else fixed.each(normalize)
+    points, positions = eligible(Euclidean(unit), scores)
     weights = scores[positions]
     if len(weights) and (least := float(weights.min())) < 0:
         raise UsageError(
@@ -54,7 +58,7 @@ def _herd_alike(pool: PoolView, labelled: LabelledView, n: int, kernel: Kernel, 
     """The same where all weigh alike: on fixed features one sequence of picks goes on through all queries."""
     goes_on = pool.is_fixed
     cover = cover_onward(
-        (pool.fixed, pool.positions),
+        (pool.lazy_rows(of="fixed"), pool.positions),
         (labelled.fixed, labelled.positions),
         n,
         ctx.generator,

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from alframe import Context, Euclidean, LabelledView, PoolView, UsageError
-from alframe.ops import Kernel, cover_onward, eligible, kmeans, rows_per_block
+from alframe.ops import Kernel, LazyRows, cover_onward, eligible, kmeans, rows_per_block
 
 if TYPE_CHECKING:
     from alframe_probcover import Options
 
-Rows = tuple[Tensor, Tensor]  # rows and their positions
+Rows = tuple[Any, Tensor]  # rows and their positions
 
 
 def cover_by_balls(
@@ -47,12 +47,14 @@ def cover_by_balls(
             "probcover finds its radius by as many clusters as there are classes, and nobody says how many "
             "there are: pass num_classes (2 or more), or set probcover.radius"
         )
-    _, positions = eligible(Euclidean(pool.fixed), scores)
+    fixed: Any = pool.lazy_rows(of="fixed")
+    _, positions = eligible(Euclidean(fixed), scores)
     if not len(positions):
         return positions
     goes_on = pool.is_fixed
     state = ctx.state if goes_on else {}
-    points = pool.fixed[positions], pool.positions[positions]
+    rows = fixed[positions] if isinstance(fixed, Tensor) else fixed.part(positions)
+    points = rows, pool.positions[positions]
     centres = labelled.fixed, labelled.positions
     radius = options.radius
     if radius is None:
@@ -82,20 +84,28 @@ def _kept_radius(points: Rows, centres: Rows, purity: float, ctx: Context, state
     of = f"{rows} {ctx.num_classes} {purity}"
     if state.get("radius of") != of:
         drawn = torch.Generator().set_state(ctx.generator.get_state())
-        x = normalize(torch.cat([points[0], centres[0]]))
+        x = _unit_rows(points[0], centres[0])
         state.update({"radius": covering_radius(x, ctx.num_classes, purity, drawn), "radius of": of})
     found: float = state["radius"]
     return found
 
 
-def covering_radius(x: Float[Tensor, "n d"], k: int, purity: float, generator: torch.Generator) -> float:
+def _unit_rows(points: Tensor | LazyRows, centres: Tensor) -> Tensor | LazyRows:
+    if isinstance(points, Tensor):
+        return normalize(torch.cat([points, centres]))
+    return points.followed_by(centres).each(normalize)
+
+
+def covering_radius(
+    x: Float[Tensor, "n d"] | LazyRows, k: int, purity: float, generator: torch.Generator
+) -> float:
     """The largest radius such that a share of all balls hold rows of their own cluster alone.
 
     The ball of a row is open and holds none of another cluster as long as the radius is no larger than the
     distance to the nearest of these. So no radius has to be tried: it is a quantile of these distances.
 
     Args:
-        x: ``n x d`` tensor of rows.
+        x: ``n x d`` tensor of rows, or rows in files.
         k: number of k-means clusters, which stand for classes.
         purity: the share, above 0 and at most 1.
         generator: CPU generator of k-means.

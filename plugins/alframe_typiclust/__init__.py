@@ -51,15 +51,19 @@ def alframe_select(
     """The densest unlabelled sample of each cluster in turn; a score of ``-inf`` means never."""
     import torch
 
-    from alframe.ops import kmeans
+    from alframe.ops import LazyRows, kmeans
     from alframe_centroids.clusters import eligible_rows, order_by_content, unit_rows
     from alframe_typiclust._typiclust import most_typical_in_turn
 
-    features, positions = eligible_rows(pool.fixed, scores)
+    features, positions = eligible_rows(pool.lazy_rows(of="fixed"), scores)
     n = min(n, len(positions))
     if n == 0:
         return positions
-    rows = torch.cat([features, labelled.fixed])
+    rows: torch.Tensor | LazyRows
+    if isinstance(features, torch.Tensor):
+        rows = torch.cat([features, labelled.fixed])
+    else:
+        rows = features.followed_by(labelled.fixed)
     order = order_by_content(rows, ctx.generator)
     x, unlabelled = unit_rows(rows, order), order < len(positions)
     del rows

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from alframe import Euclidean
-from alframe.ops import row_blocks
+from alframe import Euclidean, UsageError
+from alframe.ops import LazyRows, row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ LIST_ELEMENTS = 1 << 24  # neighbours that are kept at most, beyond those that a
 
 
 def most_typical_in_turn(
-    x: Float[Tensor, "m d"],
+    x: Float[Tensor, "m d"] | LazyRows,
     labels: Int64[Tensor, " m"],
     unlabelled: Bool[Tensor, " m"],
     n: int,
@@ -36,7 +36,7 @@ def most_typical_in_turn(
     """The most typical unlabelled row of each cluster in turn.
 
     Args:
-        x: ``m x d`` tensor of rows.
+        x: ``m x d`` tensor of rows, or rows in files, of which a cluster's are held.
         labels: cluster of each, ``m`` numbers.
         unlabelled: which rows may be picked, at least ``n``.
         n: number of picks.
@@ -45,6 +45,9 @@ def most_typical_in_turn(
 
     Returns:
         ``n`` distinct positions in the order they were picked.
+
+    Raises:
+        UsageError: a cluster's rows may not be held.
     """
     sizes = labels.bincount()
     members = unlabelled.nonzero()[:, 0]
@@ -57,12 +60,27 @@ def most_typical_in_turn(
     for cluster, count in collections.Counter(turns).items():
         rows = of_cluster[cluster]
         places[cluster] = sum(map(len, picks))
-        picks.append(rows[most_typical(x[rows], count, options.neighbours, options.squared, generator)])
+        picks.append(
+            rows[most_typical(_held(x, rows), count, options.neighbours, options.squared, generator)]
+        )
     found = []
     for cluster in turns:
         found.append(places[cluster])
         places[cluster] += 1
     return torch.cat(picks)[torch.tensor(found, device=x.device)]
+
+
+def _held(x: Tensor | LazyRows, rows: Int64[Tensor, " q"]) -> Float[Tensor, "q d"]:
+    """The rows of a cluster."""
+    held = x[rows] if isinstance(x, Tensor) else x.within_memory(rows)
+    if isinstance(held, Tensor):
+        return held
+    size = 4 * len(rows) * x.shape[1] / 1e9
+    raise UsageError(
+        f"typiclust holds the features of one cluster at a time, and one has {len(rows):,} samples, "
+        f"{size:,.1f} GB in float32, for which half of what memory allows must be enough: allow more, or ask "
+        "about a part of the pool"
+    )
 
 
 def clusters_in_turn(

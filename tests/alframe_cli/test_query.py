@@ -250,7 +250,7 @@ class TestPoolInFiles:
         assert query._as_read(reading) == words
 
     def test_what_needs_the_whole_pool(self, alframe):
-        outcome = alframe("query", "--strategy", "base", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")
+        outcome = alframe("query", "--strategy", "bait", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")
         assert outcome.code == 2
         assert "whole pool's features at once, 0.0 MB in float32, and memory allows 0.0 MB" in outcome.err
         assert outcome.err.count("\n") == 1

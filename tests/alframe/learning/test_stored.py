@@ -108,6 +108,21 @@ def test_passes_and_bytes_are_counted(folder):
     assert by_blocks("coreset", folder).reading.passes < 12
 
 
+@pytest.mark.parametrize("strategy", ["maxherding", "uherding", "probcover", "typiclust"])
+@pytest.mark.parametrize("labelled", [LABELLED, dict.fromkeys(LABELLED)], ids=["labelled", "none"])
+def test_pairs_by_blocks(strategy, labelled, tmp_path, monkeypatch):
+    few = X[:500]
+    for number, part in enumerate(np.split(few, [3, 3, 300, 301])):
+        np.save(tmp_path / f"{number}.npy", part)
+    monkeypatch.setattr("alframe.ops.kernels.STORED_BYTES", 0)  # else a small pool's kernel is kept
+    monkeypatch.setattr("alframe.ops.geometry.FEW_ELEMENTS", 0)
+    monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 20_000)
+    changes = {"n": 20, "num_classes": C, **labelled}
+    found, wanted = ask(strategy, tmp_path, memory=2e4, **changes), ask(strategy, few, **changes)
+    same(found, wanted)
+    assert found.logged == wanted.logged
+
+
 class WholePool:
     @alframe.hookimpl
     def alframe_info(self):
@@ -140,8 +155,10 @@ def test_what_needs_the_whole_pool_is_refused_in_one_line(folder):
     with pytest.raises(UsageError, match=message):
         ask("gini", folder, memory=1e5, registry=with_rowwise(()))
     with pytest.raises(UsageError, match=r"whole pool's features at once, 1.9 MB in float32"):
-        ask("base", folder, memory=1e5)
-    same(ask("base", folder, memory=3e6), ask("base", X))
+        ask("coregcn", folder, memory=1e5)
+    message = r"typiclust holds the features of one cluster at a time, and one has [0-9,]+ samples, 0.0 GB"
+    with pytest.raises(UsageError, match=message):
+        ask("typiclust", folder, memory=1e5, n=5, **dict.fromkeys(LABELLED))
 
 
 @pytest.mark.parametrize("variant", ["closed-form", "learned", "random"])
@@ -160,7 +177,7 @@ def test_blocks_whose_sizes_are_odd(folder, monkeypatch):
     from alframe.ops import blocks
 
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 50_001)
-    monkeypatch.setattr("alframe.learning.stored.SCORED", 2000)
+    monkeypatch.setattr("alframe.learning.stored.SCORED", 50_001)
     for strategy in ("margin", "coreset", "badge"):
         same(by_blocks(strategy, folder), ask(strategy, X))
     sizes.clear()
@@ -194,10 +211,7 @@ def test_a_memory_that_is_none(folder):
 
 
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
-WHOLE = {
-    *("bait", "base", "cal", "centroids", "coregcn", "dropquery", "falcun", "maxdet"),
-    *("maxherding", "probcover", "typiclust", "uherding", "uncertaingcn"),
-}
+WHOLE = {"bait", "coregcn", "falcun", "uncertaingcn"}
 OF_NETWORKS = {"deepfool", "qbc", "variationratio"}  # no query on features serves them
 
 

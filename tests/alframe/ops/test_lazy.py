@@ -80,3 +80,13 @@ def test_what_a_function_makes_of_each_row():
     assert doubled.memory == 7.0
     assert torch.equal(doubled[2:9], 2 * WHOLE[2:9])
     assert torch.equal(torch.cat(list(doubled.split(6))), 2 * WHOLE)
+
+
+@pytest.mark.parametrize("positions", POSITIONS, ids=str)
+@pytest.mark.parametrize("own", [0, 6, 20])
+def test_rows_followed_by_others(own, positions):
+    rows = LazyRows(lambda rows: WHOLE[:6][rows], 6, most=0).part(slice(min(own, 6)))
+    both = rows.followed_by(WHOLE[len(rows) :])
+    assert both.shape == (20, 3)
+    assert torch.equal(both[positions], WHOLE[positions])
+    assert torch.equal(both.part(positions)[:], WHOLE[positions])

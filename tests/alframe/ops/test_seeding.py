@@ -41,6 +41,19 @@ def test_draws_follow_the_law():
     assert (everywhere_zero < 3).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_draws_are_the_same_in_blocks(monkeypatch, dtype):
+    law = torch.rand(1000, generator=generator(), dtype=dtype) ** 4
+    law[100:400] = 0
+    uniforms = torch.rand(500, generator=generator(1), dtype=torch.float64)
+    uniforms[:2] = torch.tensor([0.0, 1.0])
+    whole, nothing = seeding.drawn(law, uniforms), seeding.drawn(0 * law, uniforms)
+    for size in (1, 7, 150, 999):
+        monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", size)
+        assert torch.equal(seeding.drawn(law, uniforms), whole)
+        assert torch.equal(seeding.drawn(0 * law, uniforms), nothing)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_captured_seeding_is_the_seeding(monkeypatch):

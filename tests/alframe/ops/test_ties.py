@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from alframe.ops import equal_from, first_of_equals
+from alframe.ops.ties import largest
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -31,3 +32,11 @@ def test_minus_infinity_is_taken_where_there_is_nothing_else():
 def test_the_least_value_that_counts_as_equal():
     assert equal_from(torch.tensor([10.0, 0.0, -10.0]), 0.1).tolist() == [9, 0, -11]
     assert equal_from(torch.tensor(5.0), 0.0).tolist() == 5
+
+
+def test_the_largest_of_blocks_are_the_largest(monkeypatch):
+    values = torch.randint(50, (300,), generator=torch.Generator().manual_seed(0)).float()
+    values[7] = -torch.inf
+    monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 16)
+    for k in (0, 1, 10, 299, 300):
+        assert torch.equal(largest(values, k), values.sort(descending=True).values[:k])
