@@ -18,6 +18,7 @@ from torch import Tensor
 
 from alframe.ops import lazy
 from alframe.ops.blocks import by_blocks, joined, row_blocks
+from alframe.ops.crew import gathered, over_rows
 from alframe.ops.lazy import LazyRows
 from alframe.ops.offset import SAMPLED, common_offset
 
@@ -99,6 +100,14 @@ class _OfRows(abc.ABC):
         theirs = other._made(slice(None)) if is_lazy else other
         return joined((part._distances(theirs) for part in self._parts(len(theirs))), len(self))
 
+    def _without_what_follows(self) -> dict[str, Any]:
+        """What a worker can do without, and what has to be known before it is sent there."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy or a worker: numbers as long as there are points stay behind where these are made."""
+        return vars(self) | (self._without_what_follows() if self._lazy() else {})
+
     def in_memory(self) -> Iterator[Any]:
         """The points in parts, one after the other, whose rows are in memory while they are looked at."""
         return self._parts(0, lazy.KEPT_ELEMENTS)
@@ -131,7 +140,8 @@ class Euclidean(_OfRows):
     def __init__(self, x: Float[Tensor, "n d"] | LazyRows) -> None:
         self.rows: Any = x if isinstance(x, Tensor) else _at_least_32_bits(x)
         self._norms: Tensor | None = None
-        self._seen: tuple[Tensor | None, Tensor] | None = None
+        self._offset: tuple[Tensor | None] | None = None
+        self._norms_from_offset: Tensor | None = None
 
     @property
     def x(self) -> Float[Tensor, "n d"]:
@@ -146,13 +156,17 @@ class Euclidean(_OfRows):
         part = Euclidean(_part(self.rows, positions))
         part._norms = self.squared_norms()[positions]
         offset, norms = self._from_offset()
-        part._seen = (offset, norms[positions])
+        part._offset, part._norms_from_offset = (offset,), norms[positions]
         return part
 
     def _made(self, positions: Tensor | slice) -> Euclidean:
         part = Euclidean(self.rows[positions])
-        part._look_from(self._from_offset()[0])
+        part._offset = (self._common(),)
         return part
+
+    def _without_what_follows(self) -> dict[str, Any]:
+        self._common()
+        return {"_norms": None, "_norms_from_offset": None}
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared length of each row: ``n`` numbers."""
@@ -168,20 +182,20 @@ class Euclidean(_OfRows):
         products = by_blocks(lambda block: (block - offset) @ theirs.T, self.rows)
         return _distances(products, norms, _squared_lengths(theirs))
 
-    def _from_offset(self) -> tuple[Tensor | None, Tensor]:
-        """The rows' common offset, which parts inherit, and the squared distances from there."""
-        if self._seen is None:
-            self._look_from(_offset(self.rows))
-        assert self._seen is not None
-        return self._seen
+    def _common(self) -> Tensor | None:
+        """The rows' common offset, which parts inherit."""
+        if self._offset is None:
+            self._offset = (_offset(self.rows),)
+        return self._offset[0]
 
-    def _look_from(self, offset: Tensor | None) -> None:
-        norms = (
-            self.squared_norms()
-            if offset is None
-            else _of_rows(lambda block: _squared_lengths(block - offset), self.rows)
-        )
-        self._seen = (offset, norms)
+    def _from_offset(self) -> tuple[Tensor | None, Tensor]:
+        """The rows' common offset, and the squared distances from there."""
+        offset = self._common()
+        if offset is None:
+            return None, self.squared_norms()
+        if self._norms_from_offset is None:
+            self._norms_from_offset = _of_rows(lambda block: _squared_lengths(block - offset), self.rows)
+        return offset, self._norms_from_offset
 
     def double(self) -> Euclidean:
         """The same points in float64."""
@@ -227,6 +241,10 @@ class OuterProduct(_OfRows):
         part = OuterProduct(self.a[positions], self.b[positions])
         part._has_offset = self._wants_digits()
         return part
+
+    def _without_what_follows(self) -> dict[str, Any]:
+        self._wants_digits()
+        return {"_norms": None}
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared Frobenius norm of each product: ``n`` numbers."""
@@ -392,7 +410,13 @@ def _part(rows: Tensor | LazyRows, positions: Tensor | slice) -> Tensor | LazyRo
 def _of_rows(function: Callable[[Tensor], Tensor], rows: Tensor | LazyRows) -> Tensor:
     """``function(rows)``, computed block by block; each row on its own."""
     blocks = row_blocks(len(rows), rows.shape[1], rows.device)
-    return joined((function(rows[block]) for block in blocks), len(rows))
+    return gathered(
+        over_rows(_of_block, rows, function, blocks, spread=isinstance(rows, LazyRows)), len(rows)
+    )
+
+
+def _of_block(rows: Any, function: Callable[[Tensor], Tensor], block: slice) -> Tensor:
+    return function(rows[block])
 
 
 def _offset(rows: Tensor | LazyRows) -> Tensor | None:
@@ -460,6 +484,18 @@ class Embeddings(NamedTuple):
 def in_memory(points: Geometry) -> Iterator[Geometry]:
     """The points in parts whose rows are in memory; all at once where they are kept, or never made."""
     return points.in_memory() if isinstance(points, _OfRows) else iter([points])
+
+
+def made(points: Geometry, rows: slice) -> Geometry:
+    """A block of points with their rows in memory, of which nothing is looked up that can be made of them."""
+    if isinstance(points, _OfRows) and points._lazy():
+        return points._made(rows)
+    return points[rows]
+
+
+def is_made(points: Geometry) -> bool:
+    """Whether points are made of their rows, or read, for each look at them."""
+    return isinstance(points, _OfRows) and bool(points._lazy())
 
 
 def as_geometry(points: Geometry | Tensor) -> Geometry:
