@@ -21,14 +21,12 @@ from alframe.ops.blocks import by_blocks, joined, row_blocks
 from alframe.ops.crew import gathered, over_rows
 from alframe.ops.lazy import LazyRows
 from alframe.ops.offset import SAMPLED, common_offset
+from alframe.ops.rounding import resolution_of, squared_distances_of, without_rounding
 
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
 SKETCH_COLUMNS = 1024
 FEW_ELEMENTS = 1 << 23  # numbers of lazy rows that a part makes at once: 32 MB in float32
 SMALLEST_PROBABILITY = 1e-12
-# Roundings of squared norms; squared distances below them are 0, as those of coinciding points. The most that
-# was seen are 28 and 72, of 8,192 equal numbers.
-ROUNDINGS = {torch.float32: 32, torch.float64: 128}
 
 
 @runtime_checkable
@@ -177,10 +175,10 @@ class Euclidean(_OfRows):
     def _distances(self, other: Euclidean) -> Tensor:
         offset, norms = self._from_offset()
         if offset is None:
-            return _distances(self.rows @ other.x.T, norms, other.squared_norms())
+            return squared_distances_of(self.rows @ other.x.T, norms, other.squared_norms())
         theirs = other.x - offset
         products = by_blocks(lambda block: (block - offset) @ theirs.T, self.rows)
-        return _distances(products, norms, _squared_lengths(theirs))
+        return squared_distances_of(products, norms, _squared_lengths(theirs))
 
     def _common(self) -> Tensor | None:
         """The rows' common offset, which parts inherit."""
@@ -203,7 +201,7 @@ class Euclidean(_OfRows):
 
     def resolution(self) -> float:
         """The squared distance up to which some points can't be told from coinciding ones."""
-        return _resolution(self._from_offset()[1])
+        return resolution_of(self._from_offset()[1])
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The rows themselves."""
@@ -256,7 +254,7 @@ class OuterProduct(_OfRows):
         if self._wants_digits():
             return self._in_float64(other)
         products = (self.a @ other.a.T).mul_(self.b @ other.b.T)
-        return _distances(products, self.squared_norms(), other.squared_norms())
+        return squared_distances_of(products, self.squared_norms(), other.squared_norms())
 
     def _wants_digits(self) -> bool:
         """Whether either factor has a common offset, next to which distances are lost in 32 bits."""
@@ -272,7 +270,9 @@ class OuterProduct(_OfRows):
         for block in row_blocks(len(self), self.a.shape[1] + self.b.shape[1] + len(other), a.device):
             left, right = self.a[block].double(), self.b[block].double()
             products = (left @ a.T).mul_(right @ b.T)
-            distances[block] = _distances(products, _squared_lengths(left) * _squared_lengths(right), norms)
+            distances[block] = squared_distances_of(
+                products, _squared_lengths(left) * _squared_lengths(right), norms
+            )
         return distances
 
     def double(self) -> OuterProduct:
@@ -282,7 +282,7 @@ class OuterProduct(_OfRows):
     def resolution(self) -> float:
         """The squared distance up to which some points can't be told from coinciding ones."""
         norms = self.squared_norms()
-        return _resolution(norms.double() if self._wants_digits() else norms)
+        return resolution_of(norms.double() if self._wants_digits() else norms)
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The products as rows of ``c d`` numbers, or a sketch of them where that is too much memory.
@@ -360,7 +360,7 @@ class SymmetricKL(_OfRows):
         theirs, their_logs = other._moved(other.p[:]).T, other._log_p.T
         crossed = self._of_logs(lambda p, log_p: (self._moved(p) @ their_logs).addmm_(log_p, theirs))
         sums = crossed.neg_().add_(self._own[:, None]).add_(other._own)
-        return _without_rounding(sums.div_(2), self._own.abs())
+        return without_rounding(sums.div_(2), self._own.abs())
 
     def _look_from(self, amid: Tensor | None) -> None:
         """Sees ``p`` and ``log p`` from those of a distribution, or as they are."""
@@ -396,7 +396,7 @@ class SymmetricKL(_OfRows):
 
     def resolution(self) -> float:
         """The divergence up to which some distributions can't be told from equal ones."""
-        return _resolution(self._own.abs())
+        return resolution_of(self._own.abs())
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """``sqrt(2 p)``: squared distances between rows are the divergence to second order (Hellinger)."""
@@ -438,28 +438,6 @@ def _log_ratio(p: Tensor, amid: Tensor | None) -> Tensor:
     p = p.to(amid.dtype).clamp(min=SMALLEST_PROBABILITY)
     ratio = (p - amid).div_(amid)
     return torch.where(ratio.abs() < 0.5, ratio.log1p(), p.div_(amid).log_())
-
-
-def _distances(products: Tensor, norms: Tensor, other_norms: Tensor) -> Tensor:
-    """``norms + other_norms - 2 products``, in place."""
-    return _without_rounding(products.mul_(-2).add_(norms[:, None]).add_(other_norms), norms)
-
-
-def _resolution(magnitudes: Tensor) -> float:
-    return float(_thresholds(magnitudes).max()) if len(magnitudes) else 0.0
-
-
-def _thresholds(magnitudes: Tensor) -> Tensor:
-    """What rounding of sums of numbers of such magnitudes can't tell from 0."""
-    return ROUNDINGS[magnitudes.dtype] * torch.finfo(magnitudes.dtype).eps * magnitudes
-
-
-def _without_rounding(distances: Tensor, magnitudes: Tensor) -> Tensor:
-    """Sets to 0, in place, what rounding of sums of numbers of such magnitudes can't tell from 0."""
-    threshold = _thresholds(magnitudes)
-    if distances.device.type == "cpu" and distances.numel() and distances.amin() > threshold.max():
-        return distances  # to look costs a third of writing
-    return distances.masked_fill_(distances <= threshold[:, None], 0)
 
 
 def _sketch(rows: Tensor | LazyRows, columns: int, generator: torch.Generator) -> Tensor:

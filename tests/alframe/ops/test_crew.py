@@ -73,16 +73,16 @@ def test_the_first_error_is_that_of_one_process(seed):
     assert "in broken" in raised.value.__notes__[0]  # where, which does not come over the line
 
 
-class Odd(Exception):
+class OddError(Exception):
     def __init__(self, one, other):
         super().__init__(f"{one} {other}")
 
 
 def test_an_error_that_can_not_be_pickled_is_told_in_words():
     def broken(kept, payload, block):
-        raise Odd("this", "that")
+        raise OddError("this", "that")
 
-    with pytest.raises(RuntimeError, match="Odd: this that"):
+    with pytest.raises(RuntimeError, match="OddError: this that"):
         by(BenchCrew(1), broken)
 
 
@@ -90,10 +90,10 @@ def test_who_was_left_alone_looks_before_it_does_the_same():
     def check():
         raise OSError("cut off")
 
-    kept = torch.arange(30.0)
-    with working(BenchCrew(1, (0,)), CPU), pytest.raises(OSError, match="cut off"):
+    with working(BenchCrew(1, (0,)), CPU):
         crews.before_taking_over(check)
-        list(over_rows(doubled, kept, 2.0, iter(BLOCKS)))
+        with pytest.raises(OSError, match="cut off"):
+            list(over_rows(doubled, torch.arange(30.0), 2.0, iter(BLOCKS)))
 
 
 def test_one_block_is_not_worth_a_message():
