@@ -83,6 +83,13 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     "that.  [default: half of this machine's]",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Processes that read a pool in files and compute side by side; GPUs take turns. The rows are the "
+    "same.  [default: none, or one for each device]",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -99,6 +106,7 @@ def query(
     seed: int,
     device: str,
     memory: float | None,
+    workers: int | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -144,6 +152,7 @@ def query(
             stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
             device=device,
             memory=memory,
+            workers=workers or 0,
         )
     if not quiet:
         echo(_summary(strategy, n, result), err=True)
@@ -277,8 +286,12 @@ def _summary(strategy: str, n: int, result: Any) -> str:
 
 def _as_read(reading: Any) -> str:
     text = f"; read {reading.bytes / 10**6:,.1f} MB, the pool {reading.passes:.1f} times"
-    if reading.parts_skipped:
-        text += f"; {reading.parts_skipped:,} parts skipped"
+    if reading.passes_skipped:
+        text += f", where {reading.passes + reading.passes_skipped:.1f} would have been without bounds"
+    if reading.workers:
+        text += f", by {reading.workers} workers"
+    if reading.workers_lost:
+        text += f", of which {reading.workers_lost} died; their rows were read by others"
     if reading.peak_memory:
         text += f"; at most {reading.peak_memory / 10**6:,.0f} MB of memory"
     if reading.device_memory:

@@ -119,7 +119,7 @@ def measure(
         "indices": result.indices.tolist(),
     }
     if result.reading:
-        found |= {name: getattr(result.reading, name) for name in ("passes", "bytes", "parts_skipped")}
+        found |= {name: getattr(result.reading, name) for name in ("passes", "bytes", "passes_skipped")}
     return found
 
 

@@ -15,6 +15,7 @@ from alframe.data.holes import Holes, ShardsWithout
 from alframe.data.shards import Shards
 from alframe.errors import UsageError
 from alframe.ops.blocks import row_blocks, rows_per_block
+from alframe.ops.crew import counted_so_far, over_rows
 from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import PeakMemory
 
@@ -30,7 +31,9 @@ class Reading:
         rows: rows that were read, each as often as it was.
         bytes: their bytes in the files.
         passes: rows read, as a multiple of the pool's.
-        parts_skipped: parts of the files that a pass did not have to read, each as often as it was.
+        passes_skipped: passes that were not needed, because bounds that were known of rows were enough.
+        workers: processes that read, besides who asked.
+        workers_lost: those that died; others have read what they should.
         peak_memory: bytes of the process's resident memory that are no file's, the most that was seen while
             the strategy worked, Python and torch included; looked at every 20 ms. 0 where the system is not
             Linux.
@@ -40,7 +43,9 @@ class Reading:
     rows: int
     bytes: int
     passes: float
-    parts_skipped: int = 0
+    passes_skipped: float = 0.0
+    workers: int = 0
+    workers_lost: int = 0
     peak_memory: int = 0
     device_memory: int = 0
 
@@ -110,30 +115,49 @@ class StoredRows(LazyRows):
         Raises:
             UsageError: some number is NaN, or infinite in float32; the message has its file and row.
         """
-        most = 0.0
-        for rows in row_blocks(len(self), self.shape[1], self.device):
-            block = self[rows]
-            if not block.numel():
-                continue
-            low, high = (float(end) for end in block.aminmax())
-            if not (abs(low) < torch.inf and abs(high) < torch.inf):  # False of NaN
-                row, column = (~block.isfinite()).nonzero()[0].tolist()
-                raise UsageError(
-                    f"{name} contain NaN or infinite values in float32, the first in "
-                    f"{self._shards.where(rows.start + row)}, column {column}"
-                )
-            most = max(most, -low, high)
-        return most
+        blocks = row_blocks(len(self), self.shape[1], self.device)
+        return max((most for _, most in over_rows(_largest, self, name, blocks)), default=0.0)
+
+    def where(self, row: int) -> str:
+        """In which file a row lies, and at which place."""
+        return self._shards.where(row)
+
+    def require_unchanged(self) -> None:
+        """Raises `DamagedFileError` where a file is another than it was."""
+        self._shards.require_unchanged()
 
     def reading(self) -> Reading:
-        """What was read so far.
+        """What was read so far, by a query's workers, too.
 
         Raises:
             DamagedFileError: a file was changed meanwhile.
         """
         self._shards.require_unchanged()
-        rows = self._shards.rows_read
-        return Reading(rows, self._shards.bytes_read, rows / max(1, len(self)))
+        counted = counted_so_far() or {"rows": self._shards.rows_read, "bytes": self._shards.bytes_read}
+        whole = max(1, len(self))
+        return Reading(
+            rows=int(counted.get("rows", 0)),
+            bytes=int(counted.get("bytes", 0)),
+            passes=counted.get("rows", 0) / whole,
+            passes_skipped=counted.get("skipped", 0) / whole,
+            workers=int(counted.get("workers", 0)),
+            workers_lost=int(counted.get("workers_lost", 0)),
+        )
+
+
+def _largest(stored: StoredRows, name: str, rows: slice) -> float:
+    """The largest magnitude of a block; 0 of an empty one."""
+    block = stored[rows]
+    if not block.numel():
+        return 0.0
+    low, high = (float(end) for end in block.aminmax())
+    if not (abs(low) < torch.inf and abs(high) < torch.inf):  # False of NaN
+        row, column = (~block.isfinite()).nonzero()[0].tolist()
+        raise UsageError(
+            f"{name} contain NaN or infinite values in float32, the first in "
+            f"{stored.where(rows.start + row)}, column {column}"
+        )
+    return max(-low, high)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.cover import Cover, cover_greedy
 from alframe.ops.dropout import dropout_mask
+from alframe.ops.farthest import Farthest
 from alframe.ops.images import FitImages
 from alframe.ops.kernels import Kernel
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
@@ -17,6 +18,7 @@ from alframe.ops.ties import equal_from, first_of_equals
 
 __all__ = [
     "Cover",
+    "Farthest",
     "FitImages",
     "KMeansResult",
     "Kernel",

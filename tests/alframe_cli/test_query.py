@@ -10,6 +10,7 @@ import pytest
 import alframe as package
 from alframe.learning.stored import Reading
 from alframe_cli import query
+from doubles import BenchCrew
 
 RNG = np.random.default_rng(0)
 POOL = {
@@ -216,6 +217,19 @@ def test_a_head_of_one_row_is_that_of_two_classes(alframe, tmp_path):
     assert [int(line) for line in outcome.out.splitlines()] == np.argsort(logits)[:3].tolist()
 
 
+class Benches(BenchCrew):
+    """In the place of processes."""
+
+    def __init__(self, workers, devices, plugins):
+        super().__init__(workers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
 class TestPoolInFiles:
     @pytest.fixture(autouse=True)
     def _parts(self, tmp_path):
@@ -236,7 +250,7 @@ class TestPoolInFiles:
         assert "reading" not in json.loads(alframe(*command).out)
         reading = json.loads(alframe(*command, "--memory", "1 kB").out)["reading"]
         assert reading["bytes"] == reading["rows"] * 16
-        assert (reading["parts_skipped"], reading["device_memory"]) == (0, 0)
+        assert (reading["passes_skipped"], reading["device_memory"]) == (0, 0)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say")
     def test_the_memory_is_said(self, alframe):
@@ -244,10 +258,32 @@ class TestPoolInFiles:
         assert re.search(r"; at most \d{2,3} MB of memory$", alframe(*command).err.strip())
         assert json.loads(alframe(*command, "--json").out)["reading"]["peak_memory"] > 10**7
 
-    def test_parts_that_were_skipped_and_a_gpu_are_said(self):
-        reading = Reading(10, 10**6, 2.0, parts_skipped=1234, device_memory=5 * 10**6)
-        words = "; read 1.0 MB, the pool 2.0 times; 1,234 parts skipped; at most 5 MB of the GPU's"
+    def test_what_was_skipped_and_a_gpu_are_said(self):
+        reading = Reading(
+            10, 10**6, 2.0, passes_skipped=1.5, workers=3, workers_lost=1, device_memory=5 * 10**6
+        )
+        words = (
+            "; read 1.0 MB, the pool 2.0 times, where 3.5 would have been without bounds, by 3 workers, "
+            "of which 1 died; their rows were read by others; at most 5 MB of the GPU's"
+        )
         assert query._as_read(reading) == words
+
+    def test_workers_are_processes_beside_this_one(self, alframe, monkeypatch):
+        monkeypatch.setattr("alframe.learning.crew.ProcessCrew", Benches)
+        command = ["query", "--strategy", "badge", "-n", "7", "feats", *FLAGS[2:], "--workers", "3"]
+        outcome = alframe(*command)
+        expected = wanted("badge", features=POOL["features"].astype(np.float16)).indices.tolist()
+        assert [int(line) for line in outcome.out.splitlines()] == expected
+        assert "times, by 3 workers" in outcome.err
+        reading = json.loads(alframe(*command, "--json").out)["reading"]
+        assert (reading["workers"], reading["workers_lost"]) == (3, 0)
+        assert alframe(*command, "--device", "cpu,cpu").out == outcome.out
+        assert "at least 1" in alframe(*command[:-1], "0").err.replace("x>=1", "at least 1")
+
+    def test_workers_want_files(self, alframe):
+        outcome = alframe("query", "--strategy", "margin", "-n", "7", "pool.npz", "--workers", "2")
+        assert outcome.code == 2
+        assert "workers read a pool in files" in outcome.err
 
     def test_what_needs_the_whole_pool(self, alframe):
         outcome = alframe("query", "--strategy", "bait", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")
