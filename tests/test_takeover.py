@@ -117,6 +117,14 @@ def records(out):
     return repeatable(map(json.loads, path.read_text().splitlines()))
 
 
+def seems_fresh(folder):
+    """Gives a lease that was left a late time: processes take longer to start than it lasts."""
+    (lease,) = folder.rglob(".seed-1.lease")
+    later = lease.stat().st_mtime + 3600
+    os.utime(lease, (later, later))
+    return lease
+
+
 @pytest.fixture
 def undisturbed(start, tmp_path):
     assert told(start(*RUN, *SIZES, "--out", "alone", "-o", "run.together=off"))[0] == 0
@@ -173,21 +181,20 @@ def test_any_takes_what_is_free_first_and_what_a_dead_machine_left_at_the_end(st
     first = stopped(start("work", folder, STOP="saved 3", HOST="elsewhere"))
     first.kill()
     first.communicate()
+    seems_fresh(tmp_path)
     code, out, err = told(start("work", folder, "--any", "--json"))
     assert code == 0, err
     rows = [(row["trial"], row["state"]) for row in json.loads(out)]
     assert rows == [("margin seed 2", "done"), ("margin seed 1", "done")]
+    assert "waits for that until" in err
 
 
 def test_a_plain_run_waits_for_no_other_machine_but_takes_what_is_long_dead(start, tasks, tmp_path):
     first = stopped(start("work", tasks(), STOP="saved 3", HOST="elsewhere"))
     first.kill()
     first.communicate()
-    (lease,) = tmp_path.rglob(".seed-1.lease")
-    os.utime(lease)
+    lease = seems_fresh(tmp_path)
     flags = (*RUN, *SIZES, "--out", "runs", "-o", "run.together=off")
-    later = lease.stat().st_mtime + 3600
-    os.utime(lease, (later, later))
     code, _, err = told(start(*flags))
     assert code == 1
     assert "in use by process" in err
