@@ -18,6 +18,7 @@ from alframe_cli.streams import output_for_results
 if TYPE_CHECKING:
     from alframe.experiments.embedding import Embedded, Progress
 
+PATIENCE = 30  # seconds between two lines where there is no terminal
 STAGES = {"look": "looking at the images", "embed": "features"}
 
 
@@ -128,15 +129,24 @@ def _summary(result: Embedded, dtype: str) -> str:
 
 @contextlib.contextmanager
 def _shown(quiet: bool) -> Iterator[Progress]:
-    """Bars on a terminal; elsewhere nothing."""
+    """Bars on a terminal; elsewhere a line now and then."""
     import sys
+    import time
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from alframe_cli.output import console
 
     if quiet or not sys.stderr.isatty():
-        yield lambda stage, done, total: None
+        last = time.monotonic()
+
+        def tell(stage: str, done: int, total: int) -> None:
+            nonlocal last
+            if not quiet and time.monotonic() - last > PATIENCE:
+                last = time.monotonic()
+                echo(f"{STAGES[stage]}: {done:,} of {total:,}", err=True)
+
+        yield tell
         return
     bars = Progress(
         TextColumn("{task.description}", markup=False),

@@ -196,7 +196,7 @@ class ImageReader:
         rows = good.nonzero()[:, 0].tolist()
         listing = Listing(
             what,
-            [files[row] for row in rows],
+            [str(files[row]) for row in rows],
             [names[row] for row in rows],
             self._rules,
             dict(self._ranges),

@@ -208,7 +208,7 @@ def _names(inputs: Tensor, job: Job) -> Iterator[str] | None:
         return None
     root = f"{Path(job.request.location) if job.request.location else job.request.data_dir}{os.sep}"
     sources = inputs.listing.sources
-    return (str(sources[row]).removeprefix(root).replace(os.sep, "/") for row in inputs.rows.tolist())
+    return (sources[row].removeprefix(root).replace(os.sep, "/") for row in inputs.rows.tolist())
 
 
 def _features(

@@ -41,6 +41,16 @@ def test_features_are_written_and_queried(alframe, tmp_path):
         assert int(row) not in (3, 59)
 
 
+def test_without_a_terminal_a_line_now_and_then(alframe, monkeypatch):
+    from alframe_cli import embed
+
+    monkeypatch.setattr(embed, "PATIENCE", 0)
+    lines = alframe(*COMMAND, "--batch-size", "40").err.splitlines()
+    assert lines[-3:-1] == ["features: 40 of 60", "features: 60 of 60"]
+    assert lines[0] == "looking at the images: 60 of 60"
+    assert len(alframe(*COMMAND, "-q", "--force").err) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
