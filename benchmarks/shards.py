@@ -250,7 +250,8 @@ def main(
     records = []
     for strategy in strategies:
         click.echo(f"{strategy} ...", err=True)
-        ours = in_process(measure, strategy, folder, scale, options, device, memory, 0)
+        own = options.get(strategy, {})
+        ours = in_process(measure, strategy, folder, scale, own, device, memory, 0)
         record = {"strategy": strategy, **scale._asdict(), "memory": memory, "device": device, "ours": ours}
         records.append(record)
         if "problem" in ours:
@@ -261,7 +262,7 @@ def main(
         row.append(f"{ours['peak_memory'] / 10**6:,.0f}")
         if against:
             where = folder / f"first-{small.N}"
-            both = record["both"] = beside_memory(strategy, where, small, options, device, memory, repeats)
+            both = record["both"] = beside_memory(strategy, where, small, own, device, memory, repeats)
             if "problem" not in both:
                 row += [f"{both['by_blocks']:.2f}", f"{both['in_memory']:.2f}", f"{both['ratio']:.2f}"]
                 row[-1] += "" if both["same_picks"] else ", other picks"

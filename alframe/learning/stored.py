@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from alframe.contract.views import Rows
 from alframe.data.holes import Holes, ShardsWithout
 from alframe.data.shards import Shards
 from alframe.errors import UsageError
-from alframe.ops.blocks import row_blocks, rows_per_block
+from alframe.ops.blocks import joined, row_blocks, rows_per_block
 from alframe.ops.crew import counted_so_far, over_rows
 from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import PeakMemory
@@ -66,14 +67,16 @@ class StoredRows(LazyRows):
         super().__init__(self._read, len(shards), most=0)
 
     def _read(self, positions: Tensor | slice) -> Tensor:
-        if isinstance(positions, Tensor):
-            block = self._shards.at(positions.cpu().numpy())
-        else:
+        if not isinstance(positions, Tensor):
             rows = range(len(self._shards))[positions]
             if rows.step == 1:
-                block = self._shards.between(rows.start, max(rows.start, rows.stop))
-            else:
-                block = self._shards.at(np.asarray(rows, dtype=np.int64))
+                return self._on_device(self._shards.between(rows.start, max(rows.start, rows.stop)))
+            positions = torch.from_numpy(np.asarray(rows, dtype=np.int64))
+        chosen = positions.cpu().numpy()
+        blocks = row_blocks(len(chosen), self._shards.shape[1], self._to)  # copies of each in three orders
+        return joined((self._on_device(self._shards.at(chosen[block])) for block in blocks), len(chosen))
+
+    def _on_device(self, block: Any) -> Tensor:
         return torch.from_numpy(block).to(self._to).float()
 
     def without(self, holes: Holes) -> StoredRows:

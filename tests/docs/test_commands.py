@@ -57,6 +57,11 @@ def folder(tmp_path, monkeypatch):
     np.savez("pool.npz", **pool)
     for name, key in {"features": "features", "XL": "labelled_features", "yL": "labelled_targets"}.items():
         np.save(f"{name}.npy", pool[key])
+    for name, key in {"W": "weight", "b": "bias"}.items():
+        np.save(f"{name}.npy", pool[key])
+    Path("feats").mkdir()
+    for number, part in enumerate(np.split(pool["features"].astype(np.float16), [50, 150])):
+        np.save(f"feats/part-{number:05}.npy", part)
     for k, strategy in enumerate(("alfamix", "margin", "random")):
         for seed in (1, 2, 3):
             path = tmp_path / "runs" / "digits" / "setting" / strategy / f"seed-{seed}" / "rounds.jsonl"

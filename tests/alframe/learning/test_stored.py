@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,3 +227,15 @@ def test_every_strategy_is_exact_or_refused(strategy, tmp_path):
         return
     with pytest.raises(UsageError, match=r"looks at the whole pool's (features|probabilities) at once"):
         ask(strategy, tmp_path, n=25, memory=3e4)
+
+
+def test_the_guide_says_which_strategies_work_by_blocks(registry):
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "large-pools.md").read_text()
+    said = {
+        name: row[-1]
+        for row in (line.strip("| ").split(" | ") for line in page.splitlines())
+        if row[-1] in ("yes", "no")
+        for name in re.findall(r"`([\w-]+)`", row[0])
+    }
+    refused = WHOLE | OF_NETWORKS
+    assert said == {plugin.name: "no" if plugin.name in refused else "yes" for plugin in registry.strategies}
