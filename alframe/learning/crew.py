@@ -36,7 +36,6 @@ class ProcessCrew:
     Args:
         workers: how many processes.
         devices: where they compute, in turn; on the CPU each has its share of the threads.
-        plugins: plugins that are files, which they import.
 
     Attributes:
         workers: how many there were at first.
@@ -44,9 +43,7 @@ class ProcessCrew:
         processes: those that live.
     """
 
-    def __init__(
-        self, workers: int, devices: Sequence[torch.device | str] = ("cpu",), plugins: Sequence[Path] = ()
-    ) -> None:
+    def __init__(self, workers: int, devices: Sequence[torch.device | str] = ("cpu",)) -> None:
         self.workers = workers
         self.lost = 0
         self._numbers = itertools.count()
@@ -55,7 +52,7 @@ class ProcessCrew:
         try:
             for number in range(workers):
                 device = str(devices[number % len(devices)])
-                self._alive.append(_Worker(number, device, threads, [str(path) for path in plugins]))
+                self._alive.append(_Worker(number, device, threads))
         except BaseException:
             self.close()
             raise
@@ -113,12 +110,12 @@ class ProcessCrew:
 class _Worker:
     """A process, seen from the parent."""
 
-    def __init__(self, number: int, device: str, threads: int, plugins: list[str]) -> None:
+    def __init__(self, number: int, device: str, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.connection, theirs = context.Pipe()
         self.is_free = False  # not before it is up
-        self.process = context.Process(target=work, args=(theirs, device, threads, plugins), daemon=True)
+        self.process = context.Process(target=work, args=(theirs, device, threads), daemon=True)
         with _no_script():
             self.process.start()
         theirs.close()
@@ -153,23 +150,19 @@ class _Worker:
             return None
 
 
-def work(connection: Connection, device: str, threads: int, plugins: list[str]) -> None:
+def work(connection: Connection, device: str, threads: int) -> None:
     """The inside of a process: does one task after another until the parent hangs up.
 
     Args:
         connection: gives a task's number, those of its job's pieces, and the run; takes answers.
         device: where to compute.
         threads: how many it may use.
-        plugins: plugins that are files.
     """
     sys.stdout = sys.stderr  # standard output is for results; it is the parent's
     with contextlib.suppress(OSError):  # there is no standard error
         os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends the workers
     torch.set_num_threads(threads)
-    registry = installed()
-    for path in plugins:
-        registry.register_file(Path(path))
     bench = Bench(device)
 
     def fetch(number: int) -> bytes:
@@ -204,17 +197,23 @@ def with_workers(ask: Callable[P, T]) -> Callable[P, T]:
         with contextlib.ExitStack() as stack:
             if not isinstance(crew, Crew):
                 number = whole_number(crew, "workers", least=0) or (len(devices) if len(devices) > 1 else 0)
-                files = (wanted.get("registry") or installed()).files
-                crew = stack.enter_context(ProcessCrew(number, in_turn(devices), files)) if number else 0
+                crew = stack.enter_context(ProcessCrew(number, in_turn(devices))) if number else 0
             if crew or len(devices) > 1:
                 wanted |= {"workers": crew, "device": devices[0]}
             stack.enter_context(counting())
-            stack.enter_context(working(crew or None, devices[0]))
+            files = (wanted.get("registry") or installed()).files if crew else []
+            stack.enter_context(working(crew or None, devices[0], functools.partial(import_files, files)))
             if crew:
                 count(workers=crew.workers)
             return ask(*args, **kwargs)
 
     return asked
+
+
+def import_files(paths: Sequence[Path]) -> None:
+    """Registers plugins that are files, once, so that what is sent to a worker finds their modules."""
+    for path in paths:
+        installed().register_file(path)
 
 
 def resolve_devices(names: str | torch.device) -> list[torch.device]:

@@ -134,15 +134,20 @@ class Bench:
 
     def _results(self, kept: int, call: int, fetch: Fetch, run: Sequence[slice]) -> list[Any]:
         if kept not in self._kept:
-            self._kept[kept] = loads(fetch(kept), self._device)
+            self._kept[kept] = self._made(fetch(kept))
         self._kept.move_to_end(kept)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         if call != self._call[0]:
-            self._call = call, loads(fetch(call), self._device)
+            self._call = call, self._made(fetch(call))
         function, payload = self._call[1]
         with torch.no_grad():
             return [function(self._kept[kept], payload, block) for block in run]
+
+    def _made(self, piece: bytes) -> Any:
+        prepare, packed = loads(piece, self._device)
+        prepare()
+        return loads(packed, self._device)
 
 
 class _Work:
@@ -150,9 +155,10 @@ class _Work:
 
     numbers = itertools.count()
 
-    def __init__(self, crew: Crew, device: torch.device) -> None:
+    def __init__(self, crew: Crew, device: torch.device, prepare: Callable[[], object]) -> None:
         self.crew = crew
         self.device = device
+        self.prepare = prepare
         self.check: Callable[[], None] = lambda: None
         self._known: collections.OrderedDict[int, tuple[int, Any]] = collections.OrderedDict()
 
@@ -167,7 +173,7 @@ class _Work:
 
         def piece(number: int) -> bytes:
             if number not in packed:
-                packed[number] = dumps(pieces[number])
+                packed[number] = dumps((self.prepare, dumps(pieces[number])))
             return packed[number]
 
         return Job(number, call, piece)
@@ -180,14 +186,16 @@ _counted: contextvars.ContextVar[collections.Counter[str] | None] = contextvars.
 
 
 @contextlib.contextmanager
-def working(crew: Crew | None, device: torch.device) -> Iterator[None]:
+def working(crew: Crew | None, device: torch.device, prepare: Callable[[], object] = dict) -> Iterator[None]:
     """Has the passes over rows in files made by a crew, in the block of code.
 
     Args:
         crew: who; None for this process.
         device: where this process computes.
+        prepare: called by workers before they make anything of what they are sent, as to import plugins that
+            are files; more than once.
     """
-    token = _work.set(None if crew is None else _Work(crew, device))
+    token = _work.set(None if crew is None else _Work(crew, device, prepare))
     try:
         yield
     finally:

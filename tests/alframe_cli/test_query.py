@@ -220,7 +220,7 @@ def test_a_head_of_one_row_is_that_of_two_classes(alframe, tmp_path):
 class Benches(BenchCrew):
     """In the place of processes."""
 
-    def __init__(self, workers, devices, plugins):
+    def __init__(self, workers, devices):
         super().__init__(workers)
 
     def __enter__(self):

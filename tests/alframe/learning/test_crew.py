@@ -44,12 +44,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 200 * D)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 500 * D)
     monkeypatch.setattr("alframe.learning.stored.SCORED", 200)
 
 
 def ask(strategy, features, **changes):
-    arguments = {"features": features, "head": HEAD, "n": 200, "device": "cpu"} | LABELLED
+    arguments = {"features": features, "head": HEAD, "n": 80, "device": "cpu"} | LABELLED
     return alframe.query(strategy, **(arguments | changes))
 
 
@@ -59,9 +59,10 @@ def same(one, other):
     assert one.scores is None or torch.equal(one.scores, other.scores)
 
 
-@pytest.mark.parametrize("labelled", [LABELLED, dict.fromkeys(LABELLED)], ids=["labelled", "none"])
-@pytest.mark.parametrize("strategy", BY_BLOCKS)
-def test_in_memory_in_parts_and_by_workers(strategy, labelled, folder):
+@pytest.mark.parametrize("strategy", [*BY_BLOCKS, "coreset without labels", "cdal without labels"])
+def test_in_memory_in_parts_and_by_workers(strategy, folder):
+    strategy, without, _ = strategy.partition(" ")
+    labelled = dict.fromkeys(LABELLED) if without else LABELLED
     wanted = ask(strategy, X, **labelled)
     alone = ask(strategy, folder, memory=1e5, **labelled)
     crew = BenchCrew(3, (5,))
@@ -75,8 +76,8 @@ def test_in_memory_in_parts_and_by_workers(strategy, labelled, folder):
 
 @pytest.mark.parametrize("strategy", ["coreset", "badge"])
 def test_features_that_lie_far_from_the_origin(strategy, tmp_path):
-    far = X[:3000].astype(np.float32) + 500
-    write(tmp_path, far, [0, 7, 3000])
+    far = X[:1500].astype(np.float32) + 500
+    write(tmp_path, far, [0, 7, 1500])
     same(ask(strategy, tmp_path, workers=BenchCrew(2)), ask(strategy, far))
 
 
@@ -142,32 +143,21 @@ def test_a_plugin_of_this_process_alone(folder):
         ask("mine", folder, workers=BenchCrew(2), registry=registry)
 
 
-def test_what_a_scorer_logs_is_logged_by_workers(folder, tmp_path):
-    path = tmp_path / "noisy.py"
-    path.write_text(
-        "import alframe\n"
-        "@alframe.hookimpl\n"
-        "def alframe_info():\n"
-        "    return alframe.PluginInfo(summary='s', rowwise=('score',), api=3)\n"
-        "@alframe.hookimpl\n"
-        "def alframe_score(pool, ctx):\n"
-        "    ctx.log('first', float(pool.features[0, 0]))\n"
-        "    return pool.features[:, 0]\n"
-    )
-    registry = Registry()
-    registry.require_file(path)
-    alone = ask("noisy", folder, memory=1e5, registry=registry)
-    found = ask("noisy", folder, workers=BenchCrew(3), registry=registry)
-    same(found, alone)
-    assert found.logged == alone.logged
-    assert found.logged["noisy"]["first"] == float(X[N - 200, 0])
-
-
 def test_devices():
     assert [str(device) for device in resolve_devices("cpu,cpu")] == ["cpu", "cpu"]
     assert in_turn([torch.device("cpu")]) == [torch.device("cpu")]
     with pytest.raises(UsageError, match="can't be used"):
         resolve_devices("cpu,nonsense")
+
+
+@pytest.mark.cuda
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("strategy", ["margin", "coreset", "badge", "cdal"])
+def test_two_processes_on_a_gpu(strategy, folder):
+    with ProcessCrew(2, ["cuda:0"]) as crew:
+        found = ask(strategy, folder, workers=crew, device="cuda:0")
+    same(found, ask(strategy, X, device="cuda:0"))
 
 
 class Killing(ProcessCrew):
@@ -206,6 +196,28 @@ def test_three_processes(strategy, folder, crew):
 
 
 @pytest.mark.slow
+def test_a_plugin_that_is_a_file_logs_the_same(folder, tmp_path, crew):
+    path = tmp_path / "noisy.py"
+    path.write_text(
+        "import alframe\n"
+        "@alframe.hookimpl\n"
+        "def alframe_info():\n"
+        "    return alframe.PluginInfo(summary='s', rowwise=('score',), api=3)\n"
+        "@alframe.hookimpl\n"
+        "def alframe_score(pool, ctx):\n"
+        "    ctx.log('first', float(pool.features[0, 0]))\n"
+        "    return pool.features[:, 0]\n"
+    )
+    registry = Registry()
+    registry.require_file(path)
+    alone = ask("noisy", folder, memory=1e5, registry=registry)
+    found = ask("noisy", folder, workers=crew, registry=registry)
+    same(found, alone)
+    assert found.logged == alone.logged
+    assert found.logged["noisy"]["first"] in X[N - 1000 :, 0]
+
+
+@pytest.mark.slow
 def test_an_error_leaves_the_workers_fit(folder, tmp_path, crew):
     broken = X.copy()
     broken[4000, 3] = np.inf
@@ -238,7 +250,7 @@ def test_a_worker_killed_before_its_first_task(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_workers_killed_at_any_moment(seed, folder):
     rng = random.Random(seed)
     with ProcessCrew(3) as crew:
@@ -251,7 +263,7 @@ def test_workers_killed_at_any_moment(seed, folder):
 
         for pid in pids[:2]:
             threading.Timer(rng.uniform(0, 0.3), kill, [pid]).start()
-        for _ in range(4):
+        for _ in range(3):
             same(ask("badge", folder, workers=crew), ask("badge", X))
 
 

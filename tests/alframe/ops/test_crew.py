@@ -52,11 +52,12 @@ def test_what_makes_rows_is_sent_once(monkeypatch):
 
 
 def test_a_worker_holds_few_things():
+    def piece(number):
+        return dumps((dict, dumps((doubled, 2.0) if number % 2 else torch.ones(3))))
+
     bench = Bench()
     for number in range(10):
-        bench.work(
-            2 * number, 2 * number + 1, lambda n: dumps((doubled, 2.0) if n % 2 else torch.ones(3)), []
-        )
+        bench.work(2 * number, 2 * number + 1, piece, [])
     assert len(bench._kept) == crews.KEPT
 
 
@@ -94,6 +95,14 @@ def test_who_was_left_alone_looks_before_it_does_the_same():
         crews.before_taking_over(check)
         with pytest.raises(OSError, match="cut off"):
             list(over_rows(doubled, torch.arange(30.0), 2.0, iter(BLOCKS)))
+
+
+def test_workers_prepare_themselves_before_they_look_at_what_they_are_sent(monkeypatch):
+    done = []
+    monkeypatch.setattr(crews, "prepared", done.append, raising=False)
+    with working(BenchCrew(2), CPU, lambda: crews.prepared(1)):
+        list(over_rows(doubled, torch.arange(30.0), 2.0, iter(BLOCKS)))
+    assert len(done) == 4
 
 
 def test_one_block_is_not_worth_a_message():
