@@ -66,7 +66,7 @@ def test_in_memory_in_parts_and_by_workers(strategy, folder):
     wanted = ask(strategy, X, **labelled)
     alone = ask(strategy, folder, memory=1e5, **labelled)
     crew = BenchCrew(3, (5,))
-    found = ask(strategy, folder, workers=crew, **labelled)
+    found = ask(strategy, folder, workers=crew, memory=1e5, **labelled)
     same(alone, wanted)
     same(found, wanted)
     assert crew.fetched >= 3
