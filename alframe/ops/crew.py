@@ -26,7 +26,7 @@ import io
 import itertools
 import pickle
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import cloudpickle
@@ -288,7 +288,7 @@ def over_rows(
         raise failed[1]
 
 
-def gathered(parts: Iterable[tuple[slice, Tensor]], rows: int) -> Tensor:
+def gathered(parts: Iterator[tuple[slice, Tensor]], rows: int) -> Tensor:
     """The parts one below the other, whichever comes first; one at a time is held beside.
 
     Args:

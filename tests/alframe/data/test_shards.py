@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -114,3 +115,33 @@ def test_arrays_in_memory_are_parts_too():
     shards = Shards([WHOLE[:8], WHOLE[8:]], ["one", "other"])
     assert np.array_equal(shards.at(np.array([7, 8])), WHOLE[7:9])
     shards.require_unchanged()
+
+
+def test_another_process_opens_the_same_files(folder):
+    shards = open_shards(folder)
+    shards.between(0, 5)
+    data = pickle.dumps(shards)
+    assert len(data) < 5000
+    found = pickle.loads(data)
+    assert np.array_equal(found.between(0, 20), WHOLE)
+    assert (found.where(1), found.rows_read) == (shards.where(1), 20)
+    (folder / "part-00002.npy").unlink()
+    with pytest.raises(UsageError, match=r"part-00002.npy can't be read by a worker"):
+        pickle.loads(data)
+    with (folder / "part-00002.npy").open("wb") as file:
+        file.write(b"short")
+    with pytest.raises(DamagedFileError, match=r"part-00002.npy was changed while it was read"):
+        pickle.loads(data)
+
+
+@pytest.mark.parametrize("rows", [slice(3, 9), slice(None, None, 2), slice(None, None, -1), slice(4, 4)])
+def test_a_piece_of_a_mapped_array_in_another_process(rows, tmp_path):
+    np.save(tmp_path / "whole.npy", WHOLE)
+    piece = np.load(tmp_path / "whole.npy", mmap_mode="r")[1:][rows]
+    found = pickle.loads(pickle.dumps(Shards([piece], ["piece"])))
+    assert np.array_equal(found.between(0, 20), WHOLE[1:][rows])
+
+
+def test_what_is_in_no_file_goes_itself():
+    found = pickle.loads(pickle.dumps(Shards([WHOLE], ["whole"])))
+    assert np.array_equal(found.between(2, 5), WHOLE[2:5])
