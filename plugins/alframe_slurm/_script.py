@@ -29,6 +29,7 @@ at_limit() {{
         scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && exec sleep 300
     else
         echo "error: the time limit comes before a round is finished; give more with -o slurm.time"
+        exit 124
     fi
 }}
 trap at_limit USR2
@@ -86,7 +87,8 @@ def _flags(options: Options, folder: Path, count: int, name: str) -> Iterator[st
     limit = f"%{options.at_once}" if options.at_once else ""
     yield f"job-name={name}"
     yield f"array=0-{count - 1}{limit}"
-    yield f"output={shlex.quote(str(log_of(folder, '%A_%a')))}"
+    log = log_of(Path(str(folder).replace("%", "%%")), "%A_%a")
+    yield f"output={shlex.quote(str(log))}"
     yield from ("open-mode=append", "requeue", f"signal=B:USR2@{NOTICE}", "ntasks=1")
     for key in ("partition", "account", "qos", "constraint", "nodelist", "exclude"):
         if (value := getattr(options, key)) is not None:

@@ -54,8 +54,8 @@ class Slurm:
     def __init__(self, options: Options, folder: Path) -> None:
         if missing := [command for command in COMMANDS if shutil.which(command) is None]:
             raise UsageError(
-                f"executor slurm: there is no {missing[0]} on the PATH; run this where Slurm's commands are, as on a "
-                "login node; without Slurm, `alframe run --write-tasks` and `alframe work` serve any scheduler"
+                f"executor slurm: there is no {missing[0]} on the PATH; run this where Slurm's commands are, "
+                "as on a login node; without Slurm, `alframe run --write-tasks` serves any scheduler"
             )
         self._options = options
         self._folder = folder
