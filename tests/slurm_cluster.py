@@ -103,7 +103,7 @@ class Cluster:
         with contextlib.suppress(subprocess.SubprocessError):
             self("scancel", "--user=root")
         self.kill_node()
-        for process in self._processes:
+        for _, process in self._processes:
             _kill(process.pid)
             process.wait()
 
@@ -112,17 +112,22 @@ class Cluster:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
         return done.stdout.strip()
 
-    def start_node(self):
+    def start_node(self, without=None):
+        """Starts the node's daemon, for which one folder is empty, where that is said."""
+        for stale in (self.folder / "spool").glob("job*"):  # Slurm starts no job again over its old files
+            shutil.rmtree(stale, ignore_errors=True)
         step = program("slurmstepd") or next(program("slurmd").parent.glob("slurmstepd*"))
-        self._start("slurmd", "-D", "-d", str(step))
+        hidden = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none "{without}" && exec "$@"', "sh"]
+        self._start("slurmd", "-D", "-d", str(step), before=hidden if without else ())
         until(lambda: self("sinfo", "--noheader", "--format=%T").startswith(("idle", "mixed", "allocated")))
 
     def kill_node(self):
         """What a power cut does to a node: its daemon, and all that it had started."""
-        for process in [one for one in self._processes if "slurmd" in Path(one.args[0]).name.split("-")]:
-            _kill(process.pid)
-            process.wait()
-            self._processes.remove(process)
+        for name, process in tuple(self._processes):
+            if name == "slurmd":
+                _kill(process.pid)
+                process.wait()
+                self._processes.remove((name, process))
         mark = f"SLURM_CONF={self.folder / 'slurm.conf'}".encode()
         for pid in [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]:
             with contextlib.suppress(OSError):
@@ -135,17 +140,16 @@ class Cluster:
     def states(self, job):
         return self("squeue", "--noheader", "--array", "--states=all", "--format=%T", f"--jobs={job}").split()
 
-    def _start(self, name, *arguments):
+    def _start(self, name, *arguments, before=()):
         with (self.folder / f"{name}.out").open("ab") as out:
-            self._processes.append(
-                subprocess.Popen(
-                    [program(name), *arguments],
-                    env=self.environment,
-                    stdout=out,
-                    stderr=out,
-                    start_new_session=True,
-                )
+            process = subprocess.Popen(
+                [*before, str(program(name)), *arguments],
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
+        self._processes.append((name, process))
 
 
 def free_ports(count):

@@ -133,9 +133,9 @@ def test_a_node_that_dies_and_comes_back_continues(study):
 
 
 def test_a_command_that_is_killed_and_given_again_submits_nothing_twice(study):
-    trials = ("--strategy=lingering", "--seeds=1-2", "--rounds=4")
+    trials = ("--strategy=lingering", "--seeds=1-2", "--rounds=8")
     command = study.command("run", "--plugin=lingering.py", *QUICK, *trials, *SLURM)
-    environment = study.cluster.environment | {"LINGER": "1"}
+    environment = study.cluster.environment | {"LINGER": "2"}
     driver = subprocess.Popen(command, cwd=study.folder, env=environment, stderr=subprocess.DEVNULL)
     study.after_rounds(1)
     driver.send_signal(signal.SIGKILL)
@@ -173,3 +173,12 @@ def test_why_a_job_ended_is_told(study):
     assert re.search(
         r"its job \d+_0 ended.*FAILED; NonZeroExitCode; /.*\.txt: error: no licence for this", told
     )
+
+
+def test_a_folder_that_the_node_does_not_see_is_named(study):
+    study.cluster.kill_node()
+    study.cluster.start_node(without=study.folder)
+    told = study.trials("--strategy=margin", "--seeds=1", *SLURM, code=1)
+    study.cluster.kill_node()
+    study.cluster.start_node()
+    assert f"is {study.folder / 'runs'} a folder that its machine sees? (FAILED; JobLaunchFailure" in told
