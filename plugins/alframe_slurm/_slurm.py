@@ -66,14 +66,16 @@ class Slurm:
         """Queues one array, whose jobs run the tasks.
 
         Raises:
-            UsageError: Slurm refuses, or can't be reached.
+            UsageError: Slurm refuses, can't be reached, or has jobs of these tasks that nobody watches.
         """
         size = self._options.per_job
+        title = f"alframe-{self._folder.name}"
+        self._refuse_second(title)
         jobs = [tasks[start : start + size] for start in range(0, len(tasks), size)]
         try:
             (self._folder / LOGS).mkdir(exist_ok=True)
             path = self._folder / f"slurm-{len(list(self._folder.glob('slurm-*.sh')))}.sh"
-            path.write_text(script(self._options, self._folder, jobs, f"alframe-{self._folder.name}"))
+            path.write_text(script(self._options, self._folder, jobs, title))
         except OSError as error:
             raise UsageError(
                 f"executor slurm: no script can be written to {self._folder}: {error.strerror}"
@@ -84,6 +86,7 @@ class Slurm:
             raise UsageError(
                 f"Slurm refuses the jobs: {said(done)}; the trials are written down in {self._folder}"
             )
+        path.with_suffix(".job").write_text(number)
         return [f"{number}_{position // size}" for position in range(len(tasks))]
 
     def look(self, names: Sequence[str]) -> Sequence[Job]:
@@ -109,6 +112,17 @@ class Slurm:
             refused = [line for line in done.stderr.splitlines() if line and GONE not in line]
             if done.returncode and refused:
                 raise UsageError(f"Slurm does not cancel the jobs: {said(done)}")
+
+    def _refuse_second(self, title: str) -> None:
+        """Refuses where Slurm has an array that no command has noted: sbatch was killed, or had no answer."""
+        noted = {path.read_text().strip() for path in self._folder.glob("slurm-*.job")}
+        done = call("squeue", "--noheader", "--format=%F|%T|%r", f"--name={title}")
+        arrays = dict.fromkeys(fields(line)[0] for line in done.stdout.splitlines() if not done.returncode)
+        if strange := [array for array in arrays if array not in noted]:
+            raise UsageError(
+                f"Slurm runs these trials already, by the job {' '.join(strange)} that no command has noted; "
+                f"wait for its end, or `scancel {' '.join(strange)}`"
+            )
 
     def _queue(self, names: Sequence[str]) -> dict[str, tuple[str, str]] | None:
         """State and reason of the jobs that squeue knows; None where it doesn't answer."""

@@ -67,7 +67,8 @@ def flags(tasks, count=1, **options):
 def test_one_array_for_all_tasks(fakes, tasks):
     fakes.answer("sbatch", "12;cluster\n")
     assert slurm(tasks, at_once=3).submit(tasks) == ["12_0", "12_1", "12_2", "12_3", "12_4"]
-    (call,) = fakes.calls
+    asked, call = fakes.calls
+    assert asked.endswith("--name=alframe-tasks of mine")
     assert call == f"sbatch --parsable {tasks[0].parent / 'slurm-0.sh'}"
     assert "#SBATCH --array=0-4%3\n" in (tasks[0].parent / "slurm-0.sh").read_text()
 
@@ -79,6 +80,22 @@ def test_a_second_array_leaves_the_first_ones_script(fakes, tasks):
     jobs.submit(tasks[1:])
     assert "array=0-0" in (tasks[0].parent / "slurm-0.sh").read_text()
     assert "array=0-3" in (tasks[0].parent / "slurm-1.sh").read_text()
+
+
+def test_an_array_that_no_command_has_noted_is_not_queued_twice(fakes, tasks):
+    """The command was killed within sbatch, or the controller was too busy to say that it had the jobs."""
+    fakes.answer("sbatch", error="sbatch: error: Socket timed out on send/recv operation\n", code=1)
+    with pytest.raises(UsageError, match="Socket timed out"):
+        slurm(tasks).submit(tasks)
+    fakes.answer("sbatch", "13\n")
+    fakes.answer("squeue", "12|PENDING|Priority\n12|RUNNING|None\n")
+    with pytest.raises(UsageError, match="by the job 12 that no command has noted; .* `scancel 12`"):
+        slurm(tasks).submit(tasks)
+    fakes.answer("squeue")
+    assert slurm(tasks).submit(tasks[:1]) == ["13_0"]
+    fakes.answer("squeue", "13|PENDING|Priority\n")
+    fakes.answer("sbatch", "14\n")
+    assert slurm(tasks).submit(tasks[1:2]) == ["14_0"]  # what ended is tried again beside what runs
 
 
 def test_tasks_share_jobs(fakes, tasks):
