@@ -185,8 +185,9 @@ def _detach(prepared: PreparedRun) -> int:
         echo("every trial is finished; the same command without --detach prints the results", err=True)
         return 0
     out = shlex.quote(prepared.planned[0].settings.run.out)
+    echo(started.told, err=True)
     echo(
-        f"{started.told}\n`alframe status {out}` shows how they go, `alframe cancel {out}` ends them; "
+        f"`alframe status {out}` shows how they go, `alframe cancel {out}` ends them; "
         "the same command without --detach watches them, and prints the results",
         err=True,
     )
