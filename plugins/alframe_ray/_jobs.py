@@ -116,9 +116,10 @@ class RayJobs:
         try:
             return str(ray.get(ref))
         except Exception as error:
-            first = str(error).strip().partition("\n")[0]
-            where = f" on {host}" if (host := self._host(name)) else ""
-            return f"{type(error).__name__}{where}: {first} Its output is in Ray's folder there, session_latest/logs"
+            said = str(error).strip().partition("\n")[0]
+            if (host := self._host(name)) is None:
+                return f"{type(error).__name__}: {said}"
+            return f"{type(error).__name__} on {host}: {said} Its output is there in /tmp/ray/session_latest/logs"
 
     def _host(self, name: str) -> str | None:
         """Which machine began a job last; None while none has."""
