@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from alframe.contract.executors import ExecutorInfo, Job, Jobs
+from alframe.contract.executors import ExecutorInfo, Job, Jobs, work_command
 from alframe.contract.info import API_VERSION, PluginInfo
 from alframe.contract.labelling import (
     FormatInfo,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from alframe.defaults.training import train_supervised
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
-    from alframe.experiments.working import work, work_command
+    from alframe.experiments.working import work
     from alframe.labelling.formats.dataset import dataset_from_session
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
@@ -106,7 +106,6 @@ _LAZY = {
     "train_supervised": "alframe.defaults.training",
     "without_compiler": "alframe.networks.optimizers",
     "work": "alframe.experiments.working",
-    "work_command": "alframe.experiments.working",
 }
 
 __all__ = [

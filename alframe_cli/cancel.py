@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from alframe_cli.params import plugin_files
 from alframe_cli.plain_text import echo
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
+@plugin_files
 def cancel(out: Path) -> int:
     """End the jobs that `alframe run --executor` has started for the folder OUT, and that wait or run.
 

@@ -52,7 +52,11 @@ BROKEN = {  # the module's text, and what is said about it
     ),
     "formats-own": (
         HOOKS + "@hookimpl\ndef alframe_label_formats(): return {'csv': 3}\n",
-        "the name 'csv' is a format of alframe's own",
+        "the name 'csv' is that of alframe's own format",
+    ),
+    "executors-own": (
+        HOOKS + "@hookimpl\ndef alframe_executors(): return {'local': 3}\n",
+        "the name 'local' is that of alframe's own executor",
     ),
     "a-class": (
         HOOKS + "class Plugin:\n    @hookimpl\n    def alframe_score(self): ...\n",

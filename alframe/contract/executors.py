@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -85,3 +87,13 @@ class ExecutorInfo:
     open: Callable[[Any, Path], Jobs]
     outlives: bool = False
     seconds: float = 2.0
+
+
+def work_command(task: str | os.PathLike[str]) -> list[str]:
+    """The command that runs a task, by the Python of this process; it needs no shell.
+
+    Args:
+        task: the file.
+    """
+    command = [sys.executable, "-m", "alframe_cli", "work", os.fspath(task)]
+    return [*command, "--display", "plain"]

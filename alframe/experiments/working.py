@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -143,16 +142,6 @@ def work(task: str | os.PathLike[str], *, patience: float = 0.0) -> RunSummary:
     if isinstance(end, AlframeError):
         raise end
     return end
-
-
-def work_command(task: str | os.PathLike[str]) -> list[str]:
-    """The command that runs a task, by the Python of this process; it needs no shell.
-
-    Args:
-        task: the file.
-    """
-    command = [sys.executable, "-m", "alframe_cli", "work", os.fspath(task)]
-    return [*command, "--display", "plain"]
 
 
 @dataclasses.dataclass(frozen=True)

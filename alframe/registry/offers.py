@@ -212,7 +212,7 @@ def _named(name: Any, kind: Kind[Any]) -> str:
     if not isinstance(name, str):
         raise PluginError(f"the name of a {kind.name} is a text, got {name!r}")
     if name in kind.own:
-        raise PluginError(f"the name {name!r} is a {kind.name} of alframe's own; give another")
+        raise PluginError(f"the name {name!r} is that of alframe's own {kind.name}; give another")
     return name
 
 

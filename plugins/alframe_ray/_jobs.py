@@ -119,7 +119,7 @@ class RayJobs:
             said = str(error).strip().partition("\n")[0]
             if (host := self._host(name)) is None:
                 return f"{type(error).__name__}: {said}"
-            return f"{type(error).__name__} on {host}: {said} Its output is there in /tmp/ray/session_latest/logs"
+            return f"{type(error).__name__} on {host}: {said} Its output is in Ray's folder logs there"
 
     def _host(self, name: str) -> str | None:
         """Which machine began a job last; None while none has."""

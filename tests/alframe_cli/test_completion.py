@@ -26,6 +26,7 @@ def test_commands():
         "label",
         "work",
         "status",
+        "cancel",
         "list-strategies",
         "list-datasets",
         "list-models",

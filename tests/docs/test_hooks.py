@@ -113,6 +113,13 @@ def test_select(add):
     assert len({tuple(picks) for picks in drawn}) > 1
 
 
+def test_executors(add, finish):
+    add("alframe_executors")
+    folder = finish("--executor", "shell")
+    assert (folder / "rounds.jsonl").read_text().count("\n") == 2
+    assert len(list(folder.parents[3].glob(".tasks/*/jobs.json"))) == 1
+
+
 def test_train_together(add, tmp_path):
     add("alframe_train_together")
 

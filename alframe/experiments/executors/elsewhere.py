@@ -49,8 +49,8 @@ class Elsewhere:
             return
         started = self.start(left)
         engine = started.engine
-        listener.note(started.told)
         try:
+            listener.note(started.told)
             watched = list(started.watched)
             told: set[str] = set()
             while watched:
@@ -139,7 +139,8 @@ class Watched:
         self.job = job
         self._path = path
         self._task = WrittenTask.of(trial, force=True) if force else None
-        self._told = -1  # rounds that the listener knows; -1: it has not started
+        self._told = 0 if force else len(self._rounds())  # rounds that the listener knows
+        self._has_started = False
         self._seen: object = None
         self._sign: object = None
         self._ended = 0
@@ -154,7 +155,7 @@ class Watched:
         sign = read_sign(live_file(self.trial.folder))
         if self._has_begun:
             self._tell(sign, listener)
-            is_whole = self._told > self.trial.settings.run.rounds and sign is None
+            is_whole = self._has_started and self._told > self.trial.settings.run.rounds and sign is None
             if (job.state == "ended" or is_whole) and (summary := self._summary()) is not None:
                 return summary
         if job.state != "ended":
@@ -180,9 +181,10 @@ class Watched:
             seen: object = None
         else:
             seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if self._told < 0 and (sign is not None or seen is not None):
-            self._told = len(self._rounds())
-            self._seen = seen
+        if not self._has_started:
+            if sign is None and (seen is None or len(self._rounds()) <= self._told):
+                return
+            self._has_started = True
             listener.trial_started(self.trial, self._told, False)
         if seen != self._seen:
             for done in self._rounds()[self._told :]:
@@ -209,7 +211,7 @@ class Watched:
         return None if saved is None else RunSummary(saved.rounds, saved.note)
 
     def _lost(self, job: Job) -> TrialError:
-        if self._told < 0:
+        if not self._has_started:
             hint = f"; is {self._path.parent.parent.parent} a folder that its machine sees?"
         else:
             hint = f" after {self._told} rounds"

@@ -55,7 +55,7 @@ def test_the_names_of_alframes_own_are_no_plugins(offer):
     assert SOURCES.own == tuple(OWN)
     offer(kind="images")
     assert [
-        row for row in installed().problems() if "'images' is a kind of source of alframe's own" in row[2]
+        row for row in installed().problems() if "'images' is that of alframe's own kind of source" in row[2]
     ]
     with pytest.raises(PluginError, match="give another"):
         plugins_info("tapes")

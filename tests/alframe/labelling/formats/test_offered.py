@@ -34,7 +34,7 @@ def test_the_names_of_alframes_own_are_no_plugins(offer):
     assert FORMATS.own == tuple(OWN)
     offer(name="csv")
     assert named("csv") is OWN["csv"]
-    assert [row for row in installed().problems() if "'csv' is a format of alframe's own" in row[2]]
+    assert [row for row in installed().problems() if "'csv' is that of alframe's own format" in row[2]]
 
 
 def test_alframes_own_formats_look_no_plugin_up():
