@@ -20,8 +20,8 @@ class RayOptions(CheckedOptions):
 
     address: str | None = option(
         None,
-        "HOST:PORT of a cluster; auto: the one that this machine belongs to; "
-        "none: that of RAY_ADDRESS, else a Ray of the command's own",
+        "HOST:PORT of a cluster; auto: the one that this machine belongs to; local: a Ray of the command's "
+        "own; none: that of RAY_ADDRESS, else local",
     )
     cpus: float = option(1.0, "cores of a trial, which has as many threads", above=0)
     gpus: float | None = option(

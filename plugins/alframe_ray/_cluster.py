@@ -44,9 +44,12 @@ class Wanted:
         machines = _machines()
         if any(one.cpus >= self.cpus and one.gpus >= self.gpus for one in machines):
             return ""
-        asked = f"{self.cpus:g} CPUs" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
-        have = ", ".join(sorted({f"{one.cpus:g} and {one.gpus:g}" for one in machines})) or "nothing"
-        return f"waits for {asked}, and no machine of Ray's has that: of CPUs and GPUs they have {have}"
+        have = "; ".join(sorted(map(str, set(machines)))) or "there is none"
+        return f"waits for {self}, and no machine of Ray's has that: {have}"
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.cpus:g} CPU and {self.gpus:g} GPU"
 
 
 def is_own(address: str | None) -> bool:

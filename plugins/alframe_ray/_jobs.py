@@ -49,7 +49,7 @@ class RayJobs:
         self._is_ours |= connect(self._options.address)
         if self._options.gpus is None:
             self._wanted = Wanted(self._options.cpus, min(1.0, largest().gpus))
-        if is_own(self._options.address) and (lacking := self._wanted.lacking()):
+        if self._is_ours and is_own(self._options.address) and (lacking := self._wanted.lacking()):
             self._leave()
             raise UsageError(f"a trial {lacking}; see `alframe show ray`")
         remote = ray.remote(
@@ -68,9 +68,8 @@ class RayJobs:
             names: what `submit` gave.
         """
         self._hear([name for name in names if name in self._refs])
-        waiting = {name for name in names if name in self._refs and self._host(name) is None}
-        lacking = self._wanted.lacking() if waiting else ""
-        return [self._job(name, name in waiting, lacking) for name in names]
+        lacking = self._wanted.lacking() if self._refs else ""
+        return [self._job(name, lacking) for name in names]
 
     def cancel(self, names: Sequence[str]) -> None:
         """Ends jobs, and the Ray of this command where it is its last one.
@@ -95,10 +94,11 @@ class RayJobs:
         self._ended.pop(name, None)
         return name
 
-    def _job(self, name: str, is_waiting: bool, lacking: str) -> Job:
+    def _job(self, name: str, lacking: str) -> Job:
         if name not in self._refs:
             return Job("ended", self._ended.get(name, "it ended with the command that had started it"))
-        return Job("waiting", lacking) if is_waiting else Job("running")
+        waits = lacking or self._host(name) is None
+        return Job("waiting", lacking) if waits else Job("running")
 
     def _hear(self, names: Sequence[str]) -> None:
         """Takes note of the jobs that have ended."""

@@ -223,10 +223,13 @@ def test_a_plugin_file_changes(place):
 def test_no_machine_is_large_enough(place, cluster):
     code, said = place.run("-o", "ray.gpus=4")
     assert code == 2
-    assert "a trial waits for 1 CPUs and 4 GPUs, and no machine of Ray's has that" in said
+    assert "a trial waits for 1 CPU and 4 GPU, and no machine of Ray's has that: " in said
     driver = place.start("-o", f"ray.address={cluster.address}", "-o", "ray.cpus=2")
     for line in driver.stderr:
-        if "waits for 2 CPUs, and no machine of Ray's has that" in line:
+        if (
+            "waits for 2 CPU and 0 GPU, and no machine of Ray's has that: 0 CPU and 0 GPU; 1 CPU and 0 GPU"
+            in line
+        ):
             break
     cluster.add_node(num_cpus=2)
     _, said = driver.communicate(timeout=200)
