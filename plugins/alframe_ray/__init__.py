@@ -2,8 +2,9 @@
 
 Ray: Moritz et al., "Ray: a distributed framework for emerging AI applications", OSDI 2018, arXiv 1712.05889.
 
-Each trial is one task in a worker process of its own. Ray starts it again where its process or its machine
-died; it ends with the command that started it.
+Each trial is a task in a process of Ray's, which does one after another, or with a GPU one alone: then the
+GPU's memory is given back. Ray starts a trial again where its process or its machine died; it ends with the
+command that started it.
 """
 
 from __future__ import annotations

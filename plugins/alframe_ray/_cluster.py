@@ -24,6 +24,10 @@ sys.path[:] = [*_path, *(entry for entry in sys.path if entry not in _path)]
 
 LOCAL = "local"
 SECONDS_TO_ANSWER = 5.0
+SETTINGS = bytes(
+    [0, 0, 0, 4, 0, 0, 0, 0, 0]
+)  # the frame that HTTP/2, which Ray speaks, begins with: 4 says so
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
 STORE_BYTES = 80 << 20  # of Ray's object store, the least it takes: nothing goes through it
 
 
@@ -101,17 +105,22 @@ def _resolved(address: str | None) -> str:
 
 
 def _require_answer(address: str) -> None:
-    """Raises `UsageError` where nobody listens: Ray would try for a minute, and then end the process."""
+    """Raises `UsageError` where no Ray listens: it would be sought for minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
         return
     try:
-        socket.create_connection((host.rpartition("/")[2], int(port)), SECONDS_TO_ANSWER).close()
+        where = (host.rpartition("/")[2], int(port))
+        with socket.create_connection(where, SECONDS_TO_ANSWER) as connection:
+            connection.sendall(HELLO)
+            answer = connection.recv(len(SETTINGS))
     except (OSError, OverflowError) as error:
-        raise UsageError(
-            f"nobody answers at {address}, which is to be Ray's ({error}); "
-            "`ray start --head` prints the address of a cluster"
-        ) from error
+        why = f"nobody answers at {address} ({error})"
+    else:
+        if answer[3:4] == SETTINGS[3:4] or os.environ.get("RAY_USE_TLS", "0") != "0":
+            return
+        why = f"what answers at {address} is no Ray"
+    raise UsageError(f"{why}; the address of a cluster is what `ray start --head` printed, as 10.0.0.1:6379")
 
 
 @contextlib.contextmanager

@@ -56,7 +56,6 @@ class RayJobs:
             num_cpus=self._wanted.cpus,
             num_gpus=self._wanted.gpus,
             max_retries=self._options.retries,
-            max_calls=1,  # a process of its own, which gives back the memory of its GPU
         )(function())
         threads = max(1, int(self._wanted.cpus))
         return [self._start(remote, task, threads) for task in tasks]

@@ -94,6 +94,25 @@ class Ray(types.ModuleType):
         ref.is_ready = True
 
 
+class Connection:
+    """One whose other end says something."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def sendall(self, data):
+        assert data.startswith(b"PRI * HTTP/2.0")
+
+    def recv(self, count):
+        return self.answer[:count]
+
+
 @pytest.fixture
 def with_ray(monkeypatch):
     def forget():
@@ -127,7 +146,7 @@ def test_trials_run_and_ray_is_left(with_ray, run):
     ray = with_ray()
     result = run()
     assert len(result.done) == 2
-    assert ray.options == {"num_cpus": 1.0, "num_gpus": 0.0, "max_retries": 3, "max_calls": 1}
+    assert ray.options == {"num_cpus": 1.0, "num_gpus": 0.0, "max_retries": 3}
     assert ray.stopped == 1
     assert ray.cancelled == []
 
@@ -156,7 +175,7 @@ def test_ray_of_ones_own_is_small_and_silent(with_ray, tmp_path):
 def test_which_ray(with_ray, tmp_path, monkeypatch, option, variable, used):
     ray = with_ray()
     monkeypatch.setenv("RAY_ADDRESS", variable)
-    monkeypatch.setattr(socket, "create_connection", lambda *_: socket.socket())
+    monkeypatch.setattr(socket, "create_connection", lambda *_: Connection(b"\0\0\x12\4\0\0\0\0\0"))
     open_ray(RayOptions(address=option), tmp_path).submit([])
     assert ray.started[0] == used
     assert ("object_store_memory" in ray.started[1]) is (used == "local")
@@ -282,8 +301,16 @@ def test_nobody_answers(with_ray, run):
         bound.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         with_ray()
-        with pytest.raises(UsageError, match=f"nobody answers at {address}, which is to be Ray's"):
+        with pytest.raises(UsageError, match=f"nobody answers at {address} .*Connection refused"):
             run(address=address)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request", b""])
+def test_what_answers_is_no_ray(with_ray, run, monkeypatch, answer):
+    monkeypatch.setattr(socket, "create_connection", lambda *_: Connection(answer))
+    with_ray()
+    with pytest.raises(UsageError, match="what answers at h:8265 is no Ray; the address of a cluster is"):
+        run(address="h:8265")
 
 
 @pytest.mark.parametrize(
