@@ -73,6 +73,13 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     "that.  [default: half of this machine's]",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Processes that read a pool in files and compute side by side; GPUs take turns. The rows are the "
+    "same.  [default: none, or one for each device]",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -88,6 +95,7 @@ def query(
     seed: int,
     device: str,
     memory: float | None,
+    workers: int | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -126,6 +134,7 @@ def query(
             stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},
             device=device,
             memory=memory,
+            workers=workers or 0,
         )
     if not quiet:
         echo(_summary(strategy, n, result), err=True)
@@ -238,8 +247,19 @@ def _summary(strategy: str, n: int, result: Any) -> str:
     if result.topped_up:
         text += f", the last {result.topped_up:,} of them drawn at random: the strategy chose no more"
     if result.reading:
-        text += f"; read {result.reading.bytes / 10**6:,.1f} MB, the pool {result.reading.passes:.1f} times"
+        text += f"; read {_read_of(result.reading)}"
     return f"{text} (the pool has no {n:,})" if chosen < n else text
+
+
+def _read_of(reading: Any) -> str:
+    text = f"{reading.bytes / 10**6:,.1f} MB, the pool {reading.passes:.1f} times"
+    if reading.passes_skipped:
+        text += f", where {reading.passes + reading.passes_skipped:.1f} would have been without bounds"
+    if reading.workers:
+        text += f", by {reading.workers} workers"
+    if reading.workers_lost:
+        text += f", of which {reading.workers_lost} died; their rows were read by others"
+    return text
 
 
 def _print(strategy: str, result: Any, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from alframe import ActiveLearner, Recipe
 from alframe.contract.trial import MEASURED, Round
 from alframe.experiments.sweep import resolve_sweep
 from alframe.experiments.trials import Listener
+from alframe.ops.crew import Bench
 from alframe.records.origin import Origin
 from alframe.registry.registry import Registry
 
@@ -204,3 +205,60 @@ def label_rounds(learner, oracle, rounds=3, n=10):
         learner.tell(picks, oracle[picks])
         learner.fit()
     return asked
+
+
+class BenchCrew:
+    """A crew whose workers are objects of this process, some of which are lost.
+
+    Args:
+        workers: how many.
+        losses: after how many runs one is lost, in the middle of the next; several times.
+        shuffled: the order of runs.
+    """
+
+    def __init__(self, workers, losses=(), shuffled=None):
+        self.workers, self.lost, self.fetched = workers, 0, 0
+        self._benches = [Bench() for _ in range(workers)]
+        self._losses = sorted(losses)
+        self._shuffled = shuffled
+        self._done = 0
+
+    def map(self, job, runs):
+        def fetch(number):
+            self.fetched += 1
+            return job.piece(number)
+
+        waiting = list(range(len(runs)))
+        if self._shuffled:
+            self._shuffled.shuffle(waiting)
+        while waiting and self._benches:
+            number = waiting.pop(0)
+            bench = self._benches.pop(0)
+            answer = bench.work(job.kept, job.call, fetch, runs[number])
+            if self._losses and self._done >= self._losses[0]:
+                del self._losses[0]
+                self.lost += 1
+                waiting.append(number)
+                continue
+            self._done += 1
+            self._benches.append(bench)
+            yield number, answer
+
+
+class Whole:
+    """Points on a grid, whose distances have no rounding; a geometry with nothing but what one must have."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, positions):
+        return Whole(self.x[positions])
+
+    def squared_norms(self):
+        return self.x.square().sum(dim=1)
+
+    def squared_distances(self, other):
+        return (self.x[:, None] - other.x).square().sum(dim=2)

@@ -17,6 +17,7 @@ from alframe.data.samples import Samples
 from alframe.errors import AlframeError, UsageError
 from alframe.ops import lazy
 from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks
+from alframe.ops.crew import gathered, over_rows
 from alframe.ops.geometry import Geometry
 from alframe.ops.lazy import LazyRows
 
@@ -203,7 +204,10 @@ class View:
         Example:
             ``pool.by_rows(lambda probs: 1 - probs.square().sum(dim=1))``
         """
-        return joined((function(self._at(rows, of)) for rows in self._blocks(of)), len(self))
+        blocks = self._blocks(of)
+        if isinstance(self._known(of)[1], Tensor):
+            return joined((function(self._at(rows, of)) for rows in blocks), len(self))
+        return gathered(over_rows(_of_block, self._rows, (function, of), blocks), len(self))
 
     def lazy_rows(
         self, function: Callable[[Tensor, Tensor | slice], Tensor] | None = None, of: Numbers = "probs"
@@ -400,6 +404,11 @@ class View:
         if self._embed is None:
             raise RuntimeError("an embedder can't read the embedding that it is asked to make")
         return self._embed()
+
+
+def _of_block(rows: Rows, asked: tuple[Callable[[Tensor], Tensor], Numbers], block: slice) -> Tensor:
+    function, of = asked
+    return function(View(rows)._at(block, of))
 
 
 class PoolView(View):

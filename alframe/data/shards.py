@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alframe.errors import DamagedFileError, UsageError, one_line
+from alframe.ops.crew import count
 
 LIST = "parts.json"
 AS_THEY_ARE = (np.dtype(np.float16), np.dtype(np.float32))
@@ -52,6 +53,25 @@ class Shards:
         self._states = [_state(file) for file in self._files]
         self.rows_read = self.bytes_read = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Where the parts lie, for another process; what is in no file goes itself."""
+        return vars(self) | {
+            "_parts": [_place(part) for part in self._parts],
+            "rows_read": 0,
+            "bytes_read": 0,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Opens the files, which must be those that they were.
+
+        Raises:
+            UsageError: one can't be read.
+            DamagedFileError: one was changed.
+        """
+        vars(self).update(state)
+        self._parts = [_opened(place, name) for place, name in zip(self._parts, self._names, strict=True)]
+        self.require_unchanged()
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -92,8 +112,10 @@ class Shards:
                 raise DamagedFileError(f"{name} was changed while it was read: ask again")
 
     def _copied(self, pieces: list[Array]) -> Array:
-        self.rows_read += sum(map(len, pieces))
-        self.bytes_read += sum(piece.nbytes for piece in pieces)
+        rows, size = sum(map(len, pieces)), sum(piece.nbytes for piece in pieces)
+        self.rows_read += rows
+        self.bytes_read += size
+        count(rows=rows, bytes=size)
         if len(pieces) == 1 and pieces[0].dtype in AS_THEY_ARE and pieces[0].flags.writeable:
             return np.asarray(pieces[0])  # a view of the file, which torch takes
         half = all(piece.dtype == np.float16 for piece in pieces)
@@ -172,6 +194,33 @@ def _listed(folder: Path) -> Iterator[tuple[str, int | None]]:
 def _file_of(part: Array) -> Path | None:
     name = getattr(part, "filename", None)
     return Path(name) if name else None
+
+
+def _place(part: Array) -> Array | dict[str, Any]:
+    """Where in a file an array lies, be it a part of what was mapped; the array where it is in none."""
+    file = _file_of(part)
+    if file is None:
+        return part
+    whole: Any = part
+    while isinstance(whole.base, np.memmap):
+        whole = whole.base
+    start = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    layout = {"dtype": part.dtype, "shape": part.shape, "strides": part.strides}
+    return layout | {"file": file.absolute(), "offset": whole.offset + start}
+
+
+def _opened(place: Array | dict[str, Any], name: str) -> Array:
+    if not isinstance(place, dict):
+        return place
+    try:
+        whole = np.memmap(place["file"], np.uint8, mode="c")
+    except (OSError, ValueError) as error:  # the latter of an empty file
+        raise UsageError(f"{name} can't be read by a worker: {one_line(error)}") from error
+    layout = {key: value for key, value in place.items() if key != "file"}
+    try:
+        return np.ndarray(buffer=whole, **layout)
+    except (TypeError, ValueError) as error:
+        raise DamagedFileError(f"{name} was changed while it was read: ask again") from error
 
 
 def _state(file: Path | None) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from alframe.learning.rows import without_distances
 from alframe.learning.stored import blocks_to_score, is_in_files
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.networks.classifier import Classifier
-from alframe.ops.blocks import joined
+from alframe.ops.crew import gathered, over_rows
 from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import DEFAULT, Plugin
 from alframe.registry.registry import Registry, installed
@@ -342,17 +342,20 @@ class Pipeline:
 
     def _scores(self, rows: Rows, state: RoundState, pool: PoolView, labelled: LabelledView) -> Tensor:
         """Scores of the pool; of one in files block by block, where the scorer says that this is the same."""
-
-        def of(view: PoolView) -> Tensor:
-            def check(answer: Any) -> Tensor:
-                return check_scores(answer, len(view))
-
-            scores: Tensor = self._call("score", state, check, pool=view, labelled=labelled)
-            return scores
-
         if "score" not in self.providers["score"].info.rowwise or not is_in_files(rows):
-            return of(pool)
-        return joined((of(PoolView(rows.part(block))) for block in blocks_to_score(rows)), len(rows))
+            return self.scores_of(pool, labelled, state)
+        asked = (self, rows, labelled, state)
+        blocks = over_rows(_scores_of_block, asked, None, blocks_to_score(rows))
+        return gathered(_with_logged(blocks, state), len(rows))
+
+    def scores_of(self, pool: PoolView, labelled: LabelledView, state: RoundState) -> Tensor:
+        """The scorer's scores of a view, checked."""
+
+        def check(answer: Any) -> Tensor:
+            return check_scores(answer, len(pool))
+
+        scores: Tensor = self._call("score", state, check, pool=pool, labelled=labelled)
+        return scores
 
     def embed(self, pool: PoolView, labelled: LabelledView, state: RoundState) -> tuple[Geometry, Geometry]:
         """The embedding of the pool and of the labelled set."""
@@ -385,6 +388,27 @@ class Pipeline:
                 **arguments,
             )
             return check(answer)
+
+
+def _scores_of_block(
+    asked: tuple[Pipeline, Rows, LabelledView, RoundState], nothing: None, block: slice
+) -> tuple[Tensor, dict[str, dict[str, float]]]:
+    """Scores of some rows of the pool, and what was logged."""
+    pipeline, rows, labelled, state = asked
+    return pipeline.scores_of(PoolView(rows.part(block)), labelled, state), state.numbers()
+
+
+def _with_logged(
+    parts: Iterator[tuple[slice, tuple[Tensor, dict[str, dict[str, float]]]]], state: RoundState
+) -> Iterator[tuple[slice, Tensor]]:
+    """The scores; what workers have logged is logged here. As in one process the last block's stays."""
+    last = -1
+    for block, (scores, logged) in parts:
+        if block.start > last:
+            last = block.start
+            for name, numbers in logged.items():
+                state.logged.setdefault(name, {}).update(numbers)
+        yield block, scores
 
 
 def _resolved_again(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
+from alframe.learning.crew import with_workers
 from alframe.learning.heads import as_head, classes_of
 from alframe.learning.inputs import class_numbers, matrix, whole_number
 from alframe.learning.pipeline import Pipeline, RoundState
@@ -23,6 +24,7 @@ from alframe.learning.rows import FeatureRows
 from alframe.learning.stored import Reading, StoredRows
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
+from alframe.ops.crew import Crew, before_taking_over
 from alframe.ops.machine import machine_memory
 from alframe.registry.registry import Registry, installed
 
@@ -54,6 +56,7 @@ class QueryResult:
     reading: Reading | None = None
 
 
+@with_workers
 @torch.inference_mode(False)  # strategies take gradients, in whichever mode the caller is
 def query(
     strategy: str,
@@ -69,6 +72,7 @@ def query(
     stages: Mapping[str, str] | None = None,
     device: str | torch.device = "auto",
     memory: float | None = None,
+    workers: int | Crew = 0,
     registry: Registry | None = None,
 ) -> QueryResult:
     """Chooses ``n`` rows of ``features`` to label.
@@ -91,9 +95,13 @@ def query(
         options: the strategy's options, as ``{"cap": 0.1}``; those of a borrowed plugin by its name, as
             ``{"coreset": {...}}``.
         stages: other providers for stages, as ``{"select": "alfamix"}``.
-        device: ``"auto"``, or what `torch.device` takes. Computed in float32.
+        device: ``"auto"``, or what `torch.device` takes; or several, as ``"cuda:0,cuda:1"``, each with a
+            worker. Computed in float32.
         memory: bytes that may be held of what is as long as a pool in files; half of this machine's memory
             by default.
+        workers: how many processes make the passes over a pool in files, which is then read by blocks
+            whatever it takes: each on one of the GPUs, or with its share of the cores. The answer is that of
+            none. One that dies is done without. Or an `alframe.ops.crew.Crew` that there is already.
         registry: where plugins are looked up; the installed ones by default.
 
     Raises:
@@ -115,7 +123,7 @@ def query(
     pipeline.require_used(by_plugin)
     on = resolve_device(device)
     n, seed = whole_number(n, "n", least=1), whole_number(seed, "seed")
-    pool, most = _pool(features, on, memory)
+    pool, most = _pool(features, on, memory, workers)
     if not len(pool):
         raise UsageError("features has no rows: the pool is empty")
     labelled, most_labelled = pool[:0], 0.0
@@ -151,19 +159,24 @@ def query(
     )
 
 
-def _pool(features: Any, device: torch.device, memory: float | None) -> tuple[Tensor | StoredRows, float]:
+def _pool(
+    features: Any, device: torch.device, memory: float | None, workers: int | Crew
+) -> tuple[Tensor | StoredRows, float]:
     """The pool's features and their largest magnitude; those in files are read where they take much."""
     if isinstance(features, str | os.PathLike):
         shards = open_shards(Path(features))
     elif isinstance(features, np.memmap) and features.ndim == 2 and features.dtype.kind in "biuf":
         shards = Shards([features], [str(features.filename or "features")])
+    elif workers:
+        raise UsageError("workers read a pool in files: give features as a .npy, or as a folder of them")
     else:
         return matrix(features, "features", device)
     limit = machine_memory() / 2 if memory is None else float(memory)
     if not limit > 0:
         raise UsageError(f"memory must be a number of bytes above 0, got {memory!r}")
     rows = StoredRows(shards, device, limit)
-    if 2 * 4 * math.prod(rows.shape) > limit:
+    before_taking_over(rows.require_unchanged)
+    if workers or 2 * 4 * math.prod(rows.shape) > limit:
         return rows, rows.largest("features")
     return matrix(rows[:], "features", device)
 

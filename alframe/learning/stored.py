@@ -14,6 +14,7 @@ from alframe.contract.views import Rows
 from alframe.data.shards import Shards
 from alframe.errors import UsageError
 from alframe.ops.blocks import BATCH_SIZE, row_blocks, rows_per_block
+from alframe.ops.crew import counted_so_far, over_rows
 from alframe.ops.lazy import LazyRows
 
 GB = 10**9
@@ -28,11 +29,17 @@ class Reading:
         rows: rows that were read, each as often as it was.
         bytes: their bytes in the files.
         passes: rows read, as a multiple of the pool's.
+        passes_skipped: passes that were not needed, because bounds that were known of rows were enough.
+        workers: processes that read, besides who asked.
+        workers_lost: those that died; others have read what they should.
     """
 
     rows: int
     bytes: int
     passes: float
+    passes_skipped: float = 0.0
+    workers: int = 0
+    workers_lost: int = 0
 
 
 class StoredRows(LazyRows):
@@ -100,30 +107,49 @@ class StoredRows(LazyRows):
         Raises:
             UsageError: some number is NaN, or infinite in float32; the message has its file and row.
         """
-        most = 0.0
-        for rows in row_blocks(len(self), self.shape[1], self.device):
-            block = self[rows]
-            if not block.numel():
-                continue
-            low, high = (float(end) for end in block.aminmax())
-            if not (abs(low) < torch.inf and abs(high) < torch.inf):  # False of NaN
-                row, column = (~block.isfinite()).nonzero()[0].tolist()
-                raise UsageError(
-                    f"{name} contain NaN or infinite values in float32, the first in "
-                    f"{self._shards.where(rows.start + row)}, column {column}"
-                )
-            most = max(most, -low, high)
-        return most
+        blocks = row_blocks(len(self), self.shape[1], self.device)
+        return max((most for _, most in over_rows(_largest, self, name, blocks)), default=0.0)
+
+    def where(self, row: int) -> str:
+        """In which file a row lies, and at which place."""
+        return self._shards.where(row)
+
+    def require_unchanged(self) -> None:
+        """Raises `DamagedFileError` where a file is another than it was."""
+        self._shards.require_unchanged()
 
     def reading(self) -> Reading:
-        """What was read so far.
+        """What was read so far, by a query's workers, too.
 
         Raises:
             DamagedFileError: a file was changed meanwhile.
         """
         self._shards.require_unchanged()
-        rows = self._shards.rows_read
-        return Reading(rows, self._shards.bytes_read, rows / max(1, len(self)))
+        counted = counted_so_far() or {"rows": self._shards.rows_read, "bytes": self._shards.bytes_read}
+        whole = max(1, len(self))
+        return Reading(
+            rows=int(counted.get("rows", 0)),
+            bytes=int(counted.get("bytes", 0)),
+            passes=counted.get("rows", 0) / whole,
+            passes_skipped=counted.get("skipped", 0) / whole,
+            workers=int(counted.get("workers", 0)),
+            workers_lost=int(counted.get("workers_lost", 0)),
+        )
+
+
+def _largest(stored: StoredRows, name: str, rows: slice) -> float:
+    """The largest magnitude of a block; 0 of an empty one."""
+    block = stored[rows]
+    if not block.numel():
+        return 0.0
+    low, high = (float(end) for end in block.aminmax())
+    if not (abs(low) < torch.inf and abs(high) < torch.inf):  # False of NaN
+        row, column = (~block.isfinite()).nonzero()[0].tolist()
+        raise UsageError(
+            f"{name} contain NaN or infinite values in float32, the first in "
+            f"{stored.where(rows.start + row)}, column {column}"
+        )
+    return max(-low, high)
 
 
 def is_in_files(rows: Rows) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
 from alframe.ops.cover import Cover, cover_greedy
+from alframe.ops.crew import Bench, Crew, Job
 from alframe.ops.dropout import dropout_mask
+from alframe.ops.farthest import Farthest
 from alframe.ops.images import FitImages
 from alframe.ops.kernels import Kernel
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
@@ -15,8 +17,12 @@ from alframe.ops.onward import cover_onward
 from alframe.ops.ties import equal_from, first_of_equals
 
 __all__ = [
+    "Bench",
     "Cover",
+    "Crew",
+    "Farthest",
     "FitImages",
+    "Job",
     "KMeansResult",
     "Kernel",
     "LazyRows",

@@ -18,16 +18,15 @@ from torch import Tensor
 
 from alframe.ops import lazy
 from alframe.ops.blocks import by_blocks, joined, row_blocks
+from alframe.ops.crew import gathered, over_rows
 from alframe.ops.lazy import LazyRows
 from alframe.ops.offset import SAMPLED, common_offset
+from alframe.ops.rounding import resolution_of, squared_distances_of, without_rounding
 
 VECTOR_ELEMENTS = 1 << 27  # numbers of vectors that are built at most, 512 MB in float32
 SKETCH_COLUMNS = 1024
 FEW_ELEMENTS = 1 << 23  # numbers of lazy rows that a part makes at once: 32 MB in float32
 SMALLEST_PROBABILITY = 1e-12
-# Roundings of squared norms; squared distances below them are 0, as those of coinciding points. The most that
-# was seen are 28 and 72, of 8,192 equal numbers.
-ROUNDINGS = {torch.float32: 32, torch.float64: 128}
 
 
 @runtime_checkable
@@ -99,6 +98,14 @@ class _OfRows(abc.ABC):
         theirs = other._made(slice(None)) if is_lazy else other
         return joined((part._distances(theirs) for part in self._parts(len(theirs))), len(self))
 
+    def _without_what_follows(self) -> dict[str, Any]:
+        """What a worker can do without, and what has to be known before it is sent there."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy or a worker: numbers as long as there are points stay behind where these are made."""
+        return vars(self) | (self._without_what_follows() if self._lazy() else {})
+
     def in_memory(self) -> Iterator[Any]:
         """The points in parts, one after the other, whose rows are in memory while they are looked at."""
         return self._parts(0, lazy.KEPT_ELEMENTS)
@@ -131,7 +138,8 @@ class Euclidean(_OfRows):
     def __init__(self, x: Float[Tensor, "n d"] | LazyRows) -> None:
         self.rows: Any = x if isinstance(x, Tensor) else _at_least_32_bits(x)
         self._norms: Tensor | None = None
-        self._seen: tuple[Tensor | None, Tensor] | None = None
+        self._offset: tuple[Tensor | None] | None = None
+        self._norms_from_offset: Tensor | None = None
 
     @property
     def x(self) -> Float[Tensor, "n d"]:
@@ -146,13 +154,17 @@ class Euclidean(_OfRows):
         part = Euclidean(_part(self.rows, positions))
         part._norms = self.squared_norms()[positions]
         offset, norms = self._from_offset()
-        part._seen = (offset, norms[positions])
+        part._offset, part._norms_from_offset = (offset,), norms[positions]
         return part
 
     def _made(self, positions: Tensor | slice) -> Euclidean:
         part = Euclidean(self.rows[positions])
-        part._look_from(self._from_offset()[0])
+        part._offset = (self._common(),)
         return part
+
+    def _without_what_follows(self) -> dict[str, Any]:
+        self._common()
+        return {"_norms": None, "_norms_from_offset": None}
 
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared length of each row: ``n`` numbers."""
@@ -163,25 +175,25 @@ class Euclidean(_OfRows):
     def _distances(self, other: Euclidean) -> Tensor:
         offset, norms = self._from_offset()
         if offset is None:
-            return _distances(self.rows @ other.x.T, norms, other.squared_norms())
+            return squared_distances_of(self.rows @ other.x.T, norms, other.squared_norms())
         theirs = other.x - offset
         products = by_blocks(lambda block: (block - offset) @ theirs.T, self.rows)
-        return _distances(products, norms, _squared_lengths(theirs))
+        return squared_distances_of(products, norms, _squared_lengths(theirs))
+
+    def _common(self) -> Tensor | None:
+        """The rows' common offset, which parts inherit."""
+        if self._offset is None:
+            self._offset = (_offset(self.rows),)
+        return self._offset[0]
 
     def _from_offset(self) -> tuple[Tensor | None, Tensor]:
-        """The rows' common offset, which parts inherit, and the squared distances from there."""
-        if self._seen is None:
-            self._look_from(_offset(self.rows))
-        assert self._seen is not None
-        return self._seen
-
-    def _look_from(self, offset: Tensor | None) -> None:
-        norms = (
-            self.squared_norms()
-            if offset is None
-            else _of_rows(lambda block: _squared_lengths(block - offset), self.rows)
-        )
-        self._seen = (offset, norms)
+        """The rows' common offset, and the squared distances from there."""
+        offset = self._common()
+        if offset is None:
+            return None, self.squared_norms()
+        if self._norms_from_offset is None:
+            self._norms_from_offset = _of_rows(lambda block: _squared_lengths(block - offset), self.rows)
+        return offset, self._norms_from_offset
 
     def double(self) -> Euclidean:
         """The same points in float64."""
@@ -189,7 +201,7 @@ class Euclidean(_OfRows):
 
     def resolution(self) -> float:
         """The squared distance up to which some points can't be told from coinciding ones."""
-        return _resolution(self._from_offset()[1])
+        return resolution_of(self._from_offset()[1])
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The rows themselves."""
@@ -228,6 +240,10 @@ class OuterProduct(_OfRows):
         part._has_offset = self._wants_digits()
         return part
 
+    def _without_what_follows(self) -> dict[str, Any]:
+        self._wants_digits()
+        return {"_norms": None}
+
     def squared_norms(self) -> Float[Tensor, " n"]:
         """Squared Frobenius norm of each product: ``n`` numbers."""
         if self._norms is None:
@@ -238,7 +254,7 @@ class OuterProduct(_OfRows):
         if self._wants_digits():
             return self._in_float64(other)
         products = (self.a @ other.a.T).mul_(self.b @ other.b.T)
-        return _distances(products, self.squared_norms(), other.squared_norms())
+        return squared_distances_of(products, self.squared_norms(), other.squared_norms())
 
     def _wants_digits(self) -> bool:
         """Whether either factor has a common offset, next to which distances are lost in 32 bits."""
@@ -254,7 +270,9 @@ class OuterProduct(_OfRows):
         for block in row_blocks(len(self), self.a.shape[1] + self.b.shape[1] + len(other), a.device):
             left, right = self.a[block].double(), self.b[block].double()
             products = (left @ a.T).mul_(right @ b.T)
-            distances[block] = _distances(products, _squared_lengths(left) * _squared_lengths(right), norms)
+            distances[block] = squared_distances_of(
+                products, _squared_lengths(left) * _squared_lengths(right), norms
+            )
         return distances
 
     def double(self) -> OuterProduct:
@@ -264,7 +282,7 @@ class OuterProduct(_OfRows):
     def resolution(self) -> float:
         """The squared distance up to which some points can't be told from coinciding ones."""
         norms = self.squared_norms()
-        return _resolution(norms.double() if self._wants_digits() else norms)
+        return resolution_of(norms.double() if self._wants_digits() else norms)
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """The products as rows of ``c d`` numbers, or a sketch of them where that is too much memory.
@@ -342,7 +360,7 @@ class SymmetricKL(_OfRows):
         theirs, their_logs = other._moved(other.p[:]).T, other._log_p.T
         crossed = self._of_logs(lambda p, log_p: (self._moved(p) @ their_logs).addmm_(log_p, theirs))
         sums = crossed.neg_().add_(self._own[:, None]).add_(other._own)
-        return _without_rounding(sums.div_(2), self._own.abs())
+        return without_rounding(sums.div_(2), self._own.abs())
 
     def _look_from(self, amid: Tensor | None) -> None:
         """Sees ``p`` and ``log p`` from those of a distribution, or as they are."""
@@ -378,7 +396,7 @@ class SymmetricKL(_OfRows):
 
     def resolution(self) -> float:
         """The divergence up to which some distributions can't be told from equal ones."""
-        return _resolution(self._own.abs())
+        return resolution_of(self._own.abs())
 
     def vectors(self, generator: torch.Generator) -> Vectors:
         """``sqrt(2 p)``: squared distances between rows are the divergence to second order (Hellinger)."""
@@ -392,7 +410,13 @@ def _part(rows: Tensor | LazyRows, positions: Tensor | slice) -> Tensor | LazyRo
 def _of_rows(function: Callable[[Tensor], Tensor], rows: Tensor | LazyRows) -> Tensor:
     """``function(rows)``, computed block by block; each row on its own."""
     blocks = row_blocks(len(rows), rows.shape[1], rows.device)
-    return joined((function(rows[block]) for block in blocks), len(rows))
+    return gathered(
+        over_rows(_of_block, rows, function, blocks, spread=isinstance(rows, LazyRows)), len(rows)
+    )
+
+
+def _of_block(rows: Any, function: Callable[[Tensor], Tensor], block: slice) -> Tensor:
+    return function(rows[block])
 
 
 def _offset(rows: Tensor | LazyRows) -> Tensor | None:
@@ -414,28 +438,6 @@ def _log_ratio(p: Tensor, amid: Tensor | None) -> Tensor:
     p = p.to(amid.dtype).clamp(min=SMALLEST_PROBABILITY)
     ratio = (p - amid).div_(amid)
     return torch.where(ratio.abs() < 0.5, ratio.log1p(), p.div_(amid).log_())
-
-
-def _distances(products: Tensor, norms: Tensor, other_norms: Tensor) -> Tensor:
-    """``norms + other_norms - 2 products``, in place."""
-    return _without_rounding(products.mul_(-2).add_(norms[:, None]).add_(other_norms), norms)
-
-
-def _resolution(magnitudes: Tensor) -> float:
-    return float(_thresholds(magnitudes).max()) if len(magnitudes) else 0.0
-
-
-def _thresholds(magnitudes: Tensor) -> Tensor:
-    """What rounding of sums of numbers of such magnitudes can't tell from 0."""
-    return ROUNDINGS[magnitudes.dtype] * torch.finfo(magnitudes.dtype).eps * magnitudes
-
-
-def _without_rounding(distances: Tensor, magnitudes: Tensor) -> Tensor:
-    """Sets to 0, in place, what rounding of sums of numbers of such magnitudes can't tell from 0."""
-    threshold = _thresholds(magnitudes)
-    if distances.device.type == "cpu" and distances.numel() and distances.amin() > threshold.max():
-        return distances  # to look costs a third of writing
-    return distances.masked_fill_(distances <= threshold[:, None], 0)
 
 
 def _sketch(rows: Tensor | LazyRows, columns: int, generator: torch.Generator) -> Tensor:
@@ -460,6 +462,18 @@ class Embeddings(NamedTuple):
 def in_memory(points: Geometry) -> Iterator[Geometry]:
     """The points in parts whose rows are in memory; all at once where they are kept, or never made."""
     return points.in_memory() if isinstance(points, _OfRows) else iter([points])
+
+
+def made(points: Geometry, rows: slice) -> Geometry:
+    """A block of points with their rows in memory, of which nothing is looked up that can be made of them."""
+    if isinstance(points, _OfRows) and points._lazy():
+        return points._made(rows)
+    return points[rows]
+
+
+def is_made(points: Geometry) -> bool:
+    """Whether points are made of their rows, or read, for each look at them."""
+    return isinstance(points, _OfRows) and bool(points._lazy())
 
 
 def as_geometry(points: Geometry | Tensor) -> Geometry:

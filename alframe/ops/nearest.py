@@ -7,7 +7,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from alframe.ops.blocks import row_blocks
-from alframe.ops.geometry import Geometry, in_memory
+from alframe.ops.crew import over_rows
+from alframe.ops.geometry import Geometry, in_memory, is_made, made
 
 
 def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geometry) -> Float[Tensor, " n"]:
@@ -19,7 +20,7 @@ def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geo
         centres: further centres, of the same geometry; there may be none.
 
     Returns:
-        ``minima``. The memory used does not grow with ``n``.
+        ``minima``. The memory used does not grow with ``n``. A query's workers share the points' blocks.
 
     Example:
         >>> from alframe import Euclidean
@@ -30,10 +31,14 @@ def lower_to_nearest(minima: Float[Tensor, " n"], points: Geometry, centres: Geo
     if len(centres) == 0:
         return minima
     for some in in_memory(centres):
-        for block in row_blocks(len(points), max(len(some), _width(points)), minima.device):
-            nearest = points[block].squared_distances(some).amin(dim=1)
+        blocks = row_blocks(len(points), max(len(some), _width(points)), minima.device)
+        for block, nearest in over_rows(_nearest, points, some, blocks, spread=is_made(points)):
             torch.minimum(minima[block], nearest, out=minima[block])
     return minima
+
+
+def _nearest(points: Geometry, centres: Geometry, block: slice) -> Tensor:
+    return made(points, block).squared_distances(centres).amin(dim=1)
 
 
 def assign_to_nearest(

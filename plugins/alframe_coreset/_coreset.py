@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from alframe import Geometry
-from alframe.ops import lower_to_nearest
+from alframe.ops import Farthest, lower_to_nearest
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 32, 1024  # points looked at together
 
@@ -26,10 +26,11 @@ def k_centre_greedy(
 
     One pick at a time is a matrix-vector product, bound by memory. Here the points farthest from their
     centres form a block. From its own distances the picks inside it follow, for as long as the farthest point
-    of the block is at least as far as any point outside was when the block was formed: distances only shrink,
-    so no point outside can have been the farthest. One matrix product then serves all these picks. The answer
-    is that of one pick at a time. Of equally far points each is as likely. Where all that is left is as
-    near to centres as 32 bits can't tell from coinciding, as in tight clusters far apart, it goes on in 64.
+    of the block comes before any point that was outside when the block was formed: distances only shrink, so
+    no point outside can have been the farthest. One matrix product then serves all these picks. The next
+    block is found by bounds (`Farthest`), so few points are compared with the picks. The answer is that of
+    one pick at a time. Of equally far points each is as likely. Where all that is left is as near to centres
+    as 32 bits can't tell from coinciding, as in tight clusters far apart, it goes on in 64.
 
     Args:
         points: ``N`` points of any geometry.
@@ -49,7 +50,8 @@ def k_centre_greedy(
     picked: list[Tensor] = []
     if not any(map(len, centres)):
         picked.append(torch.randint(len(points), (1,), generator=generator).to(minima.device))
-        _fold_in(minima, points, picked[-1])
+        lower_to_nearest(minima, points, points[picked[-1]])
+        minima[picked[-1]] = -math.inf  # never again, also where points coincide
     whole: Any = points
     is_coarse = _can_be_finer(points)
     least = whole.resolution() if is_coarse else 0.0
@@ -87,46 +89,54 @@ def _farthest(
     Args:
         points: ``N`` points.
         minima: ``N`` squared distances to the nearest centre, ``-inf`` of what is picked; changed in place,
-            but not for the last of ``n`` picks.
+            upper bounds afterwards.
         n: most picks.
         generator: of the order among equals.
         least: a squared distance.
     """
     picked: list[Tensor] = []
-    order = torch.randperm(len(points), generator=generator).to(minima.device)
+    farthest = Farthest(points, minima, generator)
     found, size = 0, SMALLEST_BLOCK
     while found < n:
-        size = min(size, len(points))
-        values, places = minima[order].topk(min(size + 1, len(points)))
-        if values[0] <= least:
+        first = farthest.first(size + 1)
+        values, ranks = minima[first], farthest.rank(first)
+        if not len(first) or values[0] <= least:
             break
-        outside = float(values[size]) if len(values) > size else -math.inf
-        positions = order[places[:size].sort().values]  # in random order, too: the first of equals is taken
+        outside = (float(values[size]), int(ranks[size])) if len(first) > size else (-math.inf, 0)
+        order = ranks[:size].argsort()  # the first of equals is taken
+        positions, ranks = first[order], ranks[order]
         block = points[positions]
-        inside = _picks_of_block(minima[positions], block.squared_distances(block), outside, n - found, least)
+        inside = _picks_of_block(
+            minima[positions], ranks, block.squared_distances(block), outside, n - found, least
+        )
         picked.append(positions[inside.to(positions.device)])
+        farthest.choose(picked[-1])
         found += len(inside)
-        if found < n:
-            _fold_in(minima, points, picked[-1])
         size = min(max(2 * len(inside), SMALLEST_BLOCK), LARGEST_BLOCK)
     return picked
 
 
-def _picks_of_block(values: Tensor, distances: Tensor, outside: float, most: int, least: float) -> Tensor:
-    """Positions in the block, in the order picked: ``m`` values, ``m x m`` distances."""
-    values, distances = values.cpu().clone(), distances.cpu()
+def _picks_of_block(
+    values: Tensor, ranks: Tensor, distances: Tensor, outside: tuple[float, int], most: int, least: float
+) -> Tensor:
+    """Positions in the block, in the order picked.
+
+    Args:
+        values: ``m`` distances to the nearest centre.
+        ranks: ``m`` ascending numbers.
+        distances: ``m x m`` distances.
+        outside: distance and rank of the first point that is not in the block.
+        most: most picks.
+        least: a distance that picks are above.
+    """
+    values, distances, numbers = values.cpu().clone(), distances.cpu(), ranks.tolist()
     picks: list[int] = []
     while len(picks) < most:
         farthest = int(values.argmax())
         value = float(values[farthest])
-        if value < outside or value <= least:
+        if value < outside[0] or (value == outside[0] and numbers[farthest] > outside[1]) or value <= least:
             break
         picks.append(farthest)
         torch.minimum(values, distances[farthest], out=values)
         values[farthest] = -math.inf
     return torch.tensor(picks)
-
-
-def _fold_in(minima: Tensor, points: Geometry, picks: Tensor) -> None:
-    lower_to_nearest(minima, points, points[picks])
-    minima[picks] = -math.inf  # never again, also where points coincide

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import alframe as package
+from doubles import BenchCrew
 
 RNG = np.random.default_rng(0)
 POOL = {
@@ -212,6 +213,19 @@ def test_a_head_of_one_row_is_that_of_two_classes(alframe, tmp_path):
     assert [int(line) for line in outcome.out.splitlines()] == np.argsort(logits)[:3].tolist()
 
 
+class Benches(BenchCrew):
+    """In the place of processes."""
+
+    def __init__(self, workers, devices):
+        super().__init__(workers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
 class TestPoolInFiles:
     @pytest.fixture(autouse=True)
     def _parts(self, tmp_path):
@@ -232,6 +246,23 @@ class TestPoolInFiles:
         assert "reading" not in json.loads(alframe(*command).out)
         reading = json.loads(alframe(*command, "--memory", "1 kB").out)["reading"]
         assert reading["bytes"] == reading["rows"] * 16
+
+    def test_workers_are_processes_beside_this_one(self, alframe, monkeypatch):
+        monkeypatch.setattr("alframe.learning.crew.ProcessCrew", Benches)
+        command = ["query", "--strategy", "badge", "-n", "7", "feats", *FLAGS[2:], "--workers", "3"]
+        outcome = alframe(*command)
+        expected = wanted("badge", features=POOL["features"].astype(np.float16)).indices.tolist()
+        assert [int(line) for line in outcome.out.splitlines()] == expected
+        assert "times, by 3 workers" in outcome.err
+        reading = json.loads(alframe(*command, "--json").out)["reading"]
+        assert (reading["workers"], reading["workers_lost"]) == (3, 0)
+        assert alframe(*command, "--device", "cpu,cpu").out == outcome.out
+        assert "at least 1" in alframe(*command[:-1], "0").err.replace("x>=1", "at least 1")
+
+    def test_workers_want_files(self, alframe):
+        outcome = alframe("query", "--strategy", "margin", "-n", "7", "pool.npz", "--workers", "2")
+        assert outcome.code == 2
+        assert "workers read a pool in files" in outcome.err
 
     def test_what_needs_the_whole_pool(self, alframe):
         outcome = alframe("query", "--strategy", "alfamix", "-n", "7", "feats", *FLAGS[2:], "--memory", "1KB")

@@ -8,6 +8,7 @@ import alframe
 from alframe import Euclidean, OuterProduct, SymmetricKL
 from alframe.ops import lower_to_nearest
 from alframe_coreset._coreset import k_centre_greedy
+from doubles import Whole
 
 
 def generator(seed=0):
@@ -68,15 +69,16 @@ def test_the_last_picks_are_compared_with_nobody(monkeypatch):
     folded = []
 
     def count(minima, points, centres):
-        folded.append(len(centres))
+        folded.append((len(points), len(centres)))
         return lower_to_nearest(minima, points, centres)
 
     monkeypatch.setattr("alframe_coreset._coreset.lower_to_nearest", count)
+    monkeypatch.setattr("alframe.ops.farthest.lower_to_nearest", count)
     points = Euclidean(torch.randn(200, 5, generator=generator()))
     assert len(k_centre_greedy(points, [points[:7]], 1, generator())) == 1
-    assert folded == [7]
+    assert folded == [(200, 7)]
     assert len(k_centre_greedy(points, [points[:7]], 40, generator())) == 40
-    assert sum(folded) < 7 + 7 + 40
+    assert sum(rows * centres for rows, centres in folded[1:]) < 200 * (7 + 40)
 
 
 def test_without_labelled_points_it_starts_anywhere():
@@ -104,6 +106,19 @@ def test_positions_are_those_of_the_pool_and_not_of_the_data_set():
         cdist(z[pool], z[first], "sqeuclidean").min(axis=1), cdist(z[pool], z[pool], "sqeuclidean"), 20
     )
     assert picks.tolist() == pool[wanted].tolist()
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_picks_do_not_depend_on_the_size_of_blocks(size, monkeypatch):
+    """Of equally far points the first in the seed's order is taken, be it in the block or not."""
+    monkeypatch.setattr("alframe_coreset._coreset.SMALLEST_BLOCK", size)
+    monkeypatch.setattr("alframe_coreset._coreset.LARGEST_BLOCK", size)
+    x = torch.randn(800, 3, generator=generator()).round()
+    picks = k_centre_greedy(Whole(x), [Whole(x[:1])], 60, generator(4))
+    order = torch.randperm(800, generator=generator(4))
+    between = cdist(x[order], x[order], "sqeuclidean")
+    wanted = farthest_first(between[int((order == 0).nonzero())], between, 60)
+    assert picks[:40].tolist() == order[wanted[:40]].tolist()
 
 
 OFFSETS = [0.0, 1e2, 1e3, 1e4, 1e5]  # standard deviations
