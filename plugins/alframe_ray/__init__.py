@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alframe import CheckedOptions, ExecutorInfo, Jobs, PluginInfo, hookimpl, option
+
+if TYPE_CHECKING:
+    from alframe_ray._crew import RayCrew
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +56,24 @@ def open_ray(options: RayOptions, folder: Path) -> Jobs:
     from alframe_ray._jobs import RayJobs
 
     return RayJobs(options, folder)
+
+
+def crew(workers: int, options: RayOptions | None = None) -> RayCrew:
+    """Workers on Ray's machines for one query on a pool in files, which all of them see.
+
+    Args:
+        workers: how many; each has the cores and the GPUs of the options.
+        options: where Ray is, and what a worker is given.
+
+    Raises:
+        UsageError: Ray is not installed, there is none, or none that is large enough.
+
+    Example:
+        ``with crew(8, RayOptions("auto")) as workers: alframe.query("badge", "feats", ..., workers=workers)``
+    """
+    from alframe_ray._crew import RayCrew
+
+    return RayCrew(workers, options or RayOptions())
 
 
 @hookimpl

@@ -1,8 +1,9 @@
-"""What a worker of Ray runs: plain code that is sent to it, so that one without alframe can say so."""
+"""What workers of Ray run: plain code that is sent to them, so that one without alframe can say so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 
 def function() -> Callable[[str, str, int, float], str]:
@@ -38,3 +39,29 @@ def function() -> Callable[[str, str, int, float], str]:
         return ""
 
     return run
+
+
+def bench() -> type:
+    """The class of an actor that makes passes over a pool in files, which Ray sends by its code."""
+
+    class Worker:
+        """A bench of alframe's, on one device."""
+
+        def __init__(self, device: str, threads: int) -> None:
+            import torch
+
+            from alframe.ops import Bench
+
+            torch.set_num_threads(threads)
+            self._bench = Bench(device)
+
+        def up(self) -> None:
+            """Answers when it is up."""
+
+        def work(self, kept: int, call: int, pieces: dict[int, Any], run: Any) -> bytes:
+            """The answer of a run of rows, pickled."""
+            import ray
+
+            return self._bench.work(kept, call, lambda number: ray.get(pieces[number]), run)
+
+    return Worker
