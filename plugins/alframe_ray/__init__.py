@@ -69,7 +69,7 @@ def crew(workers: int, options: RayOptions | None = None) -> RayCrew:
         UsageError: Ray is not installed, there is none, or none that is large enough.
 
     Example:
-        ``with crew(8, RayOptions("auto")) as workers: alframe.query("badge", "feats", ..., workers=workers)``
+        ``with crew(8) as workers: alframe.query("badge", features="feats", n=100, workers=workers)``
     """
     from alframe_ray._crew import RayCrew
 

@@ -49,7 +49,7 @@ def cluster(monkeypatch):
 
 
 def ask(strategy, features, **more):
-    return alframe.query(strategy, features, n=150, head=HEAD, device="cpu", **LABELLED, **more)
+    return alframe.query(strategy, features=features, n=150, head=HEAD, device="cpu", **LABELLED, **more)
 
 
 def test_a_machine_dies_in_the_middle_of_a_query(cluster, folder):
