@@ -39,6 +39,11 @@ def alframe_score(pool):
 '''
 
 
+def interruptible():
+    """Also where the tests run in the background of a shell, which ignores interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Place:
     """A folder for runs and one for Ray, and the command in it."""
 
@@ -63,6 +68,7 @@ class Place:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=interruptible,
         )
 
     def run(self, *more, **settings):
