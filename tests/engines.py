@@ -23,6 +23,7 @@ class Jobs:
 
     def __init__(self, options, folder):
         self.options = options
+        self.looked = []
         if options.fault == "open":
             raise RuntimeError("no engine")
 
@@ -40,6 +41,9 @@ class Jobs:
         return [self._look(name) for name in names]
 
     def _look(self, name):
+        if self.options.fault == "busy" and len(self.looked) < 6:
+            self.looked.append(name)
+            return Job("waiting", "waits for a machine")
         if self.options.fault == "slow":
             return Job("running")
         task = self.waiting.pop(name, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from alframe.records.lease import Patience, patient
 from alframe.records.live import Signs
 from alframe.registry.process import no_way_out
 from alframe.registry.registry import Registry, installed
+
+SECONDS_BETWEEN = 1.0  # two tries to have a trial that another process has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,13 +132,15 @@ class Worker:
         self._found = trial
 
 
-def work(task: str | os.PathLike[str]) -> RunSummary:
+def work(task: str | os.PathLike[str], *, patience: float = 0.0) -> RunSummary:
     """Runs a task in this process, as ``alframe work`` does: what an executor calls on another machine.
 
     What was done of its trial before stays done.
 
     Args:
         task: the file, one of those that `Jobs.submit` is given.
+        patience: seconds to wait for another process that runs the trial: one that an engine has given up may
+            live for a moment.
 
     Returns:
         What came of the trial, which is in its folder.
@@ -145,8 +150,14 @@ def work(task: str | os.PathLike[str]) -> RunSummary:
         TrialError: the trial failed, or another process runs it.
         PluginError: a plugin is broken.
     """
-    outcomes = list(Worker(installed(), Listener()).work([Path(task)]))
-    end = outcomes[0].end
+    worker = Worker(installed(), Listener())
+    deadline = time.monotonic() + patience
+    while True:
+        [outcome] = worker.work([Path(task)])
+        if not outcome.is_in_use or time.monotonic() >= deadline:
+            break
+        time.sleep(SECONDS_BETWEEN)
+    end = outcome.end
     if isinstance(end, AlframeError):
         raise end
     return end

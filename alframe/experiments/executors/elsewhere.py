@@ -52,8 +52,13 @@ class Elsewhere:
         try:
             listener.note(started.told)
             watched = list(started.watched)
+            told: set[str] = set()
             while watched:
                 jobs = engine.look([one.job for one in watched])
+                for note in {job.note: 0 for job in jobs.values() if job.state == "waiting" and job.note}:
+                    if note not in told:
+                        told.add(note)
+                        listener.note(f"{engine.name}: {note}")
                 for one in tuple(watched):
                     if (end := one.look(jobs[one.job], listener)) is not None:
                         watched.remove(one)

@@ -1,10 +1,13 @@
+import contextlib
 import os
 import re
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+import alframe
 from alframe import TrialError, UsageError
 from alframe.contract.trial import RunSummary
 from alframe.experiments.executors.in_turn import InTurn
@@ -137,3 +140,14 @@ def test_a_listener_that_fails_is_no_trials_failure(plan, monkeypatch):
         pass
     (outcome,) = work(write_tasks(planned))
     assert isinstance(outcome.end, RunSummary)
+
+
+def test_what_is_called_waits_for_a_process_that_has_the_trial(plan):
+    (trial,) = plan(seeds=[1])
+    (path,) = tasks_in(write_tasks([trial]))
+    with contextlib.ExitStack() as other:
+        other.enter_context(TrialFolder(trial.folder).held())
+        with pytest.raises(TrialError, match="is in use by process"):
+            alframe.work(path)
+        threading.Timer(0.5, other.close).start()
+        assert len(alframe.work(path, patience=60).records) == 3

@@ -180,3 +180,9 @@ def test_a_comma_in_an_engine_s_option_is_no_sweep(sections):
     assert settings.executor_options.queue == "short,long"
     assert settings.unused_sections() == []
     assert "engine" not in settings.sections()
+
+
+def test_why_jobs_wait_is_told_once(sections):
+    watch = Watch()
+    alframe.run(sections("busy"), registry=registry(), listener=watch)
+    assert watch.notes[1:] == ["engine: waits for a machine"]
