@@ -58,6 +58,15 @@ class TestDomainNet:
             made, (pixel - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD), atol=1e-5
         )
 
+    def test_photographs_stay_in_their_files_where_they_would_take_much(self, domainnet, monkeypatch):
+        held = alframe.load_dataset("domainnet-real-10", data_dir=domainnet, size=16)
+        monkeypatch.setattr("alframe.data.decoding.SHARE", 0.0)
+        left = alframe.load_dataset("domainnet-real-10", data_dir=domainnet, size=16)
+        for one, other in ((held.inputs, left.inputs), (held.test_inputs, left.test_inputs)):
+            assert other.in_files
+            assert torch.equal(one, other.index_select(0, torch.arange(len(other))))
+        assert torch.equal(held.transform(held.inputs), left.transform(left.inputs))
+
     def test_the_subsets_are_the_published_ones(self):
         assert len(TEN) == 10
         assert len(DOMAINNET["domainnet-real-20"][1]) == 20
