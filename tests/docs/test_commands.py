@@ -62,6 +62,11 @@ def folder(tmp_path, monkeypatch):
     Path("feats").mkdir()
     for number, part in enumerate(np.split(pool["features"].astype(np.float16), [50, 150])):
         np.save(f"feats/part-{number:05}.npy", part)
+    Path("photo-feats").mkdir()
+    np.save("photo-feats/part-00000.npy", pool["features"].astype(np.float16)[:3])
+    np.save("photo-feats/targets.npy", np.arange(3))
+    Path("photo-feats/ids.txt").write_text("cat/000.jpg\ndog/001.jpg\ncat/003.jpg\n")
+    Path("rows.txt").write_text("cat/000.jpg\ndog/001.jpg\n")
     for k, strategy in enumerate(("alfamix", "margin", "random")):
         for seed in (1, 2, 3):
             path = tmp_path / "runs" / "digits" / "setting" / strategy / f"seed-{seed}" / "rounds.jsonl"
