@@ -65,6 +65,7 @@ def folder(tmp_path, monkeypatch):
     Path("photo-feats").mkdir()
     np.save("photo-feats/part-00000.npy", pool["features"].astype(np.float16)[:3])
     np.save("photo-feats/targets.npy", np.arange(3))
+    Path("photo-feats/parts.json").write_text('{"parts": [{"file": "part-00000.npy", "rows": 3}]}')
     Path("photo-feats/ids.txt").write_text("cat/000.jpg\ndog/001.jpg\ncat/003.jpg\n")
     Path("rows.txt").write_text("cat/000.jpg\ndog/001.jpg\n")
     for k, strategy in enumerate(("alfamix", "margin", "random")):
