@@ -9,15 +9,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from doubles import repeatable
 
-ray = pytest.importorskip("ray", reason='Ray is not installed: pip install "alframe[ray]"')
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.skipif(find_spec("ray") is None, reason='Ray is not installed: pip install "alframe[ray]"'),
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.filterwarnings("default"),
+]
 
 ROUNDS = 8
 PLUGIN = '''

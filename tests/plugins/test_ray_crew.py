@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ import alframe
 from alframe.ops import blocks
 from alframe_ray import RayOptions, crew
 
-ray = pytest.importorskip("ray", reason='Ray is not installed: pip install "alframe[ray]"')
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.skipif(find_spec("ray") is None, reason='Ray is not installed: pip install "alframe[ray]"'),
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.filterwarnings("default"),
+]
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6000, 24)).astype(np.float16)
@@ -43,6 +47,8 @@ def cluster(monkeypatch):
             cluster.add_node(num_cpus=1)
         yield cluster
     finally:
+        import ray
+
         ray.shutdown()
         cluster.shutdown()
         shutil.rmtree(temporary, ignore_errors=True)
