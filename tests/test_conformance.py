@@ -12,13 +12,7 @@ OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingc
 NAMES = [plugin.key for plugin in Registry().plugins]
 # Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.
 BEARTYPE = {"leaves_global_random_state": "beartype draws from Python's random state"}
-CLUSTERING = (
-    "alfamix",
-    "centroids",
-    "dropquery",
-    "probcover",
-    "typiclust",
-)  # k-means looks at blocks, which are tuples
+CLUSTERING = ("alfamix", "typiclust")  # they go through tuples
 
 
 UNCHECKED = """

@@ -180,7 +180,9 @@ class Materials:
         Their files have the same name, and the same size or folders, and lie elsewhere.
         """
         settings = self._trial.settings
-        if settings.location and has_other_data(settings.folder, self.without_network.content):
+        if settings.location and has_other_data(
+            settings.folder, self.without_network.content, settings.location
+        ):
             raise TrialError(
                 f"{settings.folder}: its trials are of other data than {settings.source.name}; choose "
                 "another folder with --out, or give the data another name; --force runs all of them anew"

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from alframe.records.origin import read_recorded
-from alframe.records.reading import Unusable
+from alframe.records.reading import Unusable, read_table
 
 MOST_FOLDERS = 1000  # of a folder, whose names are looked at
 
@@ -69,12 +69,16 @@ def setting_of_kind(folder: Path, beginning: str, kind: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def has_other_data(setting: Path, content: str) -> bool:
-    """Whether the trials of a setting are of other data, all of those that say so.
+def has_other_data(setting: Path, content: str, location: str) -> bool:
+    """Whether the trials of a setting are of other data that lie elsewhere, all of those that say so.
+
+    Data that were changed where they are, as labels are corrected, are other data of the same place: trials
+    that began with them are told apart one by one.
 
     Args:
         setting: its folder.
         content: what identifies the data.
+        location: where they are.
     """
     told = False
     for folder in setting.glob("*/seed-*"):
@@ -85,8 +89,17 @@ def has_other_data(setting: Path, content: str) -> bool:
         if recorded is not None:
             if recorded.content == content:
                 return False
-            told = True
+            told |= not _was_at(folder, location)
     return told
+
+
+def _was_at(trial: Path, location: str) -> bool:
+    """Whether a trial's data were where others are now; relative paths are taken to be of this folder."""
+    try:
+        name = read_table(trial / "config.toml")["data"]["name"]
+    except (FileNotFoundError, Unusable, KeyError, TypeError):
+        return False
+    return os.path.realpath(str(name).partition(":")[2]) == os.path.realpath(location)
 
 
 def _kind_of(setting: Path) -> str | None:

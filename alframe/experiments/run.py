@@ -195,8 +195,16 @@ def executor_for(
         registry: the plugins.
         data: the data sets that are loaded already.
         force: whether trials start anew.
+
+    Raises:
+        UsageError: it is a plugin's, and several processes of this machine are asked for as well.
     """
-    if planned and planned[0].settings.executor is not None:
+    if planned and (executor := planned[0].settings.executor) is not None:
+        if planned[0].settings.run.jobs > 1:
+            raise UsageError(
+                "run.jobs is how many processes of this machine run trials, and run.executor is "
+                f"{executor.name}: give one of them; `alframe show {executor.plugin.name}` has its options"
+            )
         return Elsewhere(planned[0].settings, InTurn(registry, data), force=force)
     jobs = min(planned[0].settings.run.jobs, len(planned)) if planned else 1
     if jobs > 1 and (force or any(map(has_work_left, planned))):

@@ -332,11 +332,6 @@ def _executor(registry: Registry, run: RunOptions, given: Sections) -> tuple[Off
     """Who runs the trials, and its plugin's options; (None, None): this machine."""
     if run.executor == LOCAL:
         return None, None
-    if run.jobs > 1:
-        raise UsageError(
-            f"run.jobs is how many processes of this machine run trials, and run.executor is {run.executor}: "
-            f"give one of them; `alframe show {run.executor}` has its options"
-        )
     offer = registry.offers.named(EXECUTORS, run.executor)
     plugin = offer.plugin
     return offer, build(plugin.info.options, given.get(plugin.name, {}), plugin.name)

@@ -60,7 +60,7 @@ def test_commands():
         (["run", "--select", "alf"], ["alfamix"]),
         (["run", "--log", "csv,ten"], ["csv,tensorboard"]),
         (["run", "-o", "train.opt"], ["train.optimizer="]),
-        (["run", "-o", "alfamix.ca"], ["alfamix.cap="]),
+        (["run", "-o", "alfamix.cap"], ["alfamix.cap="]),
         (["run", "-o", "data.te"], ["data.test_fraction="]),
         (["run", "-o", "model.hid"], ["model.hidden="]),
         (["run", "--model", "resnet18", "-o", "model.ima"], ["model.image_size="]),

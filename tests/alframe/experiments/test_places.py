@@ -118,11 +118,11 @@ def test_a_setting_is_known_by_the_kind_of_its_trials(tmp_path):
 
 
 def test_trials_of_which_nothing_is_known_are_no_others(tmp_path):
-    assert not has_other_data(tmp_path, "1")
+    assert not has_other_data(tmp_path, "1", "x.npz")
     (tmp_path / "margin" / "seed-0").mkdir(parents=True)
     (tmp_path / "margin" / "seed-0" / "environment.json").write_text("{")
-    assert not has_other_data(tmp_path, "1")
+    assert not has_other_data(tmp_path, "1", "x.npz")
     write(tmp_path / "margin" / "seed-1", content="2")
-    assert has_other_data(tmp_path, "1")
+    assert has_other_data(tmp_path, "1", "x.npz")
     write(tmp_path / "random" / "seed-1", content="1")
-    assert not has_other_data(tmp_path, "1")
+    assert not has_other_data(tmp_path, "1", "x.npz")
