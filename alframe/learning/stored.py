@@ -52,7 +52,7 @@ class Reading:
 
 
 class StoredRows(LazyRows):
-    """An ``n x d`` matrix of features in files, float32 on the device; none is kept.
+    """An ``n x d`` matrix of features in files, float32 on the device; none is kept but the block read last.
 
     Args:
         shards: the files.
@@ -64,17 +64,32 @@ class StoredRows(LazyRows):
         self._shards = shards
         self._to = device
         self.memory = memory
+        self._latest: tuple[tuple[int, int], Tensor] | None = None
         super().__init__(self._read, len(shards), most=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, and for matrices that are made of this one: the files are enough."""
+        return vars(self) | {"_latest": None}
 
     def _read(self, positions: Tensor | slice) -> Tensor:
         if not isinstance(positions, Tensor):
             rows = range(len(self._shards))[positions]
             if rows.step == 1:
-                return self._on_device(self._shards.between(rows.start, max(rows.start, rows.stop)))
+                return self._block(rows.start, max(rows.start, rows.stop))
             positions = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         chosen = positions.cpu().numpy()
         blocks = row_blocks(len(chosen), self._shards.shape[1], self._to)  # copies of each in three orders
         return joined((self._on_device(self._shards.at(chosen[block])) for block in blocks), len(chosen))
+
+    def _block(self, start: int, stop: int) -> Tensor:
+        """Rows that follow one another. A geometry of two factors asks for the same ones twice in a row."""
+        if self._latest is not None and self._latest[0] == (start, stop):
+            return self._latest[1]
+        self._latest = None  # before the next one takes its memory
+        block = self._on_device(self._shards.between(start, stop))
+        if stop - start <= rows_per_block(self._shards.shape[1], self._to):
+            self._latest = (start, stop), block
+        return block
 
     def _on_device(self, block: Any) -> Tensor:
         return torch.from_numpy(block).to(self._to).float()

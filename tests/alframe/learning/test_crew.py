@@ -71,7 +71,7 @@ def test_in_memory_in_parts_and_by_workers(strategy, folder):
     same(found, wanted)
     assert crew.fetched >= 3
     assert (found.reading.workers, found.reading.workers_lost) == (3, 1)
-    assert found.reading.rows == alone.reading.rows  # nobody reads more
+    assert abs(found.reading.rows - alone.reading.rows) <= 3  # nobody reads more, but for a row as a sample
 
 
 @pytest.mark.parametrize("strategy", ["coreset", "badge"])

@@ -239,3 +239,20 @@ def test_the_guide_says_which_strategies_work_by_blocks(registry):
     }
     refused = WHOLE | OF_NETWORKS
     assert said == {plugin.name: "no" if plugin.name in refused else "yes" for plugin in registry.strategies}
+
+
+def test_a_block_is_read_once_for_two_factors_and_the_whole_is_not_kept(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(40_000, dtype=np.float32).reshape(20_000, 2))
+    rows = StoredRows(open_shards(tmp_path / "x.npy"), CPU, 1e3)
+    before = rows.reading().rows
+    assert torch.equal(rows[0:100], rows[0:100])
+    assert rows[100:200][0].tolist() == [200, 201]
+    assert rows[0:100][0].tolist() == [0, 1]
+    assert rows.reading().rows - before == 300
+    made = rows.each(lambda block: block + 1)
+    assert made[0:100][0].tolist() == [1, 2]
+    assert rows.reading().rows - before == 300
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 2 * 1000)
+        assert len(rows[0:5000]) == 5000
+    assert rows._latest is None
