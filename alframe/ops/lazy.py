@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -74,14 +75,7 @@ class LazyRows:
         if isinstance(positions, Tensor):
             return self._like(lambda inner: self[positions[inner]], len(positions), self.dtype)
         rows = range(len(self))[positions]
-
-        def make(inner: Tensor | slice) -> Tensor:
-            if isinstance(inner, Tensor):
-                return self[rows.start + rows.step * inner]
-            chosen = rows[inner]
-            return self[chosen.start : chosen.stop : chosen.step]
-
-        return self._like(make, len(rows), self.dtype)
+        return self._like(functools.partial(_of_range, self, rows), len(rows), self.dtype)
 
     def within_memory(self, positions: Tensor | slice = slice(None)) -> Tensor | LazyRows:
         """The rows at ``positions``: held where they take no more than half of ``memory``, else not made yet.
@@ -100,20 +94,7 @@ class LazyRows:
 
     def followed_by(self, more: Tensor) -> LazyRows:
         """These rows, and after them ``more``, a tensor as wide and of the same type."""
-        n = len(self)
-
-        def make(positions: Tensor | slice) -> Tensor:
-            if isinstance(positions, slice):
-                rows = range(n + len(more))[positions]
-                if rows.step == 1:
-                    after = more[max(0, rows.start - n) : max(0, rows.stop - n)]
-                    return torch.cat([self[min(rows.start, n) : min(rows.stop, n)], after])
-                positions = torch.tensor(rows, dtype=torch.int64, device=self.device)
-            made, own = more.new_empty(len(positions), self.shape[1]), positions < n
-            made[own], made[~own] = self[positions[own]], more[positions[~own] - n]
-            return made
-
-        return self._like(make, n + len(more), self.dtype)
+        return self._like(functools.partial(_followed, self, more), len(self) + len(more), self.dtype)
 
     def float(self) -> LazyRows:
         """The same rows in float32."""
@@ -129,3 +110,25 @@ class LazyRows:
         rows._make, rows.shape, rows.dtype = make, (n, self.shape[1]), dtype
         rows._kept = self._kept[:0].to(dtype)
         return rows
+
+
+def _followed(first: LazyRows, more: Tensor, positions: Tensor | slice) -> Tensor:
+    """Rows of one matrix below the other."""
+    n = len(first)
+    if isinstance(positions, slice):
+        rows = range(n + len(more))[positions]
+        if rows.step == 1:
+            after = more[max(0, rows.start - n) : max(0, rows.stop - n)]
+            return torch.cat([first[min(rows.start, n) : min(rows.stop, n)], after])
+        positions = torch.tensor(rows, dtype=torch.int64, device=first.device)
+    made, own = more.new_empty(len(positions), first.shape[1]), positions < n
+    made[own], made[~own] = first[positions[own]], more[positions[~own] - n]
+    return made
+
+
+def _of_range(whole: LazyRows, rows: range, inner: Tensor | slice) -> Tensor:
+    """Rows at positions in a range of all."""
+    if isinstance(inner, Tensor):
+        return whole[rows.start + rows.step * inner]
+    chosen = rows[inner]
+    return whole[chosen.start : chosen.stop : chosen.step]

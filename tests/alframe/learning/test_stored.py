@@ -15,6 +15,7 @@ from alframe.data.shards import open_shards
 from alframe.errors import DamagedFileError
 from alframe.learning.stored import StoredRows
 from alframe.registry.registry import Registry
+from doubles import BenchCrew
 
 CPU = torch.device("cpu")
 N, D, C = 20_000, 24, 7
@@ -218,12 +219,16 @@ OF_NETWORKS = {"deepfool", "qbc", "variationratio"}  # no query on features serv
 
 
 @pytest.mark.parametrize("strategy", sorted({plugin.name for plugin in Registry().strategies} - OF_NETWORKS))
-def test_every_strategy_is_exact_or_refused(strategy, tmp_path):
+def test_every_strategy_is_exact_or_refused(strategy, tmp_path, monkeypatch):
+    """In memory, in seven uneven parts, and by three workers of whom one is lost."""
+    monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", 200 * D)
     few = X[:1500]
     for number, part in enumerate(np.split(few, [3, 3, 700, 701, 1200, 1400])):
         np.save(tmp_path / f"{number}.npy", part)
     if strategy not in WHOLE:
-        same(ask(strategy, tmp_path, n=25, memory=3e4), ask(strategy, few, n=25))
+        wanted = ask(strategy, few, n=25)
+        same(ask(strategy, tmp_path, n=25, memory=3e4), wanted)
+        same(ask(strategy, tmp_path, n=25, memory=3e4, workers=BenchCrew(3, (2,))), wanted)
         return
     with pytest.raises(UsageError, match=r"looks at the whole pool's (features|probabilities) at once"):
         ask(strategy, tmp_path, n=25, memory=3e4)
