@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import types
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,6 +21,7 @@ from alframe.errors import UsageError
 from alframe.learning.inputs import whole_number
 from alframe.networks.devices import resolve_device
 from alframe.ops.crew import Bench, Crew, Job, count, counting, working
+from alframe.registry.process import no_script
 from alframe.registry.registry import installed
 
 PATIENCE = 5.0  # seconds that a process has to end
@@ -116,7 +116,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.is_free = False  # not before it is up
         self.process = context.Process(target=work, args=(theirs, device, threads), daemon=True)
-        with _no_script():
+        with no_script():
             self.process.start()
         theirs.close()
         self.parts = (self.connection, self.process.sentinel)
@@ -233,14 +233,3 @@ def in_turn(devices: Sequence[torch.device]) -> list[torch.device]:
     if devices[0].type == "cuda" and devices[0].index is None and len(devices) == 1:
         return [torch.device("cuda", number) for number in range(torch.cuda.device_count())]
     return list(devices)
-
-
-@contextlib.contextmanager
-def _no_script() -> Iterator[None]:
-    """Keeps the script that called from running once more in a new process, which needs nothing of it."""
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import types
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
@@ -291,3 +292,14 @@ def no_way_out() -> Iterator[None]:
         yield
     finally:
         os._exit = leave
+
+
+@contextlib.contextmanager
+def no_script() -> Iterator[None]:
+    """Keeps the script that called from running once more in a new process, which needs nothing of it."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script

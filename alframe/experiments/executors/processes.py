@@ -5,13 +5,10 @@ Processes are started anew (not forked), so that each may use a GPU; each loads 
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import signal
-import sys
 import time
-import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import wait
 
 import torch
@@ -23,6 +20,7 @@ from alframe.experiments.executors.messages import Dropped, Ended, Message
 from alframe.experiments.executors.worker import ALL, work
 from alframe.experiments.groups import grouped
 from alframe.experiments.trials import Listener, Trial
+from alframe.registry.process import no_script
 
 PATIENCE = 5.0  # seconds that processes have to end when they are asked to
 
@@ -68,17 +66,6 @@ class Processes:
             _end(workers)
 
 
-@contextlib.contextmanager
-def _no_script() -> Iterator[None]:
-    """Keeps the script that called from running once more in a new process, which needs nothing of it."""
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script
-
-
 class _Worker:
     """A process, seen from the parent.
 
@@ -97,7 +84,7 @@ class _Worker:
         threads = max(1, torch.get_num_threads() // jobs)  # heeds OMP_NUM_THREADS and the cores allowed
         gpu = number % count if (count := torch.cuda.device_count()) > 1 else None
         self.process = context.Process(target=work, args=(theirs, gpu, threads, force), daemon=True)
-        with _no_script():
+        with no_script():
             self.process.start()
         theirs.close()
 

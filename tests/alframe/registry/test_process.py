@@ -1,3 +1,4 @@
+import contextlib
 import gc
 import logging
 import os
@@ -14,6 +15,7 @@ from alframe.registry.process import (
     SETTINGS,
     ChangedSettingsWarning,
     kept_settings,
+    no_script,
     process_settings,
 )
 
@@ -137,3 +139,11 @@ def test_other_threads_put_nothing_back():
         assert sys.getrecursionlimit() == limit + 1
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_a_new_process_finds_no_script_to_run():
+    script = sys.modules["__main__"]
+    with contextlib.suppress(ValueError), no_script():
+        assert not hasattr(sys.modules["__main__"], "__file__")
+        raise ValueError
+    assert sys.modules["__main__"] is script
