@@ -252,7 +252,7 @@ def unfitted(estimator: Any) -> Any:
         try:
             twin._validate_params()
         except ValueError as error:
-            raise UsageError(f"{name}: {one_line(error)}") from error
+            raise UsageError(one_line(error)) from error  # which names the class
     return twin
 
 
