@@ -22,6 +22,7 @@ from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import (
     LOCAL,
     SECTIONS,
+    STRATEGY_OF_ESTIMATORS,
     DataSource,
     FeatureSource,
     ModelSource,
@@ -293,6 +294,8 @@ def resolve(
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
     network = registry.offers.network_for(model_source.name, source.name)
     model, model_location = registry.offers.located(MODELS, network)
+    if model.value.trainer and "strategy" not in sections.get("run", {}):
+        run = dataclasses.replace(run, strategy=(STRATEGY_OF_ESTIMATORS,))
     features = resolve_features(registry, given.pop("features", {}), download=source.download)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.recipe import Recipe, TrainResult
-from alframe.contract.sections import NETWORK, STRATEGY
+from alframe.contract.sections import NETWORK, STRATEGY, STRATEGY_OF_ESTIMATORS
 from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
@@ -68,7 +68,8 @@ class ActiveLearner:
             Only what is labelled is kept: `Dataset.hide_labels` makes a pool of a labelled data set.
         model: a network's name (see ``alframe list-models``); a `Classifier`, whose weights are then the
             initial ones; or an estimator, as scikit-learn's, clones of which are fitted to the columns.
-        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`.
+        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`; None:
+            ``"alfamix"``, and of an estimator ``"margin"``.
         seed: everything random derives from it.
         start: who chooses when nothing is labelled yet: ``"random"``, ``"own"`` (the strategy, where it can)
             or a strategy's name. It sees the features of the network as it is before any training.
@@ -105,7 +106,7 @@ class ActiveLearner:
         self,
         dataset: Dataset,
         model: Any = NETWORK,
-        strategy: str | Pipeline = STRATEGY,
+        strategy: str | Pipeline | None = None,
         *,
         seed: int = 0,
         start: str | Pipeline = RANDOM,
@@ -122,6 +123,7 @@ class ActiveLearner:
     ) -> None:
         dataset = dataset.prepared()
         trainer = trainer_of(registry or installed(), model)
+        strategy = strategy or (STRATEGY_OF_ESTIMATORS if trainer else STRATEGY)
         if not isinstance(strategy, Pipeline):
             strategy = Pipeline(registry or installed(), strategy, stages, options, trainer=trainer)
         elif stages or options:

@@ -7,6 +7,7 @@ import functools
 import inspect
 import math
 import operator
+import re
 import typing
 from collections.abc import Mapping
 from numbers import Integral
@@ -17,6 +18,7 @@ from alframe import option
 
 SIMPLE = (bool, int, float, str, NoneType)
 LEFT_OUT = ("warm_start", "missing", "enable_categorical")  # what alframe decides, or can't serve
+LONGEST_HELP = 150  # characters
 
 
 @functools.cache
@@ -31,13 +33,14 @@ def options_of(kind: type) -> type:
         default, so that a newer version of the library, which has more of them, goes on with the same runs.
     """
     made = kind()
-    types = _types_of(kind)
-    fields = []
+    types, helps = _types_of(kind), _helps_of(kind)
+    fields: list[Any] = []
     for name, default in made.get_params(deep=False).items():
         kinds = types.get(name, set()) | {type(default)}
         if name in LEFT_OUT or not _can_be_written(default) or kinds <= {NoneType}:
             continue
-        fields.append((name, _hint(kinds, default), option(default, f"as of {kind.__name__}", added=True)))
+        help_ = helps.get(name) or f"as of {kind.__name__}"
+        fields.append((name, _hint(kinds, default), option(default, help_, added=True)))
     return dataclasses.make_dataclass(f"{kind.__name__}Options", fields, frozen=True)
 
 
@@ -51,6 +54,17 @@ def _can_be_written(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(isinstance(part, int | float | str) for part in value)
     return isinstance(value, SIMPLE) and not (isinstance(value, float) and math.isnan(value))
+
+
+def _helps_of(kind: type) -> dict[str, str]:
+    """The first sentence on each parameter in the class's documentation, which is NumPy's kind."""
+    found: dict[str, str] = {}
+    for name, text in re.findall(r"(?m)^(\w+) ?:.*\n((?:[ ]{4}.*\n|\n)+)", inspect.getdoc(kind) or ""):
+        paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+        sentence = paragraph.partition(". ")[0].replace("`", "")
+        if not sentence.startswith(".."):
+            found.setdefault(name, sentence[:LONGEST_HELP])
+    return found
 
 
 def _types_of(kind: type) -> dict[str, set[type]]:
