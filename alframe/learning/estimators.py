@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import UsageError, one_line
-from alframe.networks.probabilities import ask, numbers
+from alframe.networks.probabilities import ask
 
 PROBED = 5  # rows that show whether weights say what probabilities do
 NEAR = 1e-3
@@ -100,21 +100,29 @@ class Estimator:
         """How many members a committee has, as trees of a forest; 0 where it is none."""
         return len(self.last.estimators_) if _is_committee(self.last) else 0
 
-    def member_probs(self, samples: Any, rows: int, classes: int) -> Iterator[Tensor]:
-        """Each member's probabilities of samples, ``rows x C`` with the columns of the whole.
+    @property
+    def is_one_step(self) -> bool:
+        """Whether there is no pipeline: the classifier gets the samples as they are."""
+        return not self._steps
+
+    def member_probs(
+        self, samples: Any, rows: int, classes: int, which: range | None = None
+    ) -> Iterator[Tensor]:
+        """Members' probabilities of samples, each ``rows x C`` float32 with the columns of the whole.
 
         Args:
             samples: what the last step takes, as `transformed` gives it.
             rows: how many they are.
             classes: how many classes the whole has.
+            which: numbers of the members; all by default.
         """
         whole = self.last
         columns = getattr(whole, "estimators_features_", None)
         if not hasattr(whole, "named_estimators_"):  # members of a vote take what it takes, trees arrays
             samples = _without_names(samples)
-        for number, member in enumerate(whole.estimators_):
+        for number in range(self.members) if which is None else which:
             seen = samples if columns is None else samples[:, columns[number]]
-            yield _aligned(member, seen, rows, classes)
+            yield _aligned(whole.estimators_[number], seen, rows, classes)
 
 
 def is_estimator(head: Any) -> bool:
@@ -211,6 +219,5 @@ def _aligned(member: Any, samples: Any, rows: int, classes: int) -> Tensor:
     if len(known) == 1:
         whole[:, known[0]] = 1.0
         return whole
-    name = f"{type(member).__name__}.predict_proba"
-    whole[:, known] = numbers(member.predict_proba(samples), name, rows, len(known)).float()
+    whole[:, known] = ask(member, samples, rows, len(known)).float()
     return whole
