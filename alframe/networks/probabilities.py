@@ -41,8 +41,10 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
     except (Exception, SystemExit) as error:
         if type(error).__name__ == "NotFittedError":
             raise UsageError(f"{kind} is not fitted: call its fit first") from error
+        line = one_line(error)
+        hint = "; a network of torch wants float32, X.astype(numpy.float32)" if "same dtype" in line else ""
         raise UsageError(
-            f"{kind}.predict_proba can't take these samples: {type(error).__name__}: {one_line(error)}"
+            f"{kind}.predict_proba can't take these samples: {type(error).__name__}: {line}{hint}"
         ) from error
     if isinstance(given, list) and given and getattr(given[0], "ndim", 0) == 2:
         raise UsageError(
