@@ -187,6 +187,8 @@ class ModelInfo:
         reference: the paper.
         options: a frozen dataclass of options.
         location: what must follow a colon, as "NAME" in ``timm:NAME``; "" when nothing does.
+        takes: the samples it is made for: ``"numbers"``, images and rows of a table among them, or
+            ``"texts"``, whose bytes `alframe.texts_of` reads. Others are refused before it is built.
     """
 
     summary: str
@@ -194,6 +196,7 @@ class ModelInfo:
     reference: str = ""
     options: type = NoOptions
     location: str = ""
+    takes: Literal["numbers", "texts"] = "numbers"
 
 
 @dataclasses.dataclass(frozen=True)
