@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def sentence_features(texts: Sequence[str]) -> tuple[Rows, str]:
         SentencesMissingError: the package is not installed, or can't be used.
     """
     try:
-        package: Any = importlib.import_module("wordllama")
+        package = _package()
     except ImportError as error:
         message = "static embeddings need the package wordllama; alframe's extra brings it: "
         raise SentencesMissingError(f"{message}pip install 'alframe[text]'", is_installed=False) from error
@@ -58,6 +59,17 @@ def sentence_features(texts: Sequence[str]) -> tuple[Rows, str]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = np.where(lengths > 0, rows / np.where(lengths > 0, lengths, 1), 0)
     return unit.astype(np.float32), f"texts are {rows.shape[1]} features of WordLlama's static embeddings"
+
+
+def _package() -> Any:
+    """The package; what it makes of the root logger when it is imported is undone."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        return importlib.import_module("wordllama")
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 @functools.lru_cache(maxsize=1)

@@ -32,7 +32,7 @@ def dataset_from_texts(
     classes: Sequence[Any] | None = None,
     test: tuple[Sequence[Any], Sequence[Any]] | None = None,
     length: int = LENGTH,
-    missing: Literal["error", "skip"] = "error",
+    bad_texts: Literal["error", "skip"] = "error",
     column: str = "text",
     target: str = "target",
     notes: Sequence[str] = (),
@@ -47,7 +47,7 @@ def dataset_from_texts(
         classes: all classes in the order of their numbers; None: those that ``targets`` has, sorted.
         test: texts and classes of the test part, or None.
         length: most bytes of a text, of UTF-8; what is longer is cut, and a note says how many were.
-        missing: of a text that is None or NaN: refuse it with its row, or leave the row out.
+        bad_texts: what to do with a text that is None or NaN: refuse it by its row, or leave the row out.
         column: what messages call the texts.
         target: what messages call the classes.
         notes: what was guessed before, as when a file was read.
@@ -70,10 +70,10 @@ def dataset_from_texts(
     order = None if classes is None else [in_one_line(one) for one in classes]
     if order is not None and len(set(order)) < len(order):
         raise UsageError(f"{where}: classes names one twice: {shown(order)}")
-    kept, codes, order = _part(f"{where}", texts, targets, order, missing, (column, target), said)
+    kept, codes, order = _part(f"{where}", texts, targets, order, bad_texts, (column, target), said)
     parts = [(kept, codes)]
     if test is not None:
-        held_out, known, _ = _part(f"{where}, test part", *test, order, missing, (column, target), said)
+        held_out, known, _ = _part(f"{where}, test part", *test, order, bad_texts, (column, target), said)
         if unknown := int((known < 0).sum()):
             raise UsageError(f"{where}: the test part has {unknown:,} samples without a label")
         parts.append((held_out, known))
@@ -104,7 +104,7 @@ def _part(
     texts: Sequence[Any],
     targets: Sequence[Any],
     classes: list[str] | None,
-    missing: str,
+    bad_texts: str,
     names: tuple[str, str],
     notes: list[str],
 ) -> tuple[list[str], Codes, list[str]]:
@@ -118,10 +118,10 @@ def _part(
     column, target = names
     values = list(texts)
     gaps = [row for row, value in enumerate(values) if _is_missing(value)]
-    if gaps and missing == "error":
+    if gaps and bad_texts == "error":
         raise UsageError(
             f"{where}: {len(gaps):,} of {len(values):,} rows have no text in {column!r}, the first is row "
-            f"{gaps[0] + 1}; fill them, or leave them out by missing=skip (-o data.missing=skip)"
+            f"{gaps[0] + 1}; data.bad_texts=skip leaves such rows out"
         )
     labels = pd.Series(list(targets), dtype=None if len(targets) else object)
     if gaps:

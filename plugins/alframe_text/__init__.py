@@ -38,7 +38,7 @@ class TextDataOptions(DataOptions):
     target: str | None = option(None, "column of classes; none: the only other one")
     test: str | None = option(None, "file of the test part; none: test_fraction is held out")
     length: int = option(2000, "most bytes of a text; what is longer is cut", least=1)
-    missing: Literal["error", "skip"] = option("error", "what to do with rows that have no text")
+    bad_texts: Literal["error", "skip"] = option("error", "what to do with rows that have no text")
     separator: str | None = option(
         None, "what parts fields: comma, semicolon, tab, pipe, space or a character; none: it is found out"
     )
@@ -58,8 +58,8 @@ class HeadOptions(CheckedOptions):
 class HashedOptions(HeadOptions):
     """Options of hashed words."""
 
-    columns: int = option(2048, "features: words are hashed to so many numbers", least=2, most=2**20)
-    ngrams: int = option(2, "most words, or characters, in a row that count as one", least=1, most=8)
+    columns: int = option(4096, "features: words are hashed to so many numbers", least=2, most=2**20)
+    ngrams: int = option(1, "most words, or characters, in a row that count as one", least=1, most=8)
     of: Literal["words", "characters"] = option(
         "words", "what is hashed; characters suit languages that don't part words"
     )
@@ -138,7 +138,7 @@ def alframe_models() -> dict[str, ModelInfo]:
     """Offers the networks."""
     return {
         "text-hashed": ModelInfo(
-            summary="a head on hashed words and pairs of words: the base line",
+            summary="a head on hashed words: the base line",
             build=build_hashed,
             reference="Weinberger et al., ICML 2009, arXiv 0902.2206",
             options=HashedOptions,

@@ -49,7 +49,7 @@ def load(location: str, options: TextDataOptions) -> Dataset:
         frame[target].tolist(),
         test=test,
         length=options.length,
-        missing=options.missing,
+        bad_texts=options.bad_texts,
         column=text,
         target=target,
         notes=notes,
