@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ USUAL = ("text", "texts", "sentence", "review", "content", "body", "comment", "d
 LINES = (".jsonl", ".ndjson")
 TABLES = (".csv", ".tsv")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
+NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,14})(\.\d*)?", re.ASCII)
 NAMED = 20  # columns in a message
 
 
@@ -42,11 +44,11 @@ def load(location: str, options: TextDataOptions) -> Dataset:
         for option, column in (("text", text), ("target", target)):
             if column not in other.columns:
                 raise _which(Path(options.test), option, f"has no column {column!r}", list(other.columns))
-        test = (other[text].tolist(), other[target].tolist())
+        test = (other[text].tolist(), _classes(other[target].tolist()))
     return dataset_from_texts(
         path.name.partition(".")[0],
         frame[text].tolist(),
-        frame[target].tolist(),
+        _classes(frame[target].tolist()),
         test=test,
         length=options.length,
         bad_texts=options.bad_texts,
@@ -159,6 +161,14 @@ def _target_column(
         raise _which(path, "target", "has no single column beside the texts", columns)
     notes.append(f"{path.name}: the classes are those of {others[0]!r}")
     return others[0]
+
+
+def _classes(values: list[Any]) -> list[Any]:
+    """Numbers where all are, as those of a table of texts may be; not where ``01`` and ``1`` would be one."""
+    known = [value for value in values if value is not None]
+    if not known or not all(isinstance(value, str) and NUMBER.fullmatch(value.strip()) for value in known):
+        return values
+    return [None if value is None else float(value) for value in values]
 
 
 def _which(path: Path, option: str, problem: str, columns: list[str]) -> UsageError:
