@@ -34,8 +34,8 @@ def bytes_of(texts: Sequence[str], length: int = LENGTH) -> tuple[Tensor, int]:
     for row in longer:
         encoded[row] = encoded[row][:length].decode("utf-8", "ignore").encode()
     rows = np.zeros((len(encoded), max(1, *map(len, encoded), 1)), np.uint8)
-    for row, content in zip(rows, encoded, strict=True):
-        row[: len(content)] = np.frombuffer(content, np.uint8)
+    for place, content in enumerate(encoded):
+        rows[place, : len(content)] = np.frombuffer(content, np.uint8)
     return torch.from_numpy(rows), len(longer)
 
 

@@ -58,7 +58,7 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
     """Offers them."""
     return {
         "huggingface": DatasetInfo(
-            summary="images, texts or a table of the Hugging Face hub, from its cache or downloaded; or a folder",
+            summary="images, texts or a table of the Hugging Face hub: its cache, a download, or a folder",
             load=load_hub,
             reference="Lhoest et al., EMNLP 2021, arXiv 2109.02846",
             location="NAME-or-PATH",

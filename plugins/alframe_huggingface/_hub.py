@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe import Dataset, ImageReader, Normalize, UsageError, dataset_from_frame, dataset_from_texts, one_line
+from alframe import (
+    Dataset,
+    ImageReader,
+    Normalize,
+    UsageError,
+    dataset_from_frame,
+    dataset_from_texts,
+    one_line,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,11 +198,8 @@ def _texts(location: str, train: Any, test: Any, text: str, target: str, options
 
     feature = train.features[target]
     is_named = isinstance(feature, datasets.ClassLabel) and feature.names
-    parts = []
-    for part in (train, test):
-        if part is None:
-            parts.append(None)
-            continue
+    parts: list[tuple[Any, Any]] = []
+    for part in (train, *([] if test is None else [test])):
         labels = _labels(location, part, target).tolist()
         if is_named:
             labels = [None if label != label else feature.names[int(label)] for label in labels]
@@ -205,7 +210,7 @@ def _texts(location: str, train: Any, test: Any, text: str, target: str, options
         texts,
         targets,
         classes=feature.names if is_named else None,
-        test=parts[1],
+        test=None if test is None else parts[1],
         length=options.length,
         bad_texts=options.bad_texts,
         column=text,

@@ -58,7 +58,7 @@ class TextFeatures(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: they keep what they need themselves."""
-        return super().__getstate__() | {"_kept": {}}  # type: ignore[no-any-return]
+        return super().__getstate__() | {"_kept": {}}
 
 
 def hashed(request: ModelRequest) -> Classifier:
@@ -118,4 +118,4 @@ def hashed_rows(texts: Sequence[str], columns: int, ngrams: int, of: str) -> Row
     counts = vectorizer.transform(texts)
     counts.eliminate_zeros()
     counts.data = np.sign(counts.data) * (1 + np.log(np.abs(counts.data)))
-    return normalize(counts, copy=False).toarray()  # type: ignore[no-any-return]
+    return normalize(counts, copy=False).toarray()

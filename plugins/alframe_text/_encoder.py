@@ -43,9 +43,7 @@ class Tokens:
     def __init__(self, tokenizer: Any, max_length: int) -> None:
         self._tokenizer = tokenizer
         self._max_length = max_length
-        self.padding = next(
-            (n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if n is not None)
-        )
+        self.padding = next(n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if n is not None)
         self._kept: dict[str, list[int]] = {}
         self._count = 0
 

@@ -50,7 +50,9 @@ def test_a_package_that_fails_is_named(package):
         raise FileNotFoundError("no weights")
 
     package(load)
-    with pytest.raises(SentencesMissingError, match="wordllama is installed and can't be used: no weights") as caught:
+    with pytest.raises(
+        SentencesMissingError, match="wordllama is installed and can't be used: no weights"
+    ) as caught:
         sentence_features(["a"])
     assert caught.value.is_installed
 

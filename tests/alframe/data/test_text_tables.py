@@ -48,7 +48,9 @@ def test_classes_may_be_named_before_any_label_is_known():
 
 
 def test_a_test_part_has_the_training_parts_classes():
-    data = dataset_from_texts("x", TEXTS, ["b", "a", "a", "b"], test=(["a much longer text", "c"], ["b", "a"]))
+    data = dataset_from_texts(
+        "x", TEXTS, ["b", "a", "a", "b"], test=(["a much longer text", "c"], ["b", "a"])
+    )
     assert data.test_targets.tolist() == [1, 0]
     assert data.test_inputs.shape == (2, 18)
     assert data.inputs.shape == (4, 18)

@@ -6,10 +6,62 @@ import random
 import pytest
 
 WORDS = {
-    "sport": "match goal team player coach season league striker stadium referee cup penalty".split(),
-    "food": "soup bread recipe oven butter salad kitchen pepper dinner onion cheese chef".split(),
-    "money": "bank loan interest market share investor profit tax budget currency bond price".split(),
-    "weather": "rain storm wind cloud sunshine snow forecast temperature frost thunder fog breeze".split(),
+    "sport": [
+        "match",
+        "goal",
+        "team",
+        "player",
+        "coach",
+        "season",
+        "league",
+        "striker",
+        "stadium",
+        "referee",
+        "cup",
+        "penalty",
+    ],
+    "food": [
+        "soup",
+        "bread",
+        "recipe",
+        "oven",
+        "butter",
+        "salad",
+        "kitchen",
+        "pepper",
+        "dinner",
+        "onion",
+        "cheese",
+        "chef",
+    ],
+    "money": [
+        "bank",
+        "loan",
+        "interest",
+        "market",
+        "share",
+        "investor",
+        "profit",
+        "tax",
+        "budget",
+        "currency",
+        "bond",
+        "price",
+    ],
+    "weather": [
+        "rain",
+        "storm",
+        "wind",
+        "cloud",
+        "sunshine",
+        "snow",
+        "forecast",
+        "temperature",
+        "frost",
+        "thunder",
+        "fog",
+        "breeze",
+    ],
 }
 FRAMES = [
     "the {} and the {} were all that people spoke of on {}",
@@ -17,7 +69,7 @@ FRAMES = [
     "she wrote about a {} near the {} last {}",
     "{2} came, and with it the {0}; the {1} had to wait",
 ]
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 def topic_texts(count, seed=0):
@@ -45,7 +97,9 @@ def tiny_bert(tmp_path_factory):
     import torch
 
     folder = tmp_path_factory.mktemp("tiny-bert")
-    words = {word for text in topic_texts(400)[0] for word in text.replace(",", " ").replace(";", " ").split()}
+    words = {
+        word for text in topic_texts(400)[0] for word in text.replace(",", " ").replace(";", " ").split()
+    }
     letters = "abcdefghijklmnopqrstuvwxyz,;.!?"
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters[:26])]
     vocabulary += sorted(words - set(letters))

@@ -23,7 +23,9 @@ def read(tmp_path):
 def whole(data):
     """Texts and classes of all samples, whatever part they fell into."""
     parts = ((data.inputs, data.targets), (data.test_inputs, data.test_targets))
-    return {text: int(y) for inputs, targets in parts for text, y in zip(texts_of(inputs), targets, strict=True)}
+    return {
+        text: int(y) for inputs, targets in parts for text, y in zip(texts_of(inputs), targets, strict=True)
+    }
 
 
 def test_a_table_with_a_column_of_a_usual_name(read):
@@ -41,7 +43,11 @@ def test_a_row_without_a_text_is_refused(read):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
 def test_json_lines(read, name):
-    rows = [{"id": 1, "text": "fine\u2028", "label": "y"}, {"text": "dull", "label": "n"}, {"text": "", "label": "n"}]
+    rows = [
+        {"id": 1, "text": "fine\u2028", "label": "y"},
+        {"text": "dull", "label": "n"},
+        {"text": "", "label": "n"},
+    ]
     content = "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     assert whole(read(content, name, target="label")) == {"fine\u2028": 1, "dull": 0, "": 0}
 
@@ -64,14 +70,21 @@ def test_a_file_of_its_own_is_the_test_part(read, tmp_path):
     assert texts_of(data.test_inputs) == ["so bad", "so good"]
     assert data.test_targets.tolist() == [0, 1]
     (tmp_path / "test.csv").write_text("stars,other\n1,so bad\n")
-    with pytest.raises(UsageError, match=r"test.csv has no column 'review'; -o data.text= names one of stars"):
+    with pytest.raises(
+        UsageError, match=r"test.csv has no column 'review'; -o data.text= names one of stars"
+    ):
         read(CSV, bad_texts="skip", test=str(tmp_path / "test.csv"))
 
 
 @pytest.mark.parametrize(
     ("content", "name", "options", "message"),
     [
-        ("a,b,c\n1,2,3\n", "x.csv", {}, "no column of a usual name for texts; -o data.text= names one of a, b, c"),
+        (
+            "a,b,c\n1,2,3\n",
+            "x.csv",
+            {},
+            "no column of a usual name for texts; -o data.text= names one of a, b, c",
+        ),
         ("text,b,c\n1,2,3\n", "x.csv", {}, "no single column beside the texts; -o data.target= names one of"),
         ("text,b\n1,2\n", "x.csv", {"text": "z"}, "has no column 'z'; -o data.text= names one of text, b"),
         ("text,b\n1,2\n", "x.csv", {"text": "b", "target": "b"}, "has no column 'b' beside the texts"),
@@ -85,7 +98,12 @@ def test_a_file_of_its_own_is_the_test_part(read, tmp_path):
         ("", "x.csv", {}, "it is empty"),
         (b'{"text": "\xe9"}', "x.jsonl", {}, "is no UTF-8: .* -o data.encoding= names another"),
         (b'{"text": 1}', "x.jsonl", {"encoding": "nix"}, "option data.encoding: unknown encoding: nix"),
-        ('{"text": ["a"], "y": 1}\n{"text": "b", "y": 2}', "x.jsonl", {}, "'text' holds no texts: .* in row 1"),
+        (
+            '{"text": ["a"], "y": 1}\n{"text": "b", "y": 2}',
+            "x.jsonl",
+            {},
+            "'text' holds no texts: .* in row 1",
+        ),
         ('{"text": "a", "y": [1, 2]}', "x.jsonl", {}, "several labels a text, as .1, 2."),
         ("text,y\na,0.5\nb,1.5\n", "x.csv", {}, "'y' holds numbers with fractions, classes are"),
     ],
@@ -105,5 +123,11 @@ def test_files_that_are_gone_or_damaged(read, tmp_path):
 
 
 def test_classes_that_are_numbers_are_in_their_order(read):
-    assert whole(read("text,y\na,10\nb,9\nc,\nd,10.0\ne,9\n", "x.csv")) == {"a": 1, "b": 0, "c": -1, "d": 1, "e": 0}
+    assert whole(read("text,y\na,10\nb,9\nc,\nd,10.0\ne,9\n", "x.csv")) == {
+        "a": 1,
+        "b": 0,
+        "c": -1,
+        "d": 1,
+        "e": 0,
+    }
     assert whole(read("text,y\na,01\nb,1\nc,01\nd,1\n", "x.csv")) == {"a": 0, "b": 1, "c": 0, "d": 1}
