@@ -2,9 +2,8 @@
 
 WordLlama's static embeddings are those of a language model's tokens, reduced to 256 numbers; its package
 ships them. Encoders are those of the library transformers: Wolf et al., "Transformers: State-of-the-art
-natural language processing", EMNLP 2020, arXiv 1910.03771. Pooled by the mean: Reimers and Gurevych, "Sentence-BERT",
-EMNLP 2019, arXiv 1908.10084. Hashed words: Weinberger et al., "Feature hashing for large scale multitask
-learning", ICML 2009, arXiv 0902.2206.
+natural language processing", EMNLP 2020, arXiv 1910.03771. Hashed words: Weinberger et al., "Feature hashing
+for large scale multitask learning", ICML 2009, arXiv 0902.2206.
 """
 
 from __future__ import annotations
