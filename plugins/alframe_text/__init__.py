@@ -34,7 +34,7 @@ class TextDataOptions(DataOptions):
     """Options of texts in a file."""
 
     text: str | None = option(None, "column of texts; none: one of a usual name, as text or review")
-    target: str | None = option(None, "column of classes; none: the only other one")
+    target: str | None = option(None, "column of classes; none: the only other one, empty: no label is known")
     test: str | None = option(None, "file of the test part; none: test_fraction is held out")
     length: int = option(2000, "most bytes of a text; what is longer is cut", least=1)
     bad_texts: Literal["error", "skip"] = option("error", "what to do with rows that have no text")

@@ -20,6 +20,7 @@ LINES = (".jsonl", ".ndjson")
 TABLES = (".csv", ".tsv")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,14})(\.\d*)?", re.ASCII)
+UNKNOWN = ("0", "1")  # classes of texts of which none is labelled: a data set has two at least
 NAMED = 20  # columns in a message
 
 
@@ -38,6 +39,16 @@ def load(location: str, options: TextDataOptions) -> Dataset:
     frame = _frame(path, options, notes)
     text = _text_column(path, list(map(str, frame.columns)), options, notes)
     target = _target_column(path, list(map(str, frame.columns)), text, options, notes)
+    if target is None:
+        return dataset_from_texts(
+            path.name.partition(".")[0],
+            frame[text].tolist(),
+            classes=UNKNOWN,
+            length=options.length,
+            bad_texts=options.bad_texts,
+            column=text,
+            notes=[*notes, f"{path.name}: no column of classes, so no label is known"],
+        )
     test = None
     if options.test is not None:
         other = _frame(Path(options.test), options, notes)
@@ -151,7 +162,10 @@ def _text_column(path: Path, columns: list[str], options: TextDataOptions, notes
 
 def _target_column(
     path: Path, columns: list[str], text: str, options: TextDataOptions, notes: list[str]
-) -> str:
+) -> str | None:
+    """The column of classes; None where no label is known."""
+    if options.target == "" or len(columns) == 1:
+        return None
     if options.target is not None:
         if options.target not in columns or options.target == text:
             raise _which(path, "target", f"has no column {options.target!r} beside the texts", columns)

@@ -4,8 +4,9 @@ import json
 import pytest
 
 import alframe
-from alframe import DamagedFileError, UsageError
+from alframe import DamagedFileError, DataRequest, UsageError
 from alframe.data.text_bytes import texts_of
+from alframe_text import TextDataOptions, load_texts
 
 CSV = 'review,stars\n"good, very good",5\nbad,1\n,1\nNA,5\n'
 
@@ -131,3 +132,15 @@ def test_classes_that_are_numbers_are_in_their_order(read):
         "e": 0,
     }
     assert whole(read("text,y\na,01\nb,1\nc,01\nd,1\n", "x.csv")) == {"a": 0, "b": 1, "c": 0, "d": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "options"), [("text\na\nb\n", {}), ("text,y,z\na,1,2\nb,2,1\n", {"target": ""})]
+)
+def test_texts_without_classes_can_be_embedded_and_not_compared_on(read, content, options, tmp_path):
+    with pytest.raises(UsageError, match="2 samples, 0 of them labelled"):
+        read(content, **options)
+    request = DataRequest(str(tmp_path / "reviews.csv"), tmp_path, False, TextDataOptions(**options))
+    data = load_texts(request)
+    assert (texts_of(data.inputs), data.targets.tolist()) == (["a", "b"], [-1, -1])
+    assert data.notes[-1] == "reviews.csv: no column of classes, so no label is known"
