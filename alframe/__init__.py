@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import ImageReader, decode_images
+    from alframe.data.one_class import why_no_classes
     from alframe.data.tables import dataset_from_frame
     from alframe.defaults.training import train_supervised
     from alframe.experiments.run import RunResult, run
@@ -104,6 +105,7 @@ _LAZY = {
     "read_weights": "alframe.networks.weights",
     "run": "alframe.experiments.run",
     "train_supervised": "alframe.defaults.training",
+    "why_no_classes": "alframe.data.one_class",
     "without_compiler": "alframe.networks.optimizers",
     "work": "alframe.experiments.working",
 }
@@ -179,6 +181,7 @@ __all__ = [
     "read_weights",
     "run",
     "train_supervised",
+    "why_no_classes",
     "without_compiler",
     "work",
     "work_command",

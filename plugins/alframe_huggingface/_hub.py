@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe import Dataset, ImageReader, Normalize, UsageError, dataset_from_frame, one_line
+from alframe import Dataset, ImageReader, Normalize, UsageError, dataset_from_frame, one_line, why_no_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,9 @@ def load(location: str, download: bool, options: Options) -> Dataset:
             if column is not None and part is not None and column not in part.column_names:
                 raise UsageError(_which(location, option, f"has no column {column!r}", part))
     if target is None:
+        for column, feature in train.features.items():
+            if isinstance(_entry(feature), datasets.ClassLabel):
+                _labels(location, train, column)  # says what several classes a sample are
         raise UsageError(_which(location, "target", "has no single column of classes", train))
     if test is not None and _labels(location, test, target).isna().any():
         raise UsageError(
@@ -163,11 +166,19 @@ def _labels(location: str, split: Any, target: str) -> pd.Series:
     feature = split.features[target]
     if isinstance(feature, datasets.ClassLabel):
         return column.mask(column < 0)
-    if not isinstance(feature, datasets.Value) or (
-        column.dtype.kind == "f" and (column.dropna() % 1 != 0).any()
-    ):
+    is_list = _entry(feature) is not None
+    if not (is_list or isinstance(feature, datasets.Value)):
         raise UsageError(_which(location, "target", f"has no classes in column {target!r}", split))
+    if (is_list or column.dtype.kind == "f") and (problem := why_no_classes(column.dropna())):
+        raise UsageError(_which(location, "target", f"holds in column {target!r} {problem}", split))
     return column
+
+
+def _entry(feature: Any) -> Any:
+    """What the lists of a column hold; None where it holds no lists."""
+    if isinstance(feature, list):
+        return feature[0]
+    return getattr(feature, "feature", None)
 
 
 def _table(location: str, train: Any, test: Any, target: str, options: Options) -> Dataset:

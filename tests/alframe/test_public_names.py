@@ -74,6 +74,7 @@ NAMES = [
     "read_weights",
     "run",
     "train_supervised",
+    "why_no_classes",
     "without_compiler",
     "work",
     "work_command",
