@@ -16,6 +16,7 @@ from alframe.records.reading import Unusable as Unusable
 from alframe.records.reading import parse_json, read_text
 
 Column = NDArray[np.float64]
+BINS = 15  # of a reliability diagram
 FEATURES = "features.npy"  # of a trial that kept them
 
 
@@ -72,7 +73,7 @@ def rounds_of(lines: str) -> list[Round]:
 def _check(record: dict[str, Any], number: int) -> None:
     """Wants a record whose entries are of the kinds that alframe writes; what is unknown to it may be any."""
     numbers = {field.name for field in dataclasses.fields(Round)} - {
-        *("queried", "together", "diagnostics", "logged", "more")
+        *("queried", "together", "diagnostics", "logged", "reliability", "more")
     }
     queried, together = record.get("queried", []), record.get("together", [])
     diagnostics, logged = record.get("diagnostics", {}), record.get("logged", {})
@@ -87,12 +88,22 @@ def _check(record: dict[str, Any], number: int) -> None:
         and all(type(position) is int and 0 <= position < 2**53 for position in queried)
         and isinstance(together, list)
         and all(isinstance(trial, str) for trial in together)
+        and _is_reliability(record.get("reliability"))
         and isinstance(diagnostics, dict)
         and isinstance(logged, dict)
         and all(isinstance(values, dict) for values in logged.values())
     )
     if not good:
         raise Unusable(f"line {number + 1} is not the record of round {number}")
+
+
+def _is_reliability(bins: Any) -> bool:
+    """Whether these are `Round.reliability`'s bins, or None."""
+    return bins is None or (
+        isinstance(bins, list)
+        and all(isinstance(one, list) and len(one) == 4 and all(map(_is_number, one)) for one in bins)
+        and all(type(one[0]) is type(one[1]) is int and 0 <= one[0] < BINS and one[1] > 0 for one in bins)
+    )
 
 
 def _records(lines: str) -> list[dict[str, Any]]:
