@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.contract.trial import UNWATCHED, Round
+from alframe.contract.trial import UNWATCHED, Bin, Round
 from alframe.records.reading import Unusable as Unusable
 from alframe.records.reading import parse_json, read_text
 
@@ -30,6 +30,9 @@ class Curves:
         query_seconds: R durations of the query before the round; NaN where there was none or none is known.
         query_peak_memory: R peak memories of the query in bytes; NaN likewise.
         train_seconds: R durations of training; NaN where not known.
+        ece: R expected calibration errors, NaN where not known; None where none is.
+        brier: R Brier scores, likewise.
+        reliability: R times the bins of `Round.reliability`, None where not known; () where none are.
     """
 
     labelled: NDArray[np.int64]
@@ -37,6 +40,9 @@ class Curves:
     query_seconds: Column
     query_peak_memory: Column
     train_seconds: Column
+    ece: Column | None = None
+    brier: Column | None = None
+    reliability: tuple[tuple[Bin, ...] | None, ...] = ()
 
 
 def read_rounds(folder: Path) -> list[Round]:
@@ -134,12 +140,21 @@ def curves_of(records: list[dict[str, Any]]) -> Curves:
     Raises:
         Unusable: there are none, or sizes or accuracies are missing.
     """
-    return make_curves(
+    found = make_curves(
         [record.get("labelled") for record in records],
         [record.get("accuracy") for record in records],
         _column(records, "query_seconds"),
         _column(records, "query_peak_memory"),
         _column(records, "train_seconds"),
+    )
+    if not any(record.get("ece") is not None for record in records):
+        return found
+    bins = [record.get("reliability") for record in records]
+    return dataclasses.replace(
+        found,
+        ece=_column(records, "ece"),
+        brier=_column(records, "brier"),
+        reliability=tuple(tuple(map(tuple, one)) if one and _is_reliability(one) else None for one in bins),
     )
 
 
