@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import ImageReader, decode_images
+    from alframe.data.one_class import why_no_classes
     from alframe.data.sentences import sentence_features
     from alframe.data.tables import dataset_from_frame
     from alframe.data.text_bytes import texts_of
@@ -114,6 +115,7 @@ _LAZY = {
     "sentence_features": "alframe.data.sentences",
     "texts_of": "alframe.data.text_bytes",
     "train_supervised": "alframe.defaults.training",
+    "why_no_classes": "alframe.data.one_class",
     "without_compiler": "alframe.networks.optimizers",
     "work": "alframe.experiments.working",
 }
@@ -194,6 +196,7 @@ __all__ = [
     "sentence_features",
     "texts_of",
     "train_supervised",
+    "why_no_classes",
     "without_compiler",
     "work",
     "work_command",

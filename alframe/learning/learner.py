@@ -19,6 +19,7 @@ from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.errors import PluginError, UsageError
+from alframe.learning.calibration import calibrate, require_scalable, uncalibrate
 from alframe.learning.diagnostics import describe_picks
 from alframe.learning.fit import Fit
 from alframe.learning.frozen import frozen_features
@@ -161,6 +162,7 @@ class ActiveLearner:
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
+        require_scalable(self.recipe, self.model, dataset.example().to(self.device))
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
         self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder
@@ -172,6 +174,7 @@ class ActiveLearner:
         self._states: dict[str, dict[str, Any]] = {}
         self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
+        self.temperature: float | None = None
         self._fitted = False
         self._fitted_to = (0, 0)  # how many of the labelled samples, and in which round
 
@@ -206,9 +209,10 @@ class ActiveLearner:
             raise UsageError(
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
-        trainer, size = self.pipeline.providers["train"], self.validation_size
+        trainer, before = self.pipeline.providers["train"], (self.validation_size, self.temperature)
         try:
             with undone_unless_finished(self.model, self._initial_state, self._states, trainer.name):
+                uncalibrate(self.model, self.temperature)
                 if not self.recipe.warm_start:
                     self.model.load_state_dict(self._initial_state)
                 held_out = self._held_out()
@@ -224,8 +228,10 @@ class ActiveLearner:
                         f"plugin {trainer.name!r} ({trainer.provider}), hook alframe_train: it declares "
                         "trains='head', but has changed the body's weights or buffers"
                     )
+                validation = self._labelled_view(held_out)
+                self.temperature = calibrate(self.recipe, self.model, validation, self._members())
         except BaseException:
-            self.validation_size = size
+            self.validation_size, self.temperature = before
             raise
         self._fitted = True
         self._fitted_to = len(self.labelled), self.round
@@ -415,6 +421,7 @@ class ActiveLearner:
             "targets": self.targets.clone(),
             "round": self.round,
             "fitted": self._fitted,
+            "temperature": self.temperature,
             "seed": self.seed,
             "samples": len(self._samples),
             "model": initial_state(self.model, "cpu"),
@@ -436,6 +443,7 @@ class ActiveLearner:
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]
+        self.temperature = state.get("temperature")
         self._states, self._caches = copied(state["plugins"]), {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

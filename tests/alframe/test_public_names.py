@@ -79,6 +79,7 @@ NAMES = [
     "sentence_features",
     "texts_of",
     "train_supervised",
+    "why_no_classes",
     "without_compiler",
     "work",
     "work_command",
