@@ -22,6 +22,7 @@ from alframe.experiments.settings import Settings
 from alframe.experiments.sweep import resolve_presets
 from alframe.experiments.trial_loop import has_work_left
 from alframe.experiments.trials import Listener, Trial
+from alframe.notebooks import result_html
 from alframe.records.writing import require_writable
 from alframe.registry.registry import Registry, installed
 
@@ -40,6 +41,7 @@ class RunResult:
     done: list[tuple[Trial, RunSummary]] = dataclasses.field(default_factory=list)
     failed: list[tuple[Trial, AlframeError]] = dataclasses.field(default_factory=list)
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    _repr_html_ = result_html
 
     def __repr__(self) -> str:
         """How many of each: the trials themselves would be a page."""

@@ -34,6 +34,7 @@ from alframe.learning.snapshots import copied, require_fitting, undone_unless_fi
 from alframe.learning.validation import require_network
 from alframe.networks.classifier import Classifier, initial_state, private_copy, same_state
 from alframe.networks.devices import on_device, resolve_device
+from alframe.notebooks import learner_html, learner_text, query_html, query_text
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
 
@@ -54,6 +55,7 @@ class Query(Selection):
     """
 
     indices: Tensor
+    __repr__, _repr_html_ = query_text, query_html
 
 
 class ActiveLearner:
@@ -174,6 +176,8 @@ class ActiveLearner:
         self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
         self._fitted = False
+
+    __repr__, _repr_html_ = learner_text, learner_html
 
     @property
     def unlabelled(self) -> Tensor:

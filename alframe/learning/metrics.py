@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from alframe.notebooks import fields_html
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
@@ -24,6 +26,7 @@ class Evaluation:
     balanced_accuracy: float
     macro_f1: float
     loss: float
+    _repr_html_ = fields_html
 
 
 def evaluate(logits: Tensor, targets: Tensor) -> Evaluation:

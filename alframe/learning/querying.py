@@ -25,6 +25,7 @@ from alframe.learning.rows import FeatureRows
 from alframe.learning.stored import Reading, StoredRows, memory_of
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
+from alframe.notebooks import query_html, query_text
 from alframe.ops.crew import Crew, before_taking_over
 from alframe.ops.machine import machine_memory
 from alframe.registry.registry import Registry, installed
@@ -56,6 +57,7 @@ class QueryResult:
     logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     pool_size: int = 0
     reading: Reading | None = None
+    __repr__, _repr_html_ = query_text, query_html
 
 
 @with_workers
