@@ -250,13 +250,11 @@ def recorded(out):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_offline_runs_have_each_round_once(tmp_path, jobs, monkeypatch):
+def test_offline_runs_of_processes_side_by_side(tmp_path):
     pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
     out = tmp_path / "runs"
-    done = subprocess.run(
-        command(out, "--seeds", "1-2", "--jobs", jobs), capture_output=True, text=True, timeout=200
-    )
+    started = command(out, "--seeds", "1-2", "--jobs", "2")
+    done = subprocess.run(started, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert "wandb" not in done.stdout + done.stderr
     found = histories(out)
@@ -268,7 +266,7 @@ def test_offline_runs_have_each_round_once(tmp_path, jobs, monkeypatch):
 def test_killed_and_continued_it_is_one_run(tmp_path):
     pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
     out = tmp_path / "runs"
-    started = command(out, "--seeds", "1", "--rounds", "30", "-o", "train.epochs=40")
+    started = command(out, "--seeds", "1-2", "--rounds", "12", "-o", "train.epochs=60")
     with subprocess.Popen(started, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
         deadline = time.monotonic() + 100
         while not any(len(rounds) > 3 for rounds in recorded(out)):
@@ -276,10 +274,9 @@ def test_killed_and_continued_it_is_one_run(tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         running.send_signal(signal.SIGKILL)
-    [before] = recorded(out)
-    assert len(before) < 31
+    assert all(len(before) < 13 for before in recorded(out))
     done = subprocess.run(started, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    [[(points, code)]] = histories(out).values()
-    assert [points] == recorded(out)
-    assert (len(points), code) == (31, 0)
+    found = histories(out)  # of two trials in step
+    assert sorted(points for [(points, _)] in found.values()) == recorded(out)
+    assert [(len(points), code) for [(points, code)] in found.values()] == [(13, 0)] * 2
