@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from alframe.data.images import ImageReader, decode_images
     from alframe.data.tables import dataset_from_frame
     from alframe.defaults.training import train_supervised
+    from alframe.experiments.comparing import compare
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
     from alframe.experiments.working import work
@@ -91,6 +92,7 @@ _LAZY = {
     "TrainResult": "alframe.contract.recipe",
     "Training": "alframe.contract.training",
     "Vectors": "alframe.ops.geometry",
+    "compare": "alframe.experiments.comparing",
     "dataset_from_frame": "alframe.data.tables",
     "dataset_from_session": "alframe.labelling.formats.dataset",
     "decode_images": "alframe.data.images",
@@ -163,6 +165,7 @@ __all__ = [
     "TrialRun",
     "UsageError",
     "Vectors",
+    "compare",
     "dataset_from_frame",
     "dataset_from_session",
     "decode_images",
