@@ -12,7 +12,7 @@ CORE = ROOT / "alframe"
 
 # A file imports its own wing and wings of an earlier line, never another of its own line or of a later one.
 ORDER = (
-    ("ops", "errors", "seeds", "notebooks"),
+    ("ops", "errors", "seeds", "notebooks", "watching"),
     ("data", "networks"),
     ("contract",),
     ("hookspecs", "records"),
