@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from alframe.data.text_bytes import texts_of
     from alframe.data.text_tables import dataset_from_texts
     from alframe.defaults.training import train_supervised
+    from alframe.experiments.comparing import compare
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
     from alframe.experiments.working import work
@@ -97,6 +98,7 @@ _LAZY = {
     "TrainResult": "alframe.contract.recipe",
     "Training": "alframe.contract.training",
     "Vectors": "alframe.ops.geometry",
+    "compare": "alframe.experiments.comparing",
     "dataset_from_frame": "alframe.data.tables",
     "dataset_from_session": "alframe.labelling.formats.dataset",
     "dataset_from_texts": "alframe.data.text_tables",
@@ -175,6 +177,7 @@ __all__ = [
     "TrialRun",
     "UsageError",
     "Vectors",
+    "compare",
     "dataset_from_frame",
     "dataset_from_session",
     "dataset_from_texts",

@@ -35,8 +35,10 @@ from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
 from alframe.networks.classifier import initial_state, private_copy, same_state
 from alframe.networks.devices import on_device, resolve_device
+from alframe.notebooks import learner_html, learner_text, query_html, query_text
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
+from alframe.watching import StageProgress
 
 # Trainers and strategies take gradients, in whichever mode the caller is; what is kept must be fit for them.
 ALWAYS_GRADIENTS = torch.inference_mode(False)
@@ -55,6 +57,7 @@ class Query(Selection):
     """
 
     indices: Tensor
+    __repr__, _repr_html_ = query_text, query_html
 
 
 class ActiveLearner:
@@ -85,7 +88,7 @@ class ActiveLearner:
         fixed: features of all samples by another network, ``M x D``, which strategies see as ``view.fixed``,
             also before anything is trained; None: those of ``model``.
         feature_folder: where the features of a frozen body are kept for other learners, or None.
-        progress: told ``(stage, done, total)`` during long work.
+        progress: told ``(stage, done, total)`` during long work; True: shown in a notebook or a terminal.
 
     Raises:
         UsageError: a name or a value that can't be used, or a strategy that does not suit network or data.
@@ -120,7 +123,7 @@ class ActiveLearner:
         registry: Registry | None = None,
         fixed: Any = None,
         feature_folder: Path | None = None,
-        progress: Callable[[str, int, int], None] = _no_progress,
+        progress: Callable[[str, int, int], None] | bool = False,
     ) -> None:
         dataset = dataset.prepared()
         trainer = trainer_of(registry or installed(), model)
@@ -147,7 +150,7 @@ class ActiveLearner:
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
-        self.progress = progress
+        self.progress = progress if callable(progress) else StageProgress() if progress else _no_progress
         dataset = dataset.near(self.device)
         self._samples = Samples(dataset.inputs, self.device, dataset.transform)
         self._test = None
@@ -177,6 +180,8 @@ class ActiveLearner:
         self.temperature: float | None = None
         self._fitted = False
         self._fitted_to = (0, 0)  # how many of the labelled samples, and in which round
+
+    __repr__, _repr_html_ = learner_text, learner_html
 
     @property
     def unlabelled(self) -> Tensor:

@@ -58,6 +58,7 @@ NAMES = [
     "TrialRun",
     "UsageError",
     "Vectors",
+    "compare",
     "dataset_from_frame",
     "dataset_from_session",
     "dataset_from_texts",
