@@ -88,13 +88,13 @@ def _demo(context: click.Context, folder: Path, by_hand: bool) -> int:
 def commands(folder: Path) -> list[list[str]]:
     """The commands of a demo in order, each as words: run, compare, query, label, export, open."""
     session = str(folder / SESSION)
+    learner = ["--strategy=margin", "--model=mlp"]
     run = [f"--strategy={STRATEGIES}", f"--seeds={SEEDS}", f"--initial-size={START}", f"--query-size={STEP}"]
     return [
         ["run", *run, f"--rounds={ROUNDS}", f"--out={folder / 'runs'}"],
         ["compare", str(folder / "runs"), f"--html={folder / 'comparison.html'}"],
         ["query", "--strategy=badge", "-n", str(PICKS), str(folder / "pool.npz")],
-        ["label", "simulate", "digits", f"--labels={LABELS}", "--strategy=margin", "--model=mlp"]
-        + [f"--session={session}"],
+        ["label", "simulate", "digits", f"--labels={LABELS}", *learner, f"--session={session}"],
         ["label", "export", session, "--to=csv"],
         ["label", session],
     ]
