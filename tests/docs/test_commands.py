@@ -84,6 +84,9 @@ def folder(tmp_path, monkeypatch):
             path.write_text("".join(json.dumps(record) + "\n" for record in records))
             np.save(path.with_name("features.npy"), rng.normal(size=(12, 3)))
     (tmp_path / "several").symlink_to("runs")  # what `--out several` would make
+    Path("alframe-demo").mkdir()  # what `demo` makes
+    Path("alframe-demo/runs").symlink_to("../runs")
+    Path("alframe-demo/pool.npz").symlink_to("../pool.npz")
     yield tmp_path
     installed.cache_clear()
 
