@@ -139,7 +139,7 @@ def test_an_answer_that_cannot_be_written_is_printed_all_the_same(alframe):
         (["pool.npz", "--labelled-targets", "halves.npy"], "labelled_targets must be class numbers"),
         (["pool.npz", "--labelled-targets", "text.npy"], "labelled_targets must be an array or tensor"),
         (["pool.npz", "--bias", "text.npy"], "the head's bias must be an array or tensor of numbers"),
-        (["features.npy"], "needs logits"),
+        (["features.npy"], "needs predictions"),
         (["pool.npz", "-o", "alfamix.cap=0.1"], "options for 'alfamix' are of no use here"),
         (["pool.npz", "-o", "nobody.cap=0.1"], "options for 'nobody' are of no use here"),
         (["pool.npz", "--select", "nobody"], "unknown plugin for --select 'nobody'"),
