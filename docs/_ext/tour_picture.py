@@ -1,6 +1,6 @@
 """Makes the picture of docs/guide/tour.md: the comparison page of the demo's runs.
 
-``python docs/_ext/tour_picture.py alframe-demo/comparison.html`` needs playwright and a Chromium on this machine.
+``python docs/_ext/tour_picture.py alframe-demo/comparison.html`` needs playwright and a Chromium.
 """
 
 from __future__ import annotations

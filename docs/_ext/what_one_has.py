@@ -1,4 +1,4 @@
-"""Writes the table of docs/guide/my-model.md: which strategy can work with what one has, found out by asking it.
+"""Writes the table of docs/guide/my-model.md: which strategy works with what one has, as real calls say.
 
 Run it when a strategy has come or needs something else: ``python docs/_ext/what_one_has.py``.
 """
