@@ -1,4 +1,4 @@
-"""docs/guide/my-model.md: each example runs by itself with the real library; the table is what queries say."""
+"""docs/guide/my-model.md: each example runs by itself with its library; the table is what queries say."""
 
 import ast
 import importlib.util

@@ -1,4 +1,4 @@
-"""The examples of docs/guide/my-model.md with the oldest supported versions of the libraries that make models."""
+"""The examples of docs/guide/my-model.md with the oldest supported versions of their libraries."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_the_versions_are_those_that_page_and_package_promise():
         name.removesuffix("-cpu"): ".".join(version.split(".")[:2]) for name, version in OLDEST.items()
     }
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*declared["dependencies"], *sum(declared["optional-dependencies"].values(), [])]
+    lines = [*declared["dependencies"], *chain(*declared["optional-dependencies"].values())]
     for name, version in promised:
         bounds = {line.partition(">=")[2] for line in lines if line.partition(">=")[0] == name}
         assert bounds <= {version}, name
