@@ -112,7 +112,6 @@ class _Labels:
 
 
 def sides_of(
-    strategy: str,
     features: Any,
     head: Any,
     probs: Any,
@@ -124,7 +123,6 @@ def sides_of(
     """The two sides of a query.
 
     Args:
-        strategy: its name, for messages.
         features: as `alframe.query` has it, and so on.
         head: also.
         probs: also.
@@ -143,7 +141,7 @@ def sides_of(
     if labelled.rows is not None and labelled.features is not None:
         raise UsageError("labelled_features and labelled_rows both give the labelled set: leave one out")
     if probs is not None or logits is not None:
-        return _of_table(strategy, features, probs, logits, labelled, seed, place)
+        return _of_table(features, probs, logits, labelled, seed, place)
     if features is None:
         raise UsageError(NOTHING if head is None else "head needs features= to be asked about")
     if not isinstance(head, nn.Module | tuple | list) and is_estimator(head):
@@ -207,16 +205,14 @@ def _of_estimator(features: Any, estimator: Estimator, labelled: Labelled, seed:
     )
 
 
-def _of_table(
-    strategy: str, features: Any, probs: Any, logits: Any, labelled: Labelled, seed: int, place: Place
-) -> Sides:
+def _of_table(features: Any, probs: Any, logits: Any, labelled: Labelled, seed: int, place: Place) -> Sides:
     """Predictions, and perhaps features beside them."""
     kind, values = ("logits", logits) if probs is None else ("probs", probs)
     table = Table(values, kind, place.device)  # type: ignore[arg-type]
     if not len(table):
         raise UsageError(f"{kind} has no rows: the pool is empty")
     why = (
-        f"{strategy} reads features, and here are {kind} alone: pass features= too, or features= and "
+        "this strategy reads features, and here are predictions alone: pass features= too, or features= and "
         f"head=(W, b) instead; {ALONE}"
     )
     found = None
@@ -234,7 +230,7 @@ def _of_table(
                 f"features have {found[0].shape[1]} columns, labelled_features {of_labelled[0].shape[1]}"
             )
         lacking = (
-            f"{strategy} reads predictions of the labelled samples, too: pass {kind} and features of all "
+            f"this strategy reads predictions of the labelled samples, too: pass {kind} and features of all "
             "samples, and labelled_rows= in place of labelled_features="
         )
         rest = Whole(len(of_labelled[0]), None, functools.partial(_points, of_labelled, why), lacking)

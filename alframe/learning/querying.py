@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from alframe.registry.registry import Registry, installed
 
 if TYPE_CHECKING:
     Array = Tensor | np.ndarray[Any, Any]
+
+THIS = "this strategy "
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,7 +142,7 @@ def query(
     on = resolve_device(device)
     n, seed = whole_number(n, "n", least=1), whole_number(seed, "seed")
     labelled = Labelled(labelled_features, labelled_targets, labelled_rows, classes, num_classes)
-    sides = sides_of(name, features, head, probs, logits, labelled, seed, Place(on, memory, workers))
+    sides = sides_of(features, head, probs, logits, labelled, seed, Place(on, memory, workers))
     model = None if sides.head is None else Classifier(nn.Identity(), sides.head).eval()
     cold = pipeline.strategy.info.cold_start and not len(sides.targets)
     state = RoundState(seed, 0 if cold else 1, sides.num_classes, on, model)
@@ -147,7 +150,7 @@ def query(
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
-    with memory_of(stored, on) as peak:
+    with memory_of(stored, on) as peak, _named(name):
         selection = pipeline.query(sides.pool, sides.labelled, sides.targets, min(n, size), state)
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
@@ -160,6 +163,18 @@ def query(
         reading=None if stored is None else dataclasses.replace(stored.reading(), **peak),
         classes=sides.classes,
     )
+
+
+@contextlib.contextmanager
+def _named(strategy: str) -> Iterator[None]:
+    """Calls the strategy by its name where a line says what it lacks."""
+    try:
+        yield
+    except UsageError as error:
+        line = str(error)
+        if not line.startswith(THIS):
+            raise
+        raise type(error)(f"{strategy} {line.removeprefix(THIS)}") from error
 
 
 def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -137,7 +137,10 @@ def test_an_answer_that_cannot_be_written_is_printed_all_the_same(alframe):
         (["features.npy", "--bias", "bias.npy"], "there is bias without weight: give --weight too"),
         (["features.npy", "--labelled-features", "pool.npz"], "pool.npz holds several arrays"),
         (["pool.npz", "--labelled-targets", "halves.npy"], "labelled_targets must be class numbers"),
-        (["pool.npz", "--labelled-targets", "text.npy"], "labelled_targets must be an array or tensor"),
+        (
+            ["pool.npz", "--labelled-targets", "text.npy"],
+            "there are 3 classes and 2 labels of classes, 'a', 'b'",
+        ),
         (["pool.npz", "--bias", "text.npy"], "the head's bias must be an array or tensor of numbers"),
         (["features.npy"], "needs predictions"),
         (["pool.npz", "-o", "alfamix.cap=0.1"], "options for 'alfamix' are of no use here"),
