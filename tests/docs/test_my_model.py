@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guide" / "my-model.md"
-PROGRAM = "docs/_ext/what_one_has.py"
+PROGRAM = "docs/_ext/model_table.py"
 SLOW = {"skorch", "modAL", "skactiveml"}  # what takes seconds to import
 PARTS = re.findall(r"^(#+ .*?)$|^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -57,7 +57,7 @@ def test_the_promised_models_have_an_example():
 
 @pytest.mark.slow
 def test_the_table_is_what_queries_say():
-    spec = importlib.util.spec_from_file_location("what_one_has", ROOT / PROGRAM)
+    spec = importlib.util.spec_from_file_location("model_table", ROOT / PROGRAM)
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
     current = PAGE.read_text() == program.page()

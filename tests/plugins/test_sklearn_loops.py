@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 import alframe
@@ -140,3 +141,41 @@ def test_picks_in_a_loop_of_modal_are_those_of_query(strategy, digits):
         assert np.array_equal(samples, X[rest][picks])
         labelled = np.union1d(labelled, rest[picks])
     assert len(labelled) == 34
+
+
+def test_a_committee_of_modal_is_one_of_alframe(digits):
+    models = pytest.importorskip("modAL.models", reason="modAL is not installed")
+    X, y = digits
+    members = [
+        models.ActiveLearner(LogisticRegression(C=c, max_iter=500), X_training=X[:30], y_training=y[:30])
+        for c in (0.01, 1.0, 100.0)
+    ]
+    committee = models.Committee(members, query_strategy=loops.modal_query("qbc"))
+    picks, _ = committee.query(X[30:], n_instances=5)
+    probs = np.stack([member.predict_proba(X[30:]) for member in members])
+    assert picks.tolist() == alframe.query("qbc", probs=probs, n=5).indices.tolist()
+
+
+def test_labels_may_be_texts_and_what_is_missing_may_be_one(skactiveml, digits):
+    """A forest in scikit-activeml's wrapper is a committee as soon as all classes are known."""
+    SklearnClassifier, Strategy = skactiveml
+    X, truth = digits
+    names = np.array(["nil", "one", "two", "three", "four"])[truth]
+    y = np.where(np.arange(len(X)) < 40, names, "?")
+    forest = RandomForestClassifier(5, random_state=0)
+    clf = SklearnClassifier(forest, classes=sorted(set(names)), missing_label="?", random_state=0)
+    picks = Strategy("bald", missing_label="?", random_state=1).query(X, y, clf, batch_size=3)
+    assert len(set(picks.tolist())) == 3
+    assert min(picks) >= 40
+    y[names == "nil"] = "?"
+    with pytest.raises(alframe.UsageError, match="bald needs several predictions"):
+        Strategy("bald", missing_label="?").query(X, y, clf)
+    assert len(Strategy("margin", missing_label="?").query(X, y, clf)) == 1
+
+
+def test_what_a_strategy_lacks_is_said_in_a_line(skactiveml, half_labelled):
+    X, y = half_labelled
+    with pytest.raises(alframe.UsageError, match="margin needs predictions"):
+        skactiveml[1]("margin").query(X, y)
+    with pytest.raises(alframe.UsageError, match="unknown strategy"):
+        skactiveml[1]("nobody").query(X, y)
