@@ -18,7 +18,7 @@ from alframe.errors import UsageError
 from alframe.learning.classes import Classes, are_numbers, class_labels, class_names
 from alframe.learning.estimators import Estimator, is_estimator
 from alframe.learning.given import ALONE, Asked, GivenRows, Lacking, Points, Whole, features_of
-from alframe.learning.heads import as_head, classes_of, of_weights
+from alframe.learning.heads import WANTED, as_head, classes_of, of_weights
 from alframe.learning.inputs import count_of, matrix, whole_number
 from alframe.learning.labelled_rows import LabelledRows
 from alframe.learning.rows import FeatureRows
@@ -144,7 +144,9 @@ def sides_of(
         return _of_table(features, probs, logits, labelled, seed, place)
     if features is None:
         raise UsageError(NOTHING if head is None else "head needs features= to be asked about")
-    if not isinstance(head, nn.Module | tuple | list) and is_estimator(head):
+    if not isinstance(head, nn.Module | tuple | list | None):
+        if not is_estimator(head):
+            raise UsageError(f"{WANTED}; got {type(head).__name__}")
         return _of_estimator(features, Estimator(head), labelled, seed, place)
     return _of_features(features, head, labelled, seed, place)
 

@@ -131,7 +131,7 @@ def test_an_answer_that_cannot_be_written_is_printed_all_the_same(alframe):
         (["pipe"], "pipe can't be read: it is no file"),
         (["text.npy"], "features must be an array or tensor of numbers, got <U1"),
         (["bias.npy"], "features must be a matrix, one row a sample, got shape [3]"),
-        (["other.npz"], "other.npz holds x; known are features, weight"),
+        (["other.npz"], "other.npz holds x; known are features, probs, logits, weight"),
         (["rest.npz"], "there are no features"),
         ([], "there are no features"),
         (["features.npy", "--bias", "bias.npy"], "there is bias without weight: give --weight too"),
