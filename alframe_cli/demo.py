@@ -44,7 +44,7 @@ def demo(context: click.Context, folder: Path, by_hand: bool) -> int:
 
 
 def _demo(context: click.Context, folder: Path, by_hand: bool) -> int:
-    run, compare, query, label, export, open_ = commands(folder)
+    run, compare, by_probs, query, label, export, open_ = commands(folder)
     _take(folder)
 
     _say(
@@ -58,15 +58,18 @@ def _demo(context: click.Context, folder: Path, by_hand: bool) -> int:
         return code
 
     _say(
-        f"2. You have arrays and a model? {folder / 'pool.npz'} has features of unlabelled digits, and the "
-        f"weights of a logistic regression that knows {KNOWN}. These rows are worth a label next."
+        f"2. You have a model of your own? A logistic regression knows {KNOWN} digits. Its probabilities of "
+        "the others are enough to say which of them are worth a label next."
     )
-    _write_pool(folder / "pool.npz")
+    _write_pool(folder)
+    if code := _do(context, by_probs):
+        return code
+    _say("With features and weights, choices can also be unlike each other.")
     if code := _do(context, query):
         return code
     _say(
-        'In Python that is alframe.query("badge", features=X, head=model, n=10); scikit-learn, XGBoost and '
-        "others: the page `my model is ...` of the guide."
+        f'In Python that is alframe.query("badge", features=X, head=model, n={PICKS}). The model may be one '
+        "of scikit-learn, XGBoost and others: the page `my model is ...` of the guide."
     )
 
     _say(
@@ -86,13 +89,14 @@ def _demo(context: click.Context, folder: Path, by_hand: bool) -> int:
 
 
 def commands(folder: Path) -> list[list[str]]:
-    """The commands of a demo in order, each as words: run, compare, query, label, export, open."""
+    """The commands of a demo in order, each as words: run, compare, two queries, label, export, open."""
     session = str(folder / SESSION)
     learner = ["--strategy=margin", "--model=mlp"]
     run = [f"--strategy={STRATEGIES}", f"--seeds={SEEDS}", f"--initial-size={START}", f"--query-size={STEP}"]
     return [
         ["run", *run, f"--rounds={ROUNDS}", f"--out={folder / 'runs'}"],
         ["compare", str(folder / "runs"), f"--html={folder / 'comparison.html'}"],
+        ["query", "--strategy=margin", "-n", str(PICKS), f"--probs={folder / 'probs.npy'}"],
         ["query", "--strategy=badge", "-n", str(PICKS), str(folder / "pool.npz")],
         ["label", "simulate", "digits", f"--labels={LABELS}", *learner, f"--session={session}"],
         ["label", "export", session, "--to=csv"],
@@ -142,8 +146,8 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and {path.name for path in folder.iterdir()} <= {f"{ABOUT}.tmp"}
 
 
-def _write_pool(path: Path) -> None:
-    """Arrays such as a user has: features, a linear model, and what is labelled."""
+def _write_pool(folder: Path) -> None:
+    """Arrays such as a user has: probabilities; and features, a linear model, and what is labelled."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
@@ -160,9 +164,10 @@ def _write_pool(path: Path) -> None:
         np.savez(file, **arrays)
 
     try:
-        replace(path, write)
+        replace(folder / "probs.npy", lambda file: np.save(file, model.predict_proba(X[KNOWN:])))
+        replace(folder / "pool.npz", write)
     except OSError as error:
-        raise unwritable(path.parent, error) from error
+        raise unwritable(folder, error) from error
 
 
 def _can_label() -> bool:

@@ -34,10 +34,10 @@ def test_without_the_extra_labelling_is_left_out_and_the_rest_is_there(alframe, 
     assert (tmp_path / "d" / "comparison.html").stat().st_size > 10_000
     shown = [line[4:] for line in outcome.out.splitlines() if line.startswith("    alframe ")]
     wanted = [shlex.join(["alframe", *words]) for words in demo.commands(tmp_path / "d")]
-    assert shown == [line.replace(f"{tmp_path}/", "") for line in wanted[:3]]
+    assert shown == [line.replace(f"{tmp_path}/", "") for line in wanted[:4]]
     for line in shown[1:]:  # each can be pasted
         assert alframe(*shlex.split(line)[1:]).code == 0
-    assert (tmp_path / "d" / demo.ABOUT).read_text().splitlines()[2:5] == shown
+    assert (tmp_path / "d" / demo.ABOUT).read_text().splitlines()[2:6] == shown
 
 
 def test_it_goes_on_in_its_own_folder_and_in_no_other(alframe, tmp_path, without_extra, monkeypatch):
