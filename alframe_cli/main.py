@@ -19,6 +19,7 @@ from alframe_cli import interrupts, streams
 from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
 COMMANDS = {
+    "demo": ("alframe_cli.demo:demo", "See it in a minute: a comparison, a query, a labelled folder."),
     "run": ("alframe_cli.run:run", "Run strategies on a data set and compare their learning curves."),
     "compare": ("alframe_cli.compare:compare", "Compare the strategies of runs, and say what they show."),
     "query": ("alframe_cli.query:query", "Choose the rows of a pool to label next, by what is in files."),
