@@ -122,7 +122,7 @@ class ActiveLearner:
         progress: Callable[[str, int, int], None] | bool = False,
     ) -> None:
         dataset = dataset.prepared()
-        trainer = trainer_of(registry or installed(), model)
+        trainer = trainer_of(registry or installed(), model, model_options)
         strategy = strategy or (STRATEGY_OF_ESTIMATORS if trainer else STRATEGY)
         if not isinstance(strategy, Pipeline):
             strategy = Pipeline(registry or installed(), strategy, stages, options, trainer=trainer)
@@ -130,9 +130,6 @@ class ActiveLearner:
             raise UsageError(
                 "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
             )
-        if model_options and not isinstance(model, str):
-            kind = type(model).__name__
-            raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
         self.pipeline = strategy.trained_by(trainer)
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
