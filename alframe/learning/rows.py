@@ -296,7 +296,10 @@ class FeatureRows:
     def logits(self, features: Tensor) -> Tensor:
         """Logits of a block of features."""
         if self._head is None:
-            raise UsageError("this strategy needs logits: pass head=(W, b), the network's last linear layer")
+            raise UsageError(
+                "this strategy needs predictions: pass head=(W, b), the network's last linear layer, or a "
+                "fitted classifier, or probs="
+            )
         logits: Tensor = self._head(features)
         return logits
 
@@ -313,13 +316,16 @@ class FeatureRows:
         for block in _blocks(self._features, self.logits):
             yield (self.logits(masks.drop(block, dropout)).softmax(dim=1) for masks in samples)
 
-    members = 0
+    @property
+    def members(self) -> int:
+        """There is one head at most."""
+        return 0
 
     def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
         """There are none."""
         raise UsageError(
-            "this strategy asks several trained networks, and a query on features has one head: use "
-            "alframe.ActiveLearner or `alframe run`"
+            "this strategy asks several models, and here is one head at most: pass probs=[T, N, C], the "
+            "probabilities of T of them, or as head a forest, or use alframe.ActiveLearner or `alframe run`"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -40,8 +41,10 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
     except (Exception, SystemExit) as error:
         if type(error).__name__ == "NotFittedError":
             raise UsageError(f"{kind} is not fitted: call its fit first") from error
+        line = one_line(error)
+        hint = "; a network of torch wants float32, X.astype(numpy.float32)" if "same dtype" in line else ""
         raise UsageError(
-            f"{kind}.predict_proba can't take these samples: {type(error).__name__}: {one_line(error)}"
+            f"{kind}.predict_proba can't take these samples: {type(error).__name__}: {line}{hint}"
         ) from error
     if isinstance(given, list) and given and getattr(given[0], "ndim", 0) == 2:
         raise UsageError(
@@ -51,7 +54,9 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
     return checked(given, f"{kind}.predict_proba", rows, classes)
 
 
-def checked(values: Any, name: str, rows: int | None = None, classes: int | None = None) -> Tensor:
+def checked(
+    values: Any, name: str, rows: int | None = None, classes: int | None = None, first: int = 0
+) -> Tensor:
     """Class probabilities, checked and made to add up to 1.
 
     Args:
@@ -59,6 +64,7 @@ def checked(values: Any, name: str, rows: int | None = None, classes: int | None
         name: where they are from, for messages.
         rows: ``n``, where it is known.
         classes: ``C``, where it is known.
+        first: number of the first row, for messages.
 
     Returns:
         ``n x C`` tensor, where the values are; float64 where they are, else float32.
@@ -69,11 +75,12 @@ def checked(values: Any, name: str, rows: int | None = None, classes: int | None
     probs = numbers(values, name, rows, classes)
     if not len(probs):
         return probs
-    sums = by_blocks(_sums, probs)
+    low, high = (float(end) for end in probs.aminmax())
+    sums = probs.sum(dim=1, dtype=torch.float64)
     off = float((sums - 1).abs().max())
-    if not off <= OFF:  # NaN is neither
-        raise UsageError(_why_wrong(probs, sums, name))
-    if off > torch.finfo(probs.dtype).eps * probs.shape[1] or float(probs.min()) < 0:
+    if not (low >= -OFF and high <= 1 + OFF and off <= OFF):  # NaN is neither
+        raise UsageError(_why_wrong(probs, sums, name, first))
+    if off > torch.finfo(probs.dtype).eps * probs.shape[1] or low < 0:
         return probs.clamp(min=0) / sums[:, None].to(probs.dtype)
     return probs
 
@@ -136,33 +143,22 @@ def _of_array(values: Any, name: str) -> Tensor:
         raise UsageError(f"{name}: wanted an array of probabilities, got {one_line(error)}") from error
 
 
-def _sums(block: Tensor) -> Tensor:
-    """Sums of rows; NaN where a number lies outside 0..1."""
-    sums = block.sum(dim=1, dtype=torch.float64)
-    low, high = block.aminmax(dim=1)
-    return torch.where((low >= -OFF) & (high <= 1 + OFF), sums, torch.nan)
-
-
-def _why_wrong(probs: Tensor, sums: Tensor, name: str) -> str:
-    finite = probs.isfinite().all(dim=1)
-    if not bool(finite.all()):
-        wrong = (~finite).nonzero()[:, 0]
-        return (
-            f"{name}: {len(wrong):,} of {len(probs):,} rows contain NaN or infinite values, the first is row "
-            f"{int(wrong[0])}"
-        )
-    outside = ~((sums - 1).abs() <= OFF)
-    row = int(outside.nonzero()[0])
-    low, high, total = float(probs[row].min()), float(probs[row].max()), float(probs[row].double().sum())
-    if low >= 0 and abs(total - 100) < 100 * OFF * 10:
-        return f"{name}: row {row} adds up to {total:g}: these are percent, divide them by 100"
+def _why_wrong(probs: Tensor, sums: Tensor, name: str, first: int) -> str:
+    inside = (probs >= -OFF) & (probs <= 1 + OFF)
+    at = int((~(inside.all(dim=1) & ((sums - 1).abs() <= OFF))).nonzero()[0])
+    row = f"{name}: row {first + at}"
+    low, high, total = float(probs[at].min()), float(probs[at].max()), float(probs[at].double().sum())
+    if not math.isfinite(total):
+        return f"{row} has NaN or infinite values"
+    if low >= 0 and abs(total - 100) < 1:
+        return f"{row} adds up to {total:g}: these are percent, divide them by 100"
     if low < -OFF or high > 1 + OFF:
-        number = low if low < -OFF else high
+        outside = low if low < -OFF else high
         return (
-            f"{name}: row {row} has {number:g}, and probabilities lie in 0..1: are they logits or scores? "
-            "Those go in as logits="
+            f"{row} has {outside:g}, and probabilities lie in 0..1: are they logits or scores? Those go in "
+            "as logits="
         )
     return (
-        f"{name}: row {row} adds up to {total:g}, and probabilities of the classes of one sample add up to "
-        "1: those of several labels a sample don't, and are not for active learning here"
+        f"{row} adds up to {total:g}, and probabilities of the classes of one sample add up to 1: those of "
+        "several labels a sample don't, and are not for active learning here"
     )
