@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from alframe.data.samples import Samples
+from alframe.learning.estimator_heads import LinearEstimatorHead
 from alframe.learning.rows import Members, NetworkRows
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import LinearEstimatorHead
 
 INPUTS, FEATURES = 8, 16
 TINY = 1e-30  # which float32 can't tell from 0 beside 1

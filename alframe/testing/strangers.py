@@ -12,8 +12,8 @@ from alframe.contract.options import NoOptions
 from alframe.contract.resources import DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.hookspecs import hookimpl
+from alframe.learning.estimator_heads import estimator_network
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import estimator_network
 from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
 
 DATA, NETWORK = "kit-blobs", "kit-network"
