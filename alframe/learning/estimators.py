@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,67 @@ class Estimator:
             yield _aligned(whole.estimators_[number], seen, rows, classes)
 
 
-def is_estimator(head: Any) -> bool:
+class Committee:
+    """Several fitted estimators of the same question, as an `Estimator`: their mean is the answer.
+
+    Args:
+        given: them.
+
+    Attributes:
+        kind: as `Estimator` has it.
+        classes: also.
+        members: how many they are.
+        is_one_step: always; what strategies see as features are the samples.
+
+    Raises:
+        UsageError: one gives no probabilities, or knows other classes than the first.
+    """
+
+    is_one_step = True
+
+    def __init__(self, given: Sequence[Any]) -> None:
+        self._all = [Estimator(one) for one in given]
+        self.kind = f"a committee of {len(self._all)}"
+        self.members = len(self._all)
+        self.classes = self._all[0].classes
+        for one in self._all:
+            if one.classes != self.classes:
+                raise UsageError(
+                    f"the members of a committee know other classes, {self.classes} and {one.classes}: fit "
+                    "them to the same ones"
+                )
+
+    def probabilities(self, samples: Any, rows: int) -> Tensor:
+        """The mean of the members' probabilities."""
+        total = self._all[0].probabilities(samples, rows).double()
+        for one in self._all[1:]:
+            total = total + one.probabilities(samples, rows)
+        return total / self.members
+
+    def transformed(self, samples: Any) -> Any:
+        """The samples themselves: members may have pipelines of their own."""
+        return samples
+
+    def weights(self) -> None:
+        """A mean of several has none."""
+
+    def member_probs(
+        self, samples: Any, rows: int, classes: int, which: range | None = None
+    ) -> Iterator[Tensor]:
+        """As `Estimator.member_probs`."""
+        for number in range(self.members) if which is None else which:
+            yield self._all[number].probabilities(samples, rows).float()
+
+
+def estimator_of(head: Any) -> Estimator | Committee | None:
+    """A fitted estimator, or several in a list; None where a head is neither, nor meant to be."""
+    if isinstance(head, list | tuple):
+        are_all = len(head) > 1 and all(callable(getattr(one, "predict_proba", None)) for one in head)
+        return Committee(head) if are_all else None
+    return Estimator(head) if _is_estimator(head) else None
+
+
+def _is_estimator(head: Any) -> bool:
     """Whether a head is for `Estimator` to judge: it was fitted, or is meant to be."""
     names = ("predict_proba", "decision_function", "predict", "fit")
     return any(hasattr(head, name) for name in names)

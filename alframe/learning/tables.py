@@ -52,6 +52,11 @@ class Table:
     def __len__(self) -> int:
         return len(self._logits)
 
+    @property
+    def columns(self) -> int:
+        """How many classes there are."""
+        return self._logits.shape[1]
+
     def logits(self) -> Tensor:
         """``n x C`` float32; of several those of their mean probability."""
         return self._logits

@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from alframe import UsageError
-from alframe.learning.estimators import Estimator
+from alframe import UsageError, query
+from alframe.learning.estimators import Estimator, estimator_of
 
 rng = np.random.default_rng(0)
 Y = np.arange(60) % 3
@@ -100,6 +100,18 @@ def test_the_mean_of_members_is_the_answer_of_the_committee(model, frame):
     assert whole.members == len(members) >= 2
     mean = sum(member.double() for member in members) / len(members)
     np.testing.assert_allclose(mean, whole.probabilities(samples, 60), atol=1e-6)
+
+
+def test_a_list_of_estimators_is_a_committee():
+    several = [LogisticRegression(C=c).fit(X, NAMES[Y]) for c in (0.01, 1, 100)]
+    whole = estimator_of(several)
+    members = [one.predict_proba(X) for one in several]
+    assert (whole.members, whole.classes) == (3, tuple(NAMES))
+    np.testing.assert_allclose(whole.probabilities(X, 60), np.mean(members, axis=0), atol=1e-12)
+    np.testing.assert_allclose(list(whole.member_probs(X, 60, 3, range(1, 3))), members[1:], atol=1e-6)
+    assert len(query("qbc", features=X, head=several, n=5, device="cpu").indices) == 5
+    with pytest.raises(UsageError, match="the members of a committee know other classes"):
+        estimator_of([*several, LogisticRegression().fit(X, Y)])
 
 
 def test_boosted_trees_are_no_committee():
