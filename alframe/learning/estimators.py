@@ -58,6 +58,10 @@ class Estimator:
         Raises:
             UsageError: it can't take them, or gives no probabilities.
         """
+        if self.classes is not None and len(self.classes) == 1:
+            raise UsageError(
+                f"{self.kind} knows one class only, {self.classes[0]!r}: fit it to samples of two at least"
+            )
         return ask(self._given, samples, rows, None if self.classes is None else len(self.classes))
 
     def transformed(self, samples: Any) -> Any:
@@ -88,7 +92,8 @@ class Estimator:
         model = self.last
         if not (hasattr(model, "coef_") and hasattr(model, "intercept_")):
             return None
-        weight = np.asarray(model.coef_, dtype=np.float64)
+        given = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
+        weight = np.asarray(given, dtype=np.float64)
         bias = np.ravel(np.asarray(model.intercept_, dtype=np.float64))
         if weight.ndim != 2 or not weight.size or len(bias) not in (1, len(weight)):
             return None
@@ -235,9 +240,11 @@ def _instead(given: Any) -> str:
 
 def _says_the_same(model: Any, weight: Any, bias: Any) -> bool:
     """Whether probabilities are the softmax of a model's weights, on a few rows at several distances."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
 
-    if len(weight) > 1 and not isinstance(model, LogisticRegression):  # one against the rest
+    # others of several classes ask one against the rest, which may look the same on a few rows
+    if len(weight) > 1 and not isinstance(model, LogisticRegression | LinearDiscriminantAnalysis):
         return False
     scale = 1 / max(float(np.abs(weight).max()), 1e-30) / np.sqrt(weight.shape[1])
     rows = np.random.default_rng(0).normal(size=(PROBED, weight.shape[1])) * scale

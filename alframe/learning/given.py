@@ -101,16 +101,18 @@ class Asked:
         """What the last step of a pipeline gets."""
         samples = self._samples
         if isinstance(samples, StoredRows):
-            return samples if self._estimator.is_one_step else self._estimator.transformed(samples.whole())
+            if self._estimator.is_one_step:
+                return samples
+            samples = samples.whole().cpu().numpy()
         return self._estimator.transformed(samples)
 
     def member_probs(self, which: range, rows: Tensor | slice) -> Tensor:
         """Some members' answers, with the columns of the whole."""
-        samples = self.seen[rows].cpu().numpy() if isinstance(self.seen, StoredRows) else self.seen
-        if not isinstance(self.seen, StoredRows):
+        if isinstance(self.seen, StoredRows):
+            samples = self.seen[rows].cpu().numpy()
+        else:
             samples = rows_of(self.seen, rows)
-        classes = self.columns
-        answers = self._estimator.member_probs(samples, _count(rows), classes, which)
+        answers = self._estimator.member_probs(samples, _count(rows), self.columns, which)
         return torch.stack(list(answers)).to(self._device)
 
 

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
@@ -56,6 +57,12 @@ class TestWeights:
             seen = one.transformed(X)
             np.testing.assert_allclose(seen, StandardScaler().fit_transform(X))
             np.testing.assert_allclose(softmax_of(one.weights(), seen), given.predict_proba(X), atol=1e-6)
+
+    def test_those_of_others_too_where_they_tell_the_answers(self):
+        sparse = LogisticRegression().fit(X, Y).sparsify()
+        for model in (LinearDiscriminantAnalysis().fit(X, Y), sparse):
+            found = softmax_of(Estimator(model).weights(), X)
+            np.testing.assert_allclose(found, model.predict_proba(X), atol=1e-6)
 
     @pytest.mark.parametrize(
         "model",
@@ -131,6 +138,12 @@ def test_boosted_trees_are_no_committee():
 def test_what_gives_no_probabilities_is_one_line(given, message):
     with pytest.raises(UsageError, match=message):
         Estimator(given)
+
+
+def test_one_that_knows_one_class_only():
+    model = RandomForestClassifier(2).fit(X, np.full(60, "cat"))
+    with pytest.raises(UsageError, match="knows one class only, 'cat': fit it to samples of two at least"):
+        Estimator(model).probabilities(X, 60)
 
 
 def test_one_that_is_not_fitted_and_a_step_that_fails_are_one_line():
