@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView
 from alframe.errors import UsageError
+from alframe.learning.estimator_heads import EstimatorHead, name_of
 from alframe.learning.rows import HEAD, Members
 from alframe.networks.classifier import Classifier
 from alframe.ops.calibration import best_temperature
@@ -34,6 +35,12 @@ def require_scalable(recipe: Recipe, model: Classifier, example: Tensor) -> None
     """
     if recipe.calibrate == "none":
         return
+    if isinstance(model.head, EstimatorHead):
+        name = name_of(model.head.prototype)
+        raise UsageError(
+            f"train.calibrate=temperature is for networks, and {name} is none: leave it at none, or give "
+            f"CalibratedClassifierCV({name}(...)) of sklearn.calibration as the model"
+        )
     features = model.features(example)
     layer = _last_layer(model)
     if layer is None or not _ends_the_head(model, layer, features):

@@ -17,9 +17,9 @@ from alframe.contract.sections import NETWORK, TEXT_NETWORK
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
+from alframe.learning.estimator_heads import estimator_network, is_estimator, prototype_of
 from alframe.learning.validation import check_dataset, check_network, require_network
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import estimator_network, is_estimator, prototype_of
 from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import Registry, installed
 
