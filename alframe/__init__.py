@@ -55,11 +55,13 @@ if TYPE_CHECKING:
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import ImageReader, decode_images
+    from alframe.data.one_class import why_no_classes
     from alframe.data.sentences import sentence_features
     from alframe.data.tables import dataset_from_frame
     from alframe.data.text_bytes import texts_of
     from alframe.data.text_tables import dataset_from_texts
     from alframe.defaults.training import train_supervised
+    from alframe.experiments.comparing import compare
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
     from alframe.experiments.working import work
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from alframe.learning.metrics import Evaluation
     from alframe.learning.querying import QueryResult, query
     from alframe.networks.classifier import Classifier
+    from alframe.networks.estimator import estimator_network
     from alframe.networks.optimizers import without_compiler
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
@@ -95,10 +98,12 @@ _LAZY = {
     "TrainResult": "alframe.contract.recipe",
     "Training": "alframe.contract.training",
     "Vectors": "alframe.ops.geometry",
+    "compare": "alframe.experiments.comparing",
     "dataset_from_frame": "alframe.data.tables",
     "dataset_from_session": "alframe.labelling.formats.dataset",
     "dataset_from_texts": "alframe.data.text_tables",
     "decode_images": "alframe.data.images",
+    "estimator_network": "alframe.networks.estimator",
     "freeze_all_but_last": "alframe.contract.layers",
     "image_classifier": "alframe.contract.images",
     "image_shape": "alframe.contract.images",
@@ -112,6 +117,7 @@ _LAZY = {
     "sentence_features": "alframe.data.sentences",
     "texts_of": "alframe.data.text_bytes",
     "train_supervised": "alframe.defaults.training",
+    "why_no_classes": "alframe.data.one_class",
     "without_compiler": "alframe.networks.optimizers",
     "work": "alframe.experiments.working",
 }
@@ -171,10 +177,12 @@ __all__ = [
     "TrialRun",
     "UsageError",
     "Vectors",
+    "compare",
     "dataset_from_frame",
     "dataset_from_session",
     "dataset_from_texts",
     "decode_images",
+    "estimator_network",
     "freeze_all_but_last",
     "hookimpl",
     "image_classifier",
@@ -191,6 +199,7 @@ __all__ = [
     "sentence_features",
     "texts_of",
     "train_supervised",
+    "why_no_classes",
     "without_compiler",
     "work",
     "work_command",

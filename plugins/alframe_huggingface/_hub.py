@@ -17,6 +17,7 @@ from alframe import (
     dataset_from_frame,
     dataset_from_texts,
     one_line,
+    why_no_classes,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def load(location: str, download: bool, options: Options) -> Dataset:
             if column is not None and part is not None and column not in part.column_names:
                 raise UsageError(_which(location, option, f"has no column {column!r}", part))
     if target is None:
+        for column, feature in train.features.items():
+            if isinstance(_entry(feature), datasets.ClassLabel):
+                _labels(location, train, column)  # says what several classes a sample are
         raise UsageError(_which(location, "target", "has no single column of classes", train))
     if test is not None and _labels(location, test, target).isna().any():
         raise UsageError(
@@ -176,10 +180,11 @@ def _labels(location: str, split: Any, target: str) -> pd.Series:
     feature = split.features[target]
     if isinstance(feature, datasets.ClassLabel):
         return column.mask(column < 0)
-    if not isinstance(feature, datasets.Value) or (
-        column.dtype.kind == "f" and (column.dropna() % 1 != 0).any()
-    ):
+    is_list = _entry(feature) is not None
+    if not (is_list or isinstance(feature, datasets.Value)):
         raise UsageError(_which(location, "target", f"has no classes in column {target!r}", split))
+    if (is_list or column.dtype.kind == "f") and (problem := why_no_classes(column.dropna())):
+        raise UsageError(_which(location, "target", f"holds in column {target!r} {problem}", split))
     return column
 
 
@@ -216,6 +221,13 @@ def _texts(location: str, train: Any, test: Any, text: str, target: str, options
         column=text,
         target=target,
     )
+
+
+def _entry(feature: Any) -> Any:
+    """What the lists of a column hold; None where it holds no lists."""
+    if isinstance(feature, list):
+        return feature[0]
+    return getattr(feature, "feature", None)
 
 
 def _table(location: str, train: Any, test: Any, target: str, options: Options) -> Dataset:
