@@ -77,7 +77,7 @@ def _numbers(values: Array, is_whole: bool) -> str | None:
         return None
     return (
         f"{distinct:,} different numbers in {len(values):,} samples, which looks like a regression; {RULE}: "
-        f"{CUT}; if they are classes, write them with a letter, as c{values[0]:g}"
+        f"{CUT}; if they are classes, give them as texts, as c{values[0]:g}"
     )
 
 

@@ -163,7 +163,7 @@ class ActiveLearner:
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
-        require_scalable(self.recipe, self.model, dataset.example().to(self.device))
+        require_scalable(self.recipe, self.model, dataset, self.device)
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
         self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder

@@ -74,6 +74,14 @@ def test_several_columns_of_a_table():
     with pytest.raises(UsageError, match="data set 't': 2 columns are named as targets, 'class 1', 'class2'"):
         dataset_from_frame("t", frame, "class 1,class2", target_option="-o data.target=")
 
+    with pytest.raises(UsageError, match="data set 't': 2 columns are named as targets, 'class 1', 'class2'"):
+        dataset_from_frame("t", frame, ["class 1", "class2"])
+
+
+def test_a_table_with_few_labels_may_have_a_class_for_each():
+    frame = pd.DataFrame({"x": range(90), "y": [*range(30), *[None] * 60]})
+    assert dataset_from_frame("t", frame, "y").num_classes == 30
+
 
 @pytest.mark.parametrize(
     ("column", "told"),
