@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,15 @@ def compare(
             tally.setdefault(key, collections.Counter())[verdict.outcome] += 1
     ordered = {key: {o: counts[o] for o in OUTCOMES if counts[o]} for key, counts in tally.items()}
     return Comparison(found, total, ranks, ordered, notes)
+
+
+def notes_of(found: Comparison) -> Iterator[str]:
+    """What a comparison has to remark: of each setting, named where there are several, and of all."""
+    for one in found.settings:
+        where = f"{one.setting.dataset}/{one.setting.name}: " if len(found.settings) > 1 else ""
+        yield from (f"{where}{note}" for note in one.notes)
+    yield from found.notes
+    yield from found.ranks.notes if found.ranks else ()
 
 
 def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[SettingRuns]:

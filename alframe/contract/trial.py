@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
+from alframe.notebooks import fields_html, rounds_html
+
 Record = dict[str, Any]  # a `Round` as it stands in ``rounds.jsonl``
 MEASURED = frozenset({"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"})
 UNWATCHED: Literal["unwatched"] = "unwatched"
@@ -80,6 +82,7 @@ class Round:
     reliability: tuple[Bin, ...] | None = None
     temperature: float | None = None
     more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    _repr_html_ = fields_html
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
@@ -180,6 +183,7 @@ class RunSummary:
 
     rounds: tuple[Round, ...]
     note: str = ""
+    _repr_html_ = rounds_html
 
     def __repr__(self) -> str:
         """How it ended: all rounds would be a page."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from alframe.notebooks import fields_html
 from alframe.ops.blocks import row_blocks
 from alframe.ops.calibration import reliability_bins
 
@@ -40,6 +41,7 @@ class Evaluation:
     ece: float
     brier: float
     reliability: tuple[Bin, ...]
+    _repr_html_ = fields_html
 
 
 def evaluate(logits: Tensor, targets: Tensor) -> Evaluation:
