@@ -38,14 +38,10 @@ from alframe.networks.devices import on_device, resolve_device
 from alframe.notebooks import learner_html, learner_text, query_html, query_text
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
-from alframe.watching import StageProgress
+from alframe.watching import told
 
 # Trainers and strategies take gradients, in whichever mode the caller is; what is kept must be fit for them.
 ALWAYS_GRADIENTS = torch.inference_mode(False)
-
-
-def _no_progress(stage: str, done: int, total: int) -> None:
-    """Nobody is watching."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,7 +122,7 @@ class ActiveLearner:
         progress: Callable[[str, int, int], None] | bool = False,
     ) -> None:
         dataset = dataset.prepared()
-        trainer = trainer_of(registry or installed(), model)
+        trainer = trainer_of(registry or installed(), model, model_options)
         strategy = strategy or (STRATEGY_OF_ESTIMATORS if trainer else STRATEGY)
         if not isinstance(strategy, Pipeline):
             strategy = Pipeline(registry or installed(), strategy, stages, options, trainer=trainer)
@@ -134,9 +130,6 @@ class ActiveLearner:
             raise UsageError(
                 "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
             )
-        if model_options and not isinstance(model, str):
-            kind = type(model).__name__
-            raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
         self.pipeline = strategy.trained_by(trainer)
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
@@ -150,7 +143,7 @@ class ActiveLearner:
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
-        self.progress = progress if callable(progress) else StageProgress() if progress else _no_progress
+        self.progress = told(progress)
         dataset = dataset.near(self.device)
         self._samples = Samples(dataset.inputs, self.device, dataset.transform)
         self._test = None
@@ -458,7 +451,7 @@ class ActiveLearner:
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"progress": _no_progress, "_caches": {}}
+        self.__dict__ |= state | {"progress": told(False), "_caches": {}}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
