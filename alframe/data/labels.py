@@ -52,7 +52,10 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
         found, codes[known] = np.unique(values, return_inverse=True)
         return codes, [_name(value) for value in found], ""
     rows, names = distinct_texts(rest)
-    _check(np.array(names))
+    if column.dtype != "category" or not are_numbers(
+        names
+    ):  # categories of numbers are declared to be classes
+        _check(np.array(names))
     signs = [name for name in names if name.lower() in GAPS]
     words = [name for name in names if name.lower() not in GAPS]
     if signs and words and are_numbers(words):
