@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from alframe.data.holes import Holes
 from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
 from alframe.learning.classes import Classes, are_numbers, class_labels, class_names
@@ -257,7 +258,8 @@ def _of_whole(
     classes = _number_of_classes(labelled.num_classes, columns, targets, labels.names, exact=True)
     others = None if known is None else known.others.nonzero()[:, 0]
     taken = torch.zeros(0, dtype=torch.int64) if known is None else known.rows
-    unlabelled = GivenRows(pool, others, head, seed, 0, place.device)
+    holes = None if known is None else Holes(known.rows.numpy())
+    unlabelled = GivenRows(pool, others, head, seed, 0, place.device, holes)
     first = len(unlabelled)
     if rest is None:
         side = GivenRows(pool, taken, head, seed, first, place.device)

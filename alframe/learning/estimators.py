@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import UsageError, one_line
+from alframe.learning.inputs import ONE_LABEL
 from alframe.networks.probabilities import ask
 
 PROBED = 5  # rows that show whether weights say what probabilities do
@@ -153,16 +154,15 @@ def _classes(given: Any) -> tuple[Hashable, ...] | None:
     except Exception:  # not fitted, or a property of another's that fails
         return None
     if isinstance(classes, list) and classes and isinstance(classes[0], np.ndarray):
-        raise UsageError(
-            f"{type(given).__name__} knows {len(classes)} labels a sample: active learning here is for "
-            "classification with one label a sample"
-        )
+        raise UsageError(f"{type(given).__name__} knows {len(classes)} labels a sample: {ONE_LABEL}")
     return tuple(classes.tolist() if hasattr(classes, "tolist") else classes)
 
 
 def _instead(given: Any) -> str:
     """What to do with an object that has no ``predict_proba``."""
     kind = type(given).__name__
+    if kind.endswith("Regressor") or getattr(given, "_estimator_type", "") == "regressor":
+        return f", it predicts a quantity: {ONE_LABEL}"
     if hasattr(given, "decision_function"):
         return (
             f": pass logits={kind.lower()}.decision_function(X), or fit it inside scikit-learn's "

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.contract.views import RowsInFiles
+from alframe.data.holes import Holes
 from alframe.errors import UsageError
 from alframe.learning.estimators import Estimator
 from alframe.learning.inputs import matrix, rows_of
@@ -160,6 +161,8 @@ class GivenRows(FeatureRows):
         head: the head as a module, which may refuse to be asked.
         seed: seed of the dropout masks of Monte Carlo passes.
         first: position of the first row, where another view's rows come before.
+        device: where numbers are wanted.
+        holes: the other rows, where these are all but some: what is in files stays there then.
     """
 
     def __init__(
@@ -170,6 +173,7 @@ class GivenRows(FeatureRows):
         seed: int = 0,
         first: int = 0,
         device: torch.device | str = "cpu",
+        holes: Holes | None = None,
     ) -> None:
         self._whole = whole
         self._rows = rows
@@ -177,6 +181,7 @@ class GivenRows(FeatureRows):
         self._seed = seed
         self._first = first
         self._device = torch.device(device)
+        self._holes = holes
         self._table: Tensor | None = None
         self._points: Tensor | RowsInFiles | None = None
 
@@ -214,7 +219,12 @@ class GivenRows(FeatureRows):
             whole, most = self._whole.points
             if too_large := without_distances(most, whole.shape[1]):
                 raise UsageError(too_large)
-            self._points = whole if self._rows is None else whole[self._rows.to(self._device)]
+            if self._rows is None:
+                self._points = whole
+            elif self._holes is not None and isinstance(whole, StoredRows):
+                self._points = whole.without(self._holes)
+            else:
+                self._points = whole[self._rows.to(self._device)]
         return self._points
 
     def positions(self) -> Tensor:

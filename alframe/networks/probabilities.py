@@ -41,8 +41,10 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
     except (Exception, SystemExit) as error:
         if type(error).__name__ == "NotFittedError":
             raise UsageError(f"{kind} is not fitted: call its fit first") from error
+        line = one_line(error)
+        hint = "; a network of torch wants float32, X.astype(numpy.float32)" if "same dtype" in line else ""
         raise UsageError(
-            f"{kind}.predict_proba can't take these samples: {type(error).__name__}: {one_line(error)}"
+            f"{kind}.predict_proba can't take these samples: {type(error).__name__}: {line}{hint}"
         ) from error
     if isinstance(given, list) and given and getattr(given[0], "ndim", 0) == 2:
         raise UsageError(
@@ -73,11 +75,12 @@ def checked(
     probs = numbers(values, name, rows, classes)
     if not len(probs):
         return probs
-    sums = by_blocks(_sums, probs)
+    low, high = (float(end) for end in probs.aminmax())
+    sums = probs.sum(dim=1, dtype=torch.float64)
     off = float((sums - 1).abs().max())
-    if not off <= OFF:  # NaN is neither
+    if not (low >= -OFF and high <= 1 + OFF and off <= OFF):  # NaN is neither
         raise UsageError(_why_wrong(probs, sums, name, first))
-    if off > torch.finfo(probs.dtype).eps * probs.shape[1] or float(probs.min()) < 0:
+    if off > torch.finfo(probs.dtype).eps * probs.shape[1] or low < 0:
         return probs.clamp(min=0) / sums[:, None].to(probs.dtype)
     return probs
 
@@ -140,15 +143,9 @@ def _of_array(values: Any, name: str) -> Tensor:
         raise UsageError(f"{name}: wanted an array of probabilities, got {one_line(error)}") from error
 
 
-def _sums(block: Tensor) -> Tensor:
-    """Sums of rows; NaN where a number lies outside 0..1."""
-    sums = block.sum(dim=1, dtype=torch.float64)
-    low, high = block.aminmax(dim=1)
-    return torch.where((low >= -OFF) & (high <= 1 + OFF), sums, torch.nan)
-
-
 def _why_wrong(probs: Tensor, sums: Tensor, name: str, first: int) -> str:
-    at = int((~((sums - 1).abs() <= OFF)).nonzero()[0])
+    inside = (probs >= -OFF) & (probs <= 1 + OFF)
+    at = int((~(inside.all(dim=1) & ((sums - 1).abs() <= OFF))).nonzero()[0])
     row = f"{name}: row {first + at}"
     low, high, total = float(probs[at].min()), float(probs[at].max()), float(probs[at].double().sum())
     if not math.isfinite(total):

@@ -7,6 +7,7 @@ from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     RandomForestClassifier,
     VotingClassifier,
 )
@@ -110,6 +111,7 @@ def test_boosted_trees_are_no_committee():
     [
         (RandomForestClassifier, "head is the class RandomForestClassifier: give an object"),
         (LinearSVC().fit(X, Y), r"LinearSVC gives no probabilities: pass logits=linearsvc.decision_function"),
+        (GradientBoostingRegressor(), "it predicts a quantity: .* one label a sample"),
         (TfidfVectorizer(), "TfidfVectorizer gives no probabilities, it has no predict_proba: pass"),
         (RandomForestClassifier(2).fit(X, np.eye(3)[Y]), "knows 3 labels a sample: .* one label a sample"),
     ],
