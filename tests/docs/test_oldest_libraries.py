@@ -31,7 +31,7 @@ import lightgbm, skops, skorch, sklearn, xgboost
 for module in (sklearn, xgboost, lightgbm, skorch, skops):
     print(module.__version__, flush=True)
 for code in re.findall(r"^```python\\n(.*?)^```$", open(0).read(), re.MULTILINE | re.DOTALL):
-    if "skactiveml" in code or ("modAL" in code and find_spec("modAL") is None):  # the first needs sklearn 1.6
+    if "skactiveml" in code or ("modAL" in code and find_spec("modAL") is None):  # it needs 1.6
         continue
     names = {"__name__": "example"}
     exec(compile(code, "page", "exec"), names)
