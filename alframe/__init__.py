@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from alframe.learning.metrics import Evaluation
     from alframe.learning.querying import QueryResult, query
     from alframe.networks.classifier import Classifier
+    from alframe.networks.estimator import estimator_network
     from alframe.networks.optimizers import without_compiler
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
@@ -93,6 +94,7 @@ _LAZY = {
     "Vectors": "alframe.ops.geometry",
     "dataset_from_frame": "alframe.data.tables",
     "dataset_from_session": "alframe.labelling.formats.dataset",
+    "estimator_network": "alframe.networks.estimator",
     "decode_images": "alframe.data.images",
     "image_classifier": "alframe.contract.images",
     "image_shape": "alframe.contract.images",
@@ -166,6 +168,7 @@ __all__ = [
     "dataset_from_frame",
     "dataset_from_session",
     "decode_images",
+    "estimator_network",
     "hookimpl",
     "image_classifier",
     "image_shape",

@@ -10,6 +10,7 @@ from alframe.contract.stopping import StopOptions
 
 # The plugins that the core knows by name: what is used where the user names none.
 STRATEGY = "alfamix"
+STRATEGY_OF_ESTIMATORS = "margin"  # in its place where the model is no network
 DATA_SET = "digits"
 NETWORK = "mlp"
 AUTO = "auto"  # a network that suits the data, and `NETWORK` where these don't say

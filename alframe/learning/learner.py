@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.recipe import Recipe, TrainResult
-from alframe.contract.sections import NETWORK, STRATEGY
+from alframe.contract.sections import NETWORK, STRATEGY, STRATEGY_OF_ESTIMATORS
 from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
@@ -25,14 +25,14 @@ from alframe.learning.frozen import frozen_features
 from alframe.learning.initial import BALANCED, RANDOM, start_named
 from alframe.learning.inputs import class_numbers, fixed_rows, whole_number
 from alframe.learning.inputs import positions as as_positions
-from alframe.learning.loading import build_model
+from alframe.learning.loading import build_model, network_for, trainer_of
 from alframe.learning.metrics import Evaluation, evaluate
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.learning.pool import drawn, parted
+from alframe.learning.refitting import fit_again, is_fitted_again, require_fresh_start
 from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
-from alframe.learning.validation import require_network
-from alframe.networks.classifier import Classifier, initial_state, private_copy, same_state
+from alframe.networks.classifier import initial_state, private_copy, same_state
 from alframe.networks.devices import on_device, resolve_device
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
@@ -66,9 +66,10 @@ class ActiveLearner:
     Args:
         dataset: samples; those whose target is -1 are the unlabelled pool, the others are labelled.
             Only what is labelled is kept: `Dataset.hide_labels` makes a pool of a labelled data set.
-        model: a network's name (see ``alframe list-models``) or a `Classifier`, whose weights are then
-            the initial ones.
-        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`.
+        model: a network's name (see ``alframe list-models``); a `Classifier`, whose weights are then the
+            initial ones; or an estimator, as scikit-learn's, clones of which are fitted to the columns.
+        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`; None:
+            ``"alfamix"``, and of an estimator ``"margin"``.
         seed: everything random derives from it.
         start: who chooses when nothing is labelled yet: ``"random"``, ``"own"`` (the strategy, where it can)
             or a strategy's name. It sees the features of the network as it is before any training.
@@ -104,8 +105,8 @@ class ActiveLearner:
     def __init__(
         self,
         dataset: Dataset,
-        model: str | Classifier = NETWORK,
-        strategy: str | Pipeline = STRATEGY,
+        model: Any = NETWORK,
+        strategy: str | Pipeline | None = None,
         *,
         seed: int = 0,
         start: str | Pipeline = RANDOM,
@@ -121,15 +122,18 @@ class ActiveLearner:
         progress: Callable[[str, int, int], None] = _no_progress,
     ) -> None:
         dataset = dataset.prepared()
+        trainer = trainer_of(registry or installed(), model)
+        strategy = strategy or (STRATEGY_OF_ESTIMATORS if trainer else STRATEGY)
         if not isinstance(strategy, Pipeline):
-            strategy = Pipeline(registry or installed(), strategy, stages, options)
+            strategy = Pipeline(registry or installed(), strategy, stages, options, trainer=trainer)
         elif stages or options:
             raise UsageError(
                 "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
             )
-        if model_options and isinstance(model, Classifier):
-            raise UsageError("model_options are for a network by name, and model is a Classifier already")
-        self.pipeline = strategy
+        if model_options and not isinstance(model, str):
+            kind = type(model).__name__
+            raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
+        self.pipeline = strategy.trained_by(trainer)
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
         self.start = start if isinstance(start, Pipeline) else start_named(start, strategy, options or {})
@@ -149,16 +153,11 @@ class ActiveLearner:
         if dataset.test_inputs is not None and dataset.test_targets is not None:
             samples = Samples(dataset.test_inputs, self.device, dataset.transform)
             self._test = (samples, dataset.test_targets.to(self.device))
-        if isinstance(model, Classifier):
-            with seeds.global_stream(seed, "initial weights"):  # which lazy layers draw only now
-                require_network(model.to(self.device), dataset.example().to(self.device), dataset.num_classes)
-        elif not isinstance(model, str):
-            raise UsageError(
-                "model must be a network's name or an alframe.Classifier(body, head), "
-                f"got {type(model).__name__}"
-            )
-        else:
+        if isinstance(model, str):
             model = build_model(registry or installed(), model, dataset, model_options or {}, seed)
+        else:
+            model = network_for(model, dataset, seed, self.device)
+        require_fresh_start(model, self.recipe)
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
@@ -174,6 +173,7 @@ class ActiveLearner:
         self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
         self._fitted = False
+        self._fitted_to = (0, 0)  # how many of the labelled samples, and in which round
 
     @property
     def unlabelled(self) -> Tensor:
@@ -228,6 +228,7 @@ class ActiveLearner:
             self.validation_size = size
             raise
         self._fitted = True
+        self._fitted_to = len(self.labelled), self.round
 
     def _held_out(self) -> Tensor:
         """Which of the labelled samples are the validation part: a round's are mostly those of the last."""
@@ -418,6 +419,7 @@ class ActiveLearner:
             "samples": len(self._samples),
             "model": initial_state(self.model, "cpu"),
             "plugins": copied(self._states),
+            **({"fitted_to": list(self._fitted_to)} if is_fitted_again(self.model) else {}),
         }
 
     @ALWAYS_GRADIENTS
@@ -430,6 +432,7 @@ class ActiveLearner:
         """
         body = self._initial_state if self._body_is_frozen else None
         require_fitting(state, self.model, len(self._samples), self.num_classes, self.seed, body)
+        fit_again(self, state)
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]

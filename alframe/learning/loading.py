@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from alframe import seeds
+from alframe.contract.needs import ESTIMATOR
 from alframe.contract.options import build
 from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
+from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
-from alframe.learning.validation import check_dataset, check_network
+from alframe.learning.validation import check_dataset, check_network, require_network
 from alframe.networks.classifier import Classifier
+from alframe.networks.estimator import estimator_network, is_estimator, prototype_of
 from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import Registry, installed
 
@@ -107,8 +112,49 @@ def build_model(
         PluginError: the plugin that offers the network is broken.
     """
     offer, location = registry.offers.located(MODELS, name)
-    built = build(offer.value.options, options, "model")
+    built = build(offer.value.options_for(location), options, "model")
     return build_network(offer, location, built, dataset, seed, download=download)
+
+
+def trainer_of(registry: Registry, model: Any) -> str:
+    """The plugin that a model wants to be trained by; "" where any trainer of networks will do.
+
+    Args:
+        registry: where a name is looked up.
+        model: a name, a `Classifier`, or an estimator.
+
+    Raises:
+        UsageError: an unknown name.
+        PluginError: the plugin that offers the network is broken.
+    """
+    if isinstance(model, str):
+        return registry.offers.located(MODELS, model)[0].value.trainer
+    return ESTIMATOR if is_estimator(model) or prototype_of(model) is not None else ""
+
+
+def network_for(model: Any, dataset: Dataset, seed: int, device: torch.device) -> Classifier:
+    """A model of the user's own, as a network.
+
+    Args:
+        model: a `Classifier`, or an estimator.
+        dataset: gives a sample and the number of classes.
+        seed: of the initial weights, which lazy layers draw only now.
+        device: where it runs.
+
+    Raises:
+        UsageError: it is neither, or does not suit the data.
+    """
+    example = dataset.example()
+    if is_estimator(model):
+        return estimator_network(model, example[0].numel(), dataset.num_classes)
+    if not isinstance(model, Classifier):
+        raise UsageError(
+            "model must be a network's name, an alframe.Classifier(body, head) or an estimator with fit and "
+            f"predict_proba, got {type(model).__name__}"
+        )
+    with seeds.global_stream(seed, "initial weights"):
+        require_network(model.to(device), example.to(device), dataset.num_classes)
+    return model
 
 
 def build_network(

@@ -14,6 +14,7 @@ from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
 from alframe.ops.onward import cover_onward
+from alframe.ops.pools import few_threads
 from alframe.ops.seeding import drawn
 from alframe.ops.ties import equal_from, first_of_equals
 
@@ -35,6 +36,7 @@ __all__ = [
     "dropout_mask",
     "eligible",
     "equal_from",
+    "few_threads",
     "first_of_equals",
     "kmeans",
     "lower_to_nearest",

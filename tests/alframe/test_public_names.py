@@ -60,6 +60,7 @@ NAMES = [
     "Vectors",
     "dataset_from_frame",
     "dataset_from_session",
+    "estimator_network",
     "decode_images",
     "hookimpl",
     "image_classifier",
