@@ -24,9 +24,9 @@ def skactiveml():
     """Its classifier wrapper, and our strategy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the package warns of when it is imported
-        pytest.importorskip("skactiveml", reason="scikit-activeml is in the extra bench")
-        from skactiveml.classifier import SklearnClassifier
-    return SklearnClassifier, loops.AlframeQueryStrategy
+        why = "scikit-activeml is not installed, or does not go with this scikit-learn"
+        classifier = pytest.importorskip("skactiveml.classifier", reason=why, exc_type=ImportError)
+    return classifier.SklearnClassifier, loops.AlframeQueryStrategy
 
 
 @pytest.fixture
