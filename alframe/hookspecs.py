@@ -42,7 +42,7 @@ STAGE_DEFAULTS = {  # each stage, and what serves it where no plugin does
     "select": "the highest scores; without scores, uniformly at random",
 }
 STAGES = tuple(STAGE_DEFAULTS)
-EVENTS = ("run_started", "round_finished", "run_finished")
+EVENTS = ("run_started", "round_finished", "run_finished", "run_failed")
 SESSION_EVENTS = ("labelled",)  # of `alframe label`, where ``--notify`` names who hears them
 
 # -- description: must not import torch --------------------------------------------------------------
@@ -314,12 +314,13 @@ def alframe_label_formats() -> Mapping[str, FormatInfo]:  # type: ignore[empty-b
 
 
 @hookspec
-def alframe_run_started(run: TrialRun) -> None:
+def alframe_run_started(run: TrialRun, options: Any) -> None:
     """Told when a trial starts or continues.
 
     Args:
         run: the trial, an `alframe.TrialRun`: strategy, seed, name, folder, and ``config``, the resolved
             sections. `alframe.read_rounds` of ``run.folder`` gives the rounds that there are.
+        options: the plugin's own options object.
 
     Example::
 
@@ -330,13 +331,14 @@ def alframe_run_started(run: TrialRun) -> None:
 
 
 @hookspec
-def alframe_round_finished(run: TrialRun, record: Mapping[str, Any]) -> None:
+def alframe_round_finished(run: TrialRun, record: Mapping[str, Any], options: Any) -> None:
     """Told after each round, when its record is on disk.
 
     Args:
         run: the trial.
         record: the round's line of ``rounds.jsonl``, a dictionary of the plugin's own; `alframe.Round.of`
             makes an object of it.
+        options: the plugin's own options object.
 
     Example::
 
@@ -347,18 +349,38 @@ def alframe_round_finished(run: TrialRun, record: Mapping[str, Any]) -> None:
 
 
 @hookspec
-def alframe_run_finished(run: TrialRun, summary: RunSummary) -> None:
+def alframe_run_finished(run: TrialRun, summary: RunSummary, options: Any) -> None:
     """Told when a trial's last round is done.
 
     Args:
         run: the trial.
         summary: an `alframe.RunSummary`: every record of the trial, and a note where it ended early.
+        options: the plugin's own options object.
 
     Example::
 
         @hookimpl
         def alframe_run_finished(run, summary):
             print(summary.records[-1]["accuracy"])
+    """
+
+
+@hookspec
+def alframe_run_failed(run: TrialRun, reason: str, options: Any) -> None:
+    """Told when a trial that had started fails. The same command may try it again.
+
+    Nobody is told where the process dies, or is ended from outside.
+
+    Args:
+        run: the trial.
+        reason: why, in one line.
+        options: the plugin's own options object.
+
+    Example::
+
+        @hookimpl
+        def alframe_run_failed(run, reason):
+            print(run.name, reason)
     """
 
 

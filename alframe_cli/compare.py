@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +60,7 @@ if TYPE_CHECKING:
     "--figures",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write learning curves, seconds, penalty matrix and mean ranks as PDF, SVG and PNG.",
+    help="Write learning curves, seconds, reliability, penalty matrix and mean ranks as PDF, SVG, PNG.",
 )
 @click.option(
     "--embedding",
@@ -103,11 +102,10 @@ def compare(
     alframe compare runs --figures figures --html comparison.html
     alframe compare runs --figures figures --embedding tsne
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
-    from alframe.comparison import compare as comparison
+    from alframe.comparison.compare import notes_of
     from alframe.comparison.significance import Criterion
     from alframe.errors import UsageError
-    from alframe.records.tree import read_tree
-    from alframe.registry.registry import installed
+    from alframe.experiments.comparing import compared
     from alframe_cli import comparison_data, comparison_tables
 
     if embedding and not figures:
@@ -115,13 +113,9 @@ def compare(
     if html:
         _require_no_run(html, folder)
     criterion = Criterion(int(ddof), critical, holm)
-    aliases = {alias: plugin.name for plugin in installed().strategies for alias in plugin.info.aliases}
-    tree = read_tree(folder, level, aliases)
-    strategies = [aliases.get(name, name) for name in strategies or []]
-    reference = [aliases.get(name, name) for name in reference or []]
-    comparison.require_strategies(tree, reference)
-    settings = comparison.choose(tree, strategies) if strategies else tree.settings
-    found = comparison.compare(settings, reference or comparison.REFERENCES, criterion)
+    tree, found = compared(
+        folder, level=level, strategies=strategies or (), reference=reference or (), criterion=criterion
+    )
     notes: list[str] = []
     written: list[str] = []
     if figures:
@@ -140,7 +134,7 @@ def compare(
         "json": lambda found: comparison_data.print_everything(found, tree, criterion),
     }
     print_as[form](found)
-    for note in [*tree.notes, *_notes(found), *notes]:
+    for note in [*tree.notes, *notes_of(found), *notes]:
         echo(f"note: {note}", err=True)
     for line in written:
         echo(line, err=True)
@@ -153,15 +147,6 @@ def _require_no_run(page: Path, folder: Path) -> None:
         from alframe.errors import UsageError
 
         raise UsageError(f"--html {page} would overwrite a file of {folder}; name another file")
-
-
-def _notes(found: Comparison) -> Iterator[str]:
-    """What a comparison has to remark: of each setting, named where there are several, and of all."""
-    for one in found.settings:
-        where = f"{one.setting.dataset}/{one.setting.name}: " if len(found.settings) > 1 else ""
-        yield from (f"{where}{note}" for note in one.notes)
-    yield from found.notes
-    yield from found.ranks.notes if found.ranks else ()
 
 
 def _draw(found: Comparison, folder: Path, embedding: str | None) -> tuple[list[Path], list[str]]:

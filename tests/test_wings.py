@@ -12,7 +12,7 @@ CORE = ROOT / "alframe"
 
 # A file imports its own wing and wings of an earlier line, never another of its own line or of a later one.
 ORDER = (
-    ("ops", "errors", "seeds"),
+    ("ops", "errors", "seeds", "notebooks", "watching"),
     ("data", "networks"),
     ("contract",),
     ("hookspecs", "records"),
@@ -92,6 +92,7 @@ WITHOUT_TORCH = [
     "alframe.comparison.areas",
     "alframe.comparison.compare",
     "alframe.comparison.curves",
+    "alframe.comparison.frames",
     "alframe.comparison.projection",
     "alframe.comparison.ranks",
     "alframe.comparison.significance",
@@ -109,6 +110,7 @@ WITHOUT_TORCH = [
     "alframe.data.depths",
     "alframe.data.pictures",
     "alframe.defaults",
+    "alframe.experiments.comparing",
     "alframe.experiments.status",
     "alframe.experiments.task_files",
     "alframe.hookspecs",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alframe.comparison.areas import Area, Saving, areas, common_grid, labels_saved
+from alframe.comparison.calibration import Calibration, calibrations
 from alframe.comparison.curves import CurvePoint, budget_curve, deviation
 from alframe.comparison.ranks import Ranks, rank
 from alframe.comparison.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
@@ -50,6 +51,8 @@ class SettingComparison:
         penalties: the pairwise penalty matrix.
         verdicts: for each reference and strategy; two references are held against each other once.
         notes: what is left out, a line each.
+        calibrations: how well probabilities are calibrated at the last size in common, by strategy; absent
+            where that is not recorded.
     """
 
     setting: SettingRuns
@@ -60,6 +63,7 @@ class SettingComparison:
     penalties: PenaltyMatrix
     verdicts: list[Verdict]
     notes: list[str]
+    calibrations: Mapping[str, Calibration]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -121,6 +125,15 @@ def compare(
             tally.setdefault(key, collections.Counter())[verdict.outcome] += 1
     ordered = {key: {o: counts[o] for o in OUTCOMES if counts[o]} for key, counts in tally.items()}
     return Comparison(found, total, ranks, ordered, notes)
+
+
+def notes_of(found: Comparison) -> Iterator[str]:
+    """What a comparison has to remark: of each setting, named where there are several, and of all."""
+    for one in found.settings:
+        where = f"{one.setting.dataset}/{one.setting.name}: " if len(found.settings) > 1 else ""
+        yield from (f"{where}{note}" for note in one.notes)
+    yield from found.notes
+    yield from found.ranks.notes if found.ranks else ()
 
 
 def choose(tree: ResultsTree, strategies: Sequence[str]) -> list[SettingRuns]:
@@ -200,6 +213,7 @@ def _compare_setting(
             for verdict in verdicts(_without(area, present[:number]), reference, criterion.holm)
         ],
         notes=notes,
+        calibrations=calibrations(setting, int(grid.sizes[-1])) if len(grid.sizes) else {},
     )
 
 

@@ -191,6 +191,8 @@ class ModelInfo:
             estimator, as scikit-learn's, has ``"estimator"``; "" where any trainer of networks does.
         options_at: gives the options of what is at a location, where each has its own; it may import what it
             needs. None: ``options``.
+        takes: the samples it is made for: ``"numbers"``, images and rows of a table among them, or
+            ``"texts"``, whose bytes `alframe.texts_of` reads. Others are refused before it is built.
     """
 
     summary: str
@@ -200,6 +202,7 @@ class ModelInfo:
     location: str = ""
     trainer: str = ""
     options_at: Callable[[str], type] | None = None
+    takes: Literal["numbers", "texts"] = "numbers"
 
     def options_for(self, location: str) -> type:
         """The options of what is at a location.

@@ -33,11 +33,11 @@ class Audience:
         """Sends an event to all plugins but those that are to be asked for and were not.
 
         Args:
-            event: ``run_started``, ``round_finished`` or ``run_finished``.
+            event: one of `alframe.hookspecs.EVENTS`.
             run: the trial.
             again: whether the trial was finished before; then only those hear that were to be asked for and
                 were, so that what they write is complete.
-            arguments: the hook's others.
+            arguments: the hook's others, but the plugin's options.
         """
 
         def hears(plugin: Plugin) -> bool:
@@ -45,7 +45,7 @@ class Audience:
                 return False
             return plugin.key in run.settings.listeners if plugin.info.on_request else not again
 
-        for plugin, error in self._registry.send(event, hears, run=run, **arguments):
+        for plugin, error in self._registry.send(event, hears, run.settings.options_of, run=run, **arguments):
             self.dropped.add(plugin.key)
             self._report(
                 plugin.key,

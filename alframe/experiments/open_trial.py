@@ -12,7 +12,7 @@ from typing import Any, Self
 from alframe.contract.recipe import TrainResult
 from alframe.contract.trial import Round, RunSummary
 from alframe.data.dataset import Dataset
-from alframe.errors import TrialError, one_line
+from alframe.errors import AlframeError, TrialError, one_line
 from alframe.experiments.cost import Cost, measured
 from alframe.experiments.data import network_of
 from alframe.experiments.events import Audience
@@ -85,6 +85,7 @@ class OpenTrial:
         self._lock = contextlib.ExitStack()
         self._loop: RoundLoop | None = None
         self._done: RunSummary | None = None
+        self._is_told_of = False  # whether plugins heard that it started
 
     def __enter__(self) -> Self:
         """Takes the trial's folder.
@@ -150,6 +151,7 @@ class OpenTrial:
                 "options": dataclasses.asdict(trial.settings.data_options),
             }
             folder.describe(trial.config, facts)
+            self._is_told_of = True
             self._audience.send("run_started", trial)
 
     @property
@@ -200,6 +202,15 @@ class OpenTrial:
         )
         self._listener.round_finished(trial, done)
         self._audience.send("round_finished", trial, record=done.as_dict())
+
+    def fail(self, error: AlframeError) -> None:
+        """Tells of the trial's failure, where its start was told of.
+
+        Args:
+            error: why it failed.
+        """
+        if self._is_told_of:
+            self._audience.send("run_failed", self.trial, reason=one_line(error))
 
     def finish(self) -> RunSummary:
         """What came of the trial, which has no rounds left; tells of it."""

@@ -22,8 +22,11 @@ from alframe.experiments.settings import Settings
 from alframe.experiments.sweep import resolve_presets
 from alframe.experiments.trial_loop import has_work_left
 from alframe.experiments.trials import Listener, Trial
+from alframe.experiments.watching import RunProgress
+from alframe.notebooks import result_html
 from alframe.records.writing import require_writable
 from alframe.registry.registry import Registry, installed
+from alframe.watching import in_notebook
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -40,6 +43,7 @@ class RunResult:
     done: list[tuple[Trial, RunSummary]] = dataclasses.field(default_factory=list)
     failed: list[tuple[Trial, AlframeError]] = dataclasses.field(default_factory=list)
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    _repr_html_ = result_html
 
     def __repr__(self) -> str:
         """How many of each: the trials themselves would be a page."""
@@ -52,6 +56,7 @@ def run(
     presets: str | Sequence[str] = (),
     force: bool = False,
     listener: Listener | None = None,
+    progress: bool | None = None,
     registry: Registry | None = None,
 ) -> RunResult:
     """Runs strategies over seeds and settings, as ``alframe run`` does, and continues what is there already.
@@ -62,7 +67,9 @@ def run(
             settings.
         presets: names of ready-made settings, over which the configuration is laid; one or several.
         force: whether trials start anew, what exists of them being removed.
-        listener: told how it goes, an `alframe.Listener`; nobody by default.
+        listener: told how it goes, an `alframe.Listener`, in the place of what ``progress`` shows.
+        progress: whether it is shown how it goes: in a notebook a bar, elsewhere a line a round on standard
+            error; None: in a notebook alone.
         registry: where plugins are looked up; the installed ones by default. With ``jobs`` above 1 trials
             see installed plugins and files alone.
 
@@ -87,6 +94,9 @@ def run(
     names = [presets] if isinstance(presets, str) else presets
     settings = resolve_presets(registry, names, sections_of(config))
     prepared = prepare(settings, registry, force=force)
+    if listener is None and (in_notebook() if progress is None else progress):
+        rounds = sum(trial.settings.run.rounds + 1 for trial in prepared.planned)
+        listener = RunProgress(len(prepared.planned), rounds)
     result = prepared.run(listener or Listener())
     return dataclasses.replace(result, left_out=dict(prepared.left_out.keys()) | result.left_out)
 

@@ -38,6 +38,7 @@ from alframe.learning.initial import OWN, start_named
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.listeners import require_listeners
 from alframe.registry.offers import DATASETS, EXECUTORS, MODELS, Offer
+from alframe.registry.plugin import Plugin
 from alframe.registry.registry import ALL, Registry
 
 NAMED = (
@@ -249,15 +250,33 @@ class Settings:
             for name, options in pipeline.options.items():
                 if values := dataclasses.asdict(options):
                     sections[name] = values
+        for plugin in self._listening:
+            if values := dataclasses.asdict(self.options_of(plugin)):
+                sections.setdefault(plugin.name, values)
         return {
             name: {key: "none" if value is None else value for key, value in section.items()}
             for name, section in sections.items()
         }
 
+    def options_of(self, plugin: Plugin) -> Any:
+        """The options of a plugin that hears events, with what the user gave."""
+        return build(plugin.info.options, self.plugin_options.get(plugin.name, {}), plugin.name)
+
+    @property
+    def _listening(self) -> list[Plugin]:
+        """Plugins with options that were asked for to hear events, or hear them and were given options."""
+        return [
+            plugin
+            for plugin in self.pipelines[0].registry.plugins
+            if plugin.key in self.listeners
+            or (plugin.hears_events and not plugin.info.on_request and plugin.name in self.plugin_options)
+        ]
+
     def unused_sections(self) -> list[str]:
-        """Plugins that were given options but serve no stage of any strategy here."""
+        """Plugins that were given options but serve no stage of any strategy here, and hear no events."""
         used = {name for pipeline in self._served(self.pipelines) for name in pipeline.options}
         used |= {self.executor.plugin.name} if self.executor else set()
+        used |= {plugin.name for plugin in self._listening}
         return sorted(set(self.plugin_options) - used)
 
 

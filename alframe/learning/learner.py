@@ -19,6 +19,7 @@ from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.errors import PluginError, UsageError
+from alframe.learning.calibration import calibrate, require_scalable, uncalibrate
 from alframe.learning.diagnostics import describe_picks
 from alframe.learning.fit import Fit
 from alframe.learning.frozen import frozen_features
@@ -34,15 +35,13 @@ from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
 from alframe.networks.classifier import initial_state, private_copy, same_state
 from alframe.networks.devices import on_device, resolve_device
+from alframe.notebooks import learner_html, learner_text, query_html, query_text
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
+from alframe.watching import told
 
 # Trainers and strategies take gradients, in whichever mode the caller is; what is kept must be fit for them.
 ALWAYS_GRADIENTS = torch.inference_mode(False)
-
-
-def _no_progress(stage: str, done: int, total: int) -> None:
-    """Nobody is watching."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,6 +53,7 @@ class Query(Selection):
     """
 
     indices: Tensor
+    __repr__, _repr_html_ = query_text, query_html
 
 
 class ActiveLearner:
@@ -84,7 +84,7 @@ class ActiveLearner:
         fixed: features of all samples by another network, ``M x D``, which strategies see as ``view.fixed``,
             also before anything is trained; None: those of ``model``.
         feature_folder: where the features of a frozen body are kept for other learners, or None.
-        progress: told ``(stage, done, total)`` during long work.
+        progress: told ``(stage, done, total)`` during long work; True: shown in a notebook or a terminal.
 
     Raises:
         UsageError: a name or a value that can't be used, or a strategy that does not suit network or data.
@@ -119,10 +119,10 @@ class ActiveLearner:
         registry: Registry | None = None,
         fixed: Any = None,
         feature_folder: Path | None = None,
-        progress: Callable[[str, int, int], None] = _no_progress,
+        progress: Callable[[str, int, int], None] | bool = False,
     ) -> None:
         dataset = dataset.prepared()
-        trainer = trainer_of(registry or installed(), model)
+        trainer = trainer_of(registry or installed(), model, model_options)
         strategy = strategy or (STRATEGY_OF_ESTIMATORS if trainer else STRATEGY)
         if not isinstance(strategy, Pipeline):
             strategy = Pipeline(registry or installed(), strategy, stages, options, trainer=trainer)
@@ -130,9 +130,6 @@ class ActiveLearner:
             raise UsageError(
                 "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
             )
-        if model_options and not isinstance(model, str):
-            kind = type(model).__name__
-            raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
         self.pipeline = strategy.trained_by(trainer)
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
@@ -146,7 +143,7 @@ class ActiveLearner:
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
-        self.progress = progress
+        self.progress = told(progress)
         dataset = dataset.near(self.device)
         self._samples = Samples(dataset.inputs, self.device, dataset.transform)
         self._test = None
@@ -161,6 +158,7 @@ class ActiveLearner:
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
+        require_scalable(self.recipe, self.model, dataset.example().to(self.device))
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
         self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder
@@ -172,8 +170,11 @@ class ActiveLearner:
         self._states: dict[str, dict[str, Any]] = {}
         self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
+        self.temperature: float | None = None
         self._fitted = False
         self._fitted_to = (0, 0)  # how many of the labelled samples, and in which round
+
+    __repr__, _repr_html_ = learner_text, learner_html
 
     @property
     def unlabelled(self) -> Tensor:
@@ -206,9 +207,10 @@ class ActiveLearner:
             raise UsageError(
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
-        trainer, size = self.pipeline.providers["train"], self.validation_size
+        trainer, before = self.pipeline.providers["train"], (self.validation_size, self.temperature)
         try:
             with undone_unless_finished(self.model, self._initial_state, self._states, trainer.name):
+                uncalibrate(self.model, self.temperature)
                 if not self.recipe.warm_start:
                     self.model.load_state_dict(self._initial_state)
                 held_out = self._held_out()
@@ -224,8 +226,10 @@ class ActiveLearner:
                         f"plugin {trainer.name!r} ({trainer.provider}), hook alframe_train: it declares "
                         "trains='head', but has changed the body's weights or buffers"
                     )
+                validation = self._labelled_view(held_out)
+                self.temperature = calibrate(self.recipe, self.model, validation, self._members())
         except BaseException:
-            self.validation_size = size
+            self.validation_size, self.temperature = before
             raise
         self._fitted = True
         self._fitted_to = len(self.labelled), self.round
@@ -415,6 +419,7 @@ class ActiveLearner:
             "targets": self.targets.clone(),
             "round": self.round,
             "fitted": self._fitted,
+            "temperature": self.temperature,
             "seed": self.seed,
             "samples": len(self._samples),
             "model": initial_state(self.model, "cpu"),
@@ -436,6 +441,7 @@ class ActiveLearner:
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]
+        self.temperature = state.get("temperature")
         self._states, self._caches = copied(state["plugins"]), {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -453,7 +459,7 @@ class ActiveLearner:
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"progress": _no_progress, "_caches": {}}
+        self.__dict__ |= state | {"progress": told(False), "_caches": {}}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")

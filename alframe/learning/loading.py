@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.needs import ESTIMATOR
 from alframe.contract.options import build
 from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
+from alframe.contract.sections import NETWORK, TEXT_NETWORK
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
+from alframe.learning.estimator_heads import estimator_network, is_estimator, prototype_of
 from alframe.learning.validation import check_dataset, check_network, require_network
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import estimator_network, is_estimator, prototype_of
 from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import Registry, installed
 
@@ -116,19 +118,23 @@ def build_model(
     return build_network(offer, location, built, dataset, seed, download=download)
 
 
-def trainer_of(registry: Registry, model: Any) -> str:
+def trainer_of(registry: Registry, model: Any, options: Mapping[str, Any] | None = None) -> str:
     """The plugin that a model wants to be trained by; "" where any trainer of networks will do.
 
     Args:
         registry: where a name is looked up.
         model: a name, a `Classifier`, or an estimator.
+        options: of a network by name.
 
     Raises:
-        UsageError: an unknown name.
+        UsageError: an unknown name, or options of what is no name.
         PluginError: the plugin that offers the network is broken.
     """
     if isinstance(model, str):
         return registry.offers.located(MODELS, model)[0].value.trainer
+    if options:
+        kind = type(model).__name__
+        raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
     return ESTIMATOR if is_estimator(model) or prototype_of(model) is not None else ""
 
 
@@ -180,8 +186,10 @@ def build_network(
         UsageError: the network does not suit the data.
         PluginError: the plugin fails in another way, or what it returns is no network.
     """
+    example = dataset.example()
+    _require_kind(offer, dataset.name, example)
     request = ModelRequest(
-        input_shape=dataset.example().shape[1:],
+        input_shape=example.shape[1:],
         num_classes=dataset.num_classes,
         options=options,
         download=download,
@@ -193,6 +201,22 @@ def build_network(
         blame_reading(offer.plugin, f"model {offer.name!r}", files),
     ):
         return check_network(offer.value.build(request))
+
+
+def _require_kind(offer: Offer[ModelInfo], data: str, example: Tensor) -> None:
+    """Holds what a network takes against what the samples are: texts are the only ones that stay bytes."""
+    is_text = example.dtype == torch.uint8
+    if is_text == (offer.value.takes == "texts"):
+        return
+    if is_text:
+        raise UsageError(
+            f"model {offer.name!r} takes numbers, and the samples of data set {data!r} are texts: take "
+            f"{TEXT_NETWORK}, or another network of texts, see list-models"
+        )
+    raise UsageError(
+        f"model {offer.name!r} takes texts, and the samples of data set {data!r} are numbers of shape "
+        f"{tuple(example.shape[1:])}: take {NETWORK}, or another network of numbers, see list-models"
+    )
 
 
 def _files_in(options: Any) -> list[str]:

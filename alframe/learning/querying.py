@@ -20,6 +20,7 @@ from alframe.learning.pipeline import Pipeline, RoundState
 from alframe.learning.stored import Reading, memory_of
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
+from alframe.notebooks import query_html, query_text
 from alframe.ops.crew import Crew
 from alframe.registry.registry import Registry, installed
 
@@ -55,6 +56,8 @@ class QueryResult:
     pool_size: int = 0
     reading: Reading | None = None
     classes: tuple[Hashable, ...] | None = None
+
+    __repr__, _repr_html_ = query_text, query_html
 
 
 @with_workers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.calibration import best_temperature, calibration_error, reliability_bins
 from alframe.ops.cover import Cover, cover_greedy
 from alframe.ops.crew import Bench, Crew, Job
 from alframe.ops.dropout import dropout_mask
@@ -29,7 +30,9 @@ __all__ = [
     "Kernel",
     "LazyRows",
     "assign_to_nearest",
+    "best_temperature",
     "by_blocks",
+    "calibration_error",
     "cover_greedy",
     "cover_onward",
     "drawn",
@@ -42,6 +45,7 @@ __all__ = [
     "lower_to_nearest",
     "machine_memory",
     "nearest_to_centres",
+    "reliability_bins",
     "row_blocks",
     "rows_per_block",
 ]

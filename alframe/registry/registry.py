@@ -264,9 +264,21 @@ class Registry:
         return any(implementation.wrapper or implementation.hookwrapper for implementation in found)
 
     def send(
-        self, event: str, hears: Callable[[Plugin], bool], /, **arguments: Any
+        self,
+        event: str,
+        hears: Callable[[Plugin], bool],
+        options: Callable[[Plugin], Any] | None = None,
+        /,
+        **arguments: Any,
     ) -> Iterator[tuple[Plugin, BaseException]]:
-        """Sends an event to each plugin in turn that ``hears`` it; yields who failed, and how."""
+        """Sends an event to each plugin in turn that ``hears`` it; yields who failed, and how.
+
+        Args:
+            event: its name.
+            hears: whether a plugin is told.
+            options: what each is given as ``options``; None: the event has no such argument.
+            arguments: the others, the same for all.
+        """
         hook = f"alframe_{event}"
         for plugin in self.plugins:
             if hook in plugin.hooks and hears(plugin):
@@ -274,7 +286,8 @@ class Registry:
                 where = f"plugin {plugin.name!r} ({plugin.provider}), hook {hook}"
                 try:
                     with kept_settings(where, leave=FOR_A_WHILE):
-                        self._pm.subset_hook_caller(hook, others)(**arguments)
+                        own = {} if options is None else {"options": options(plugin)}
+                        self._pm.subset_hook_caller(hook, others)(**arguments, **own)
                 except (KeyboardInterrupt, ChangedSettingsWarning):
                     raise
                 except BaseException as error:  # SystemExit too: a listener must not end a run

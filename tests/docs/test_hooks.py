@@ -215,6 +215,19 @@ def test_run_finished(add, finish):
     assert best["accuracy"] == max(record["accuracy"] for record in records)
 
 
+def test_run_failed(add, tmp_path, make_plugin):
+    def fills_the_disk(labelled):
+        raise OSError(28, "No space left on device")
+
+    add("alframe_run_failed")
+    registry = installed()
+    registry.register(make_plugin(alframe_train=fills_the_disk), "full")
+    run = {"strategy": ["random"], "seeds": [1], "rounds": 0, "out": str(tmp_path)}
+    result = alframe.run({"run": run, "stages": {"train": "full"}}, registry=registry)
+    [(trial, error)] = result.failed
+    assert (trial.folder / "failed.txt").read_text() == f"{error}\n"
+
+
 def test_labelled(add, tmp_path):
     plugin = add("alframe_labelled")
     (tmp_path / "a.txt").write_text("one\ntwo\n")

@@ -150,8 +150,19 @@ class TestImages:
     def test_numbers_with_fractions_are_no_classes(self, tmp_path):
         table = pictures(6).add_column("height", [0.5 * row for row in range(6)])
         table.save_to_disk(tmp_path / "fractions")
-        with pytest.raises(UsageError, match="no classes in column 'height'"):
+        with pytest.raises(UsageError, match="in column 'height' numbers with fractions, as 0.5, a quantity"):
             alframe.load_dataset(f"huggingface:{tmp_path / 'fractions'}", target="height")
+
+    def test_several_classes_a_sample_are_refused(self, tmp_path):
+        kinds = datasets.Sequence(datasets.ClassLabel(names=NAMES))
+        features = datasets.Features({"size": datasets.Value("float64"), "kinds": kinds})
+        rows = {"size": [0.5, 1.5], "kinds": [[0, 2], [1]]}
+        datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "several")
+        for options in ({}, {"target": "kinds"}):
+            with pytest.raises(
+                UsageError, match=r"in column 'kinds' values .*\(multi-label\); alframe learns"
+            ):
+                alframe.load_dataset(f"huggingface:{tmp_path / 'several'}", **options)
 
     def test_classes_may_be_texts(self, tmp_path):
         texts = pictures(6).add_column("colour", ["red", "blue", None] * 2)

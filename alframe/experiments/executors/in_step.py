@@ -15,7 +15,7 @@ from alframe.errors import AlframeError
 from alframe.experiments.cost import Cost, measured
 from alframe.experiments.data import LoadedData
 from alframe.experiments.events import Audience
-from alframe.experiments.executors.executor import End, guarded
+from alframe.experiments.executors.executor import End, guarded, is_in_use
 from alframe.experiments.executors.messages import Reporter
 from alframe.experiments.open_trial import OpenTrial
 from alframe.experiments.randomness import OwnRandomness
@@ -133,6 +133,7 @@ class _Member:
         self.is_told = False
         self.note = place.reporter.note
         self._place = place
+        self._tell_of_failure: Callable[[AlframeError], None] = lambda error: None
         self._randomness = OwnRandomness(seeds.derive(place.seed, "trial"))
         self._lock = stack.enter_context(contextlib.ExitStack())
         stack.callback(place.reporter.let_go)
@@ -148,6 +149,7 @@ class _Member:
         dataset = data_of(trial, data, force=force)
         opened = OpenTrial(trial, self._place.reporter, audience, force=force)
         self.opened = self._lock.enter_context(opened)
+        self._tell_of_failure = opened.fail
         opened.load(dataset)
 
     def do(self, step: Callable[[], T]) -> T | None:
@@ -161,5 +163,7 @@ class _Member:
     def close(self, end: RunSummary | AlframeError) -> None:
         """Ends the trial, and lets its folder go."""
         self.end = end
+        if isinstance(end, AlframeError) and not is_in_use(end):
+            self._tell_of_failure(end)
         self._place.reporter.trial_ended(end)
         self._lock.close()

@@ -53,7 +53,10 @@ def test_every_value_survives_the_way_through_a_file(registry):
         ),
         ({"run": {"roundz": 1}}, "Did you mean 'rounds'"),
         ({"run": {"log": ["cvs"]}}, "unknown plugin for --log 'cvs'. Did you mean 'csv'"),
-        ({"run": {"log": ["margin"]}}, "'margin' has no event hook; csv, tensorboard have one"),
+        (
+            {"run": {"log": ["margin"]}},
+            "'margin' has no event hook; csv, mlflow, tensorboard, wandb have one",
+        ),
         ({"data": {"name": "digitz"}}, "unknown data set 'digitz'"),
         ({"data": {"name": "digits:x"}}, "takes nothing after a colon"),
         ({"data": {"name": "npz"}}, "needs PATH after a colon: npz:PATH"),

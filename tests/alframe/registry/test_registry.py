@@ -146,9 +146,12 @@ def test_a_stage_is_called_alone_but_for_wrappers(bare_registry, make_plugin):
 def test_events_reach_every_plugin_whatever_the_others_do(bare_registry, make_plugin):
     heard = []
     bare_registry.register(make_plugin(alframe_run_started=lambda run: 1 / 0), "failing")
-    bare_registry.register(make_plugin(alframe_run_started=lambda run: heard.append(run)), "hearing")
-    failures = list(bare_registry.send("run_started", lambda plugin: True, run="r"))
-    assert heard == ["r"]
+    hears = lambda run, options: heard.append((run, options))  # noqa: E731
+    bare_registry.register(make_plugin(alframe_run_started=hears), "hearing")
+    own = {"failing": 1, "hearing": 2}
+    sent = bare_registry.send("run_started", lambda plugin: True, lambda plugin: own[plugin.name], run="r")
+    failures = list(sent)
+    assert heard == [("r", 2)]
     assert [(p.name, type(e)) for p, e in failures] == [("failing", ZeroDivisionError)]
 
 

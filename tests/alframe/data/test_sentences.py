@@ -4,8 +4,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from alframe.labelling import sentences
-from alframe.labelling.sentences import SentencesMissingError, sentence_features
+from alframe.data import sentences
+from alframe.data.sentences import SentencesMissingError, sentence_features
 
 
 class Loaded:
@@ -38,10 +38,11 @@ def test_rows_have_unit_length_and_a_text_without_words_is_zeros(package, monkey
     assert asked == {"cache_dir": tmp_path / "wordllama", "disable_download": True}
 
 
-def test_without_the_package_there_is_nothing_to_say(monkeypatch):
+def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(SentencesMissingError, match="^$"):
+    with pytest.raises(SentencesMissingError, match=r"pip install 'alframe\[text\]'") as caught:
         sentence_features(["a"])
+    assert not caught.value.is_installed
 
 
 def test_a_package_that_fails_is_named(package):
@@ -49,8 +50,11 @@ def test_a_package_that_fails_is_named(package):
         raise FileNotFoundError("no weights")
 
     package(load)
-    with pytest.raises(SentencesMissingError, match="wordllama is installed and can't be used: no weights"):
+    with pytest.raises(
+        SentencesMissingError, match="wordllama is installed and can't be used: no weights"
+    ) as caught:
         sentence_features(["a"])
+    assert caught.value.is_installed
 
 
 def test_the_package_itself():
