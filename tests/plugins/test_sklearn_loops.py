@@ -173,6 +173,13 @@ def test_labels_may_be_texts_and_what_is_missing_may_be_one(skactiveml, digits):
     assert len(Strategy("margin", missing_label="?").query(X, y, clf)) == 1
 
 
+def test_where_all_is_labelled_nothing_is_chosen(skactiveml, digits):
+    X, y = digits
+    with pytest.warns(UserWarning, match="larger than number of candidates"):
+        picks, utilities = skactiveml[1]("random").query(X, y.astype(float), return_utilities=True)
+    assert (picks.shape, utilities.shape) == ((0,), (0, len(X)))
+
+
 def test_what_a_strategy_lacks_is_said_in_a_line(skactiveml, half_labelled):
     X, y = half_labelled
     with pytest.raises(alframe.UsageError, match="margin needs predictions"):
