@@ -66,12 +66,12 @@ if TYPE_CHECKING:
     from alframe.experiments.trials import Listener
     from alframe.experiments.working import work
     from alframe.labelling.formats.dataset import dataset_from_session
+    from alframe.learning.estimator_heads import estimator_network
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
     from alframe.learning.metrics import Evaluation
     from alframe.learning.querying import QueryResult, query
     from alframe.networks.classifier import Classifier
-    from alframe.networks.estimator import estimator_network
     from alframe.networks.optimizers import without_compiler
     from alframe.networks.weights import load_weights, read_weights
     from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
@@ -103,7 +103,7 @@ _LAZY = {
     "dataset_from_session": "alframe.labelling.formats.dataset",
     "dataset_from_texts": "alframe.data.text_tables",
     "decode_images": "alframe.data.images",
-    "estimator_network": "alframe.networks.estimator",
+    "estimator_network": "alframe.learning.estimator_heads",
     "freeze_all_but_last": "alframe.contract.layers",
     "image_classifier": "alframe.contract.images",
     "image_shape": "alframe.contract.images",

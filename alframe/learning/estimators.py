@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,10 @@ class Estimator:
         Raises:
             UsageError: it can't take them, or gives no probabilities.
         """
+        if self.classes is not None and len(self.classes) == 1:
+            raise UsageError(
+                f"{self.kind} knows one class only, {self.classes[0]!r}: fit it to samples of two at least"
+            )
         return ask(self._given, samples, rows, None if self.classes is None else len(self.classes))
 
     def transformed(self, samples: Any) -> Any:
@@ -88,7 +92,8 @@ class Estimator:
         model = self.last
         if not (hasattr(model, "coef_") and hasattr(model, "intercept_")):
             return None
-        weight = np.asarray(model.coef_, dtype=np.float64)
+        given = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
+        weight = np.asarray(given, dtype=np.float64)
         bias = np.ravel(np.asarray(model.intercept_, dtype=np.float64))
         if weight.ndim != 2 or not weight.size or len(bias) not in (1, len(weight)):
             return None
@@ -126,7 +131,67 @@ class Estimator:
             yield _aligned(whole.estimators_[number], seen, rows, classes)
 
 
-def is_estimator(head: Any) -> bool:
+class Committee:
+    """Several fitted estimators of the same question, as an `Estimator`: their mean is the answer.
+
+    Args:
+        given: them.
+
+    Attributes:
+        kind: as `Estimator` has it.
+        classes: also.
+        members: how many they are.
+        is_one_step: always; what strategies see as features are the samples.
+
+    Raises:
+        UsageError: one gives no probabilities, or knows other classes than the first.
+    """
+
+    is_one_step = True
+
+    def __init__(self, given: Sequence[Any]) -> None:
+        self._all = [Estimator(one) for one in given]
+        self.kind = f"a committee of {len(self._all)}"
+        self.members = len(self._all)
+        self.classes = self._all[0].classes
+        for one in self._all:
+            if one.classes != self.classes:
+                raise UsageError(
+                    f"the members of a committee know other classes, {self.classes} and {one.classes}: fit "
+                    "them to the same ones"
+                )
+
+    def probabilities(self, samples: Any, rows: int) -> Tensor:
+        """The mean of the members' probabilities."""
+        total = self._all[0].probabilities(samples, rows).double()
+        for one in self._all[1:]:
+            total = total + one.probabilities(samples, rows)
+        return total / self.members
+
+    def transformed(self, samples: Any) -> Any:
+        """The samples themselves: members may have pipelines of their own."""
+        return samples
+
+    def weights(self) -> None:
+        """A mean of several has none."""
+
+    def member_probs(
+        self, samples: Any, rows: int, classes: int, which: range | None = None
+    ) -> Iterator[Tensor]:
+        """As `Estimator.member_probs`."""
+        for number in range(self.members) if which is None else which:
+            yield self._all[number].probabilities(samples, rows).float()
+
+
+def estimator_of(head: Any) -> Estimator | Committee | None:
+    """A fitted estimator, or several in a list; None where a head is neither, nor meant to be."""
+    if isinstance(head, list | tuple):
+        are_all = len(head) > 1 and all(callable(getattr(one, "predict_proba", None)) for one in head)
+        return Committee(head) if are_all else None
+    return Estimator(head) if _is_estimator(head) else None
+
+
+def _is_estimator(head: Any) -> bool:
     """Whether a head is for `Estimator` to judge: it was fitted, or is meant to be."""
     names = ("predict_proba", "decision_function", "predict", "fit")
     return any(hasattr(head, name) for name in names)
@@ -175,9 +240,11 @@ def _instead(given: Any) -> str:
 
 def _says_the_same(model: Any, weight: Any, bias: Any) -> bool:
     """Whether probabilities are the softmax of a model's weights, on a few rows at several distances."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
 
-    if len(weight) > 1 and not isinstance(model, LogisticRegression):  # one against the rest
+    # others of several classes ask one against the rest, which may look the same on a few rows
+    if len(weight) > 1 and not isinstance(model, LogisticRegression | LinearDiscriminantAnalysis):
         return False
     scale = 1 / max(float(np.abs(weight).max()), 1e-30) / np.sqrt(weight.shape[1])
     rows = np.random.default_rng(0).normal(size=(PROBED, weight.shape[1])) * scale

@@ -17,9 +17,9 @@ from alframe.contract.sections import NETWORK, TEXT_NETWORK
 from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
+from alframe.learning.estimator_heads import estimator_network, is_estimator, prototype_of
 from alframe.learning.validation import check_dataset, check_network, require_network
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import estimator_network, is_estimator, prototype_of
 from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import Registry, installed
 
@@ -118,19 +118,23 @@ def build_model(
     return build_network(offer, location, built, dataset, seed, download=download)
 
 
-def trainer_of(registry: Registry, model: Any) -> str:
+def trainer_of(registry: Registry, model: Any, options: Mapping[str, Any] | None = None) -> str:
     """The plugin that a model wants to be trained by; "" where any trainer of networks will do.
 
     Args:
         registry: where a name is looked up.
         model: a name, a `Classifier`, or an estimator.
+        options: of a network by name.
 
     Raises:
-        UsageError: an unknown name.
+        UsageError: an unknown name, or options of what is no name.
         PluginError: the plugin that offers the network is broken.
     """
     if isinstance(model, str):
         return registry.offers.located(MODELS, model)[0].value.trainer
+    if options:
+        kind = type(model).__name__
+        raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
     return ESTIMATOR if is_estimator(model) or prototype_of(model) is not None else ""
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alframe.contract.recipe import Recipe
 from alframe.errors import UsageError
+from alframe.learning.estimator_heads import name_of, prototype_of
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import name_of, prototype_of
 
 if TYPE_CHECKING:
     from alframe.learning.learner import ActiveLearner

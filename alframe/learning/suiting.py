@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from alframe.contract.needs import ESTIMATOR, NEEDS
+from alframe.learning.estimator_heads import name_of, prototype_of
 from alframe.networks.classifier import Classifier
-from alframe.networks.estimator import name_of, prototype_of
 from alframe.registry.plugin import Plugin
 
 

@@ -15,7 +15,7 @@ from alframe.data.shards import mapped
 from alframe.errors import UsageError
 from alframe.learning.classes import Classes
 from alframe.learning.inputs import as_tensor
-from alframe.networks.probabilities import checked, logits_of, numbers
+from alframe.networks.probabilities import OFF, checked, logits_of, numbers
 from alframe.ops.blocks import row_blocks
 
 Kind = Literal["probs", "logits"]
@@ -52,6 +52,11 @@ class Table:
     def __len__(self) -> int:
         return len(self._logits)
 
+    @property
+    def columns(self) -> int:
+        """How many classes there are."""
+        return self._logits.shape[1]
+
     def logits(self) -> Tensor:
         """``n x C`` float32; of several those of their mean probability."""
         return self._logits
@@ -85,6 +90,7 @@ class Table:
 
     def _checked(self, given: Any) -> Iterator[tuple[slice, Tensor]]:
         """Blocks of rows that are what they should be."""
+        mistaken = self._kind == "logits" and len(given) > 1
         for rows in row_blocks(len(given), given.shape[1], torch.device("cpu")):
             block = numbers(given[rows], self._kind)
             if self._kind == "probs":
@@ -92,7 +98,10 @@ class Table:
             elif not bool(block.isfinite().all()):
                 at = rows.start + int((~block.isfinite().all(dim=1)).nonzero()[0])
                 raise UsageError(f"logits: row {at} has NaN or infinite values")
+            mistaken = mistaken and bool((block.min() >= 0) & ((block.sum(dim=1) - 1).abs().max() <= OFF))
             yield rows, block
+        if mistaken:
+            raise UsageError("logits: all rows add up to 1: these are probabilities, pass them as probs=")
 
 
 def _names(values: Any) -> Classes | None:

@@ -11,7 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import alframe as package
 
@@ -22,7 +22,7 @@ TEXTS = [
     f"{label} {town} {number}" for number, (label, town) in enumerate(zip(Y, TABLE["town"], strict=True))
 ]
 MIXED = make_pipeline(
-    make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough"), LogisticRegression()
+    make_column_transformer((OneHotEncoder(), ["town"]), (StandardScaler(), ["age"])), LogisticRegression()
 ).fit(TABLE, Y)
 OF_TEXTS = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, Y)
 

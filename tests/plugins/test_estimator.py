@@ -206,3 +206,14 @@ def test_lists_of_values_make_settings(tmp_path):
     given = {"model": {"name": "sklearn:RandomForest", "max_depth": "3,5", "max_features": "sqrt"}}
     settings = resolve_sweep(installed(), given)
     assert [one.model_options.max_depth for one in settings] == [3, 5]
+
+
+def test_calibration_scales_weights_and_asks_for_another_model_where_there_are_none(toy):
+    recipe = Recipe(validation=0.4, calibrate="temperature")
+    learner = ActiveLearner(toy.hide_labels(), LogisticRegression(), "badge", recipe=recipe)
+    learner.tell(range(60), toy.targets[:60])
+    learner.fit()
+    assert learner.temperature != 1
+    message = r"GaussianNB is none: leave it at none, or give CalibratedClassifierCV\(GaussianNB\(...\)\)"
+    with pytest.raises(UsageError, match=message):
+        ActiveLearner(toy.hide_labels(), GaussianNB(), "margin", recipe=recipe)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from sklearn.neighbors import NearestCentroid
 from sklearn.utils import all_estimators
 
 import alframe
@@ -11,9 +12,9 @@ WITHOUT = {  # no probabilities, or made of others; each is refused in a line
     *("RidgeClassifierCV", "SGDClassifier", "ClassifierChain", "MultiOutputClassifier", "OneVsOneClassifier"),
     *("OneVsRestClassifier", "OutputCodeClassifier", "StackingClassifier", "VotingClassifier"),
     *("FixedThresholdClassifier", "TunedThresholdClassifierCV", "SelfTrainingClassifier"),
-    *("NearestCentroid",),  # before 1.6
+    *(() if hasattr(NearestCentroid, "predict_proba") else ("NearestCentroid",)),  # since 1.6
 }
-OPTIONS = {"RadiusNeighborsClassifier": {"radius": 3.0}}
+OPTIONS = {"RadiusNeighborsClassifier": {"radius": 4.0, "outlier_label": "most_frequent"}}
 COUNTS = {"CategoricalNB", "ComplementNB", "MultinomialNB"}  # take no negative numbers
 
 

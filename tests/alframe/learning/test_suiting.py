@@ -3,8 +3,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 
 from alframe import ActiveLearner, PluginError, PluginInfo, UsageError
+from alframe.learning.estimator_heads import estimator_network
 from alframe.learning.pipeline import Pipeline
-from alframe.networks.estimator import estimator_network
 from alframe.registry.registry import installed
 
 

@@ -68,6 +68,7 @@ def test_columns_have_names():
         (np.log(P), "probs", "are they logits"),
         (np.where(np.arange(50)[:, None] == 30, np.nan, P), "probs", "probs: row 30 has NaN"),
         (np.where(np.arange(50)[:, None] == 30, np.inf, P), "logits", "logits: row 30 has NaN or infinite"),
+        (P, "logits", "all rows add up to 1: these are probabilities, pass them as probs="),
         (P[:, 0], "probs", r"N x C, got shape \[50\]"),
         (SEVERAL[None], "probs", r"got shape \[1, 4, 50, 3\]"),
         (SEVERAL * 2, "probs", "row 0 "),

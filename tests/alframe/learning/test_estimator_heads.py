@@ -9,11 +9,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from torch import nn
 
 from alframe import UsageError, estimator_network
-from alframe.networks.estimator import is_estimator, members_to_come, prototype_of, unfitted
+from alframe.learning.estimator_heads import is_estimator, members_to_come, prototype_of, unfitted
 
 C = 4
 
@@ -131,6 +131,7 @@ def test_nothing_of_it_is_pickled_into_weights(data):
         (RandomForestClassifier(5, random_state=0), 5),
         (BaggingClassifier(max_features=0.6, n_estimators=4, random_state=0), 4),
         (make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0)), 3),
+        (BaggingClassifier(LinearSVC(), n_estimators=3, random_state=0), 3),  # of those that have none
         (GradientBoostingClassifier(n_estimators=2), 0),  # its trees are regressors
         (GaussianNB(), 0),
     ],

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.errors import UsageError, one_line
+from alframe.learning.estimators import Estimator
 from alframe.networks.classifier import Classifier
 from alframe.networks.probabilities import ask, logits_of
 from alframe.ops.pools import few_threads
@@ -110,7 +111,7 @@ class EstimatorHead(nn.Module):
     def members(self) -> int:
         """How many estimators vote, where it is an ensemble of classifiers; else 0."""
         if self.fitted is not None and self.fitted.estimator is not None:
-            return len(_members(self.fitted.estimator))
+            return Estimator(self.fitted.estimator).members
         return members_to_come(self.prototype)
 
     def member_probs(self, member: int, features: Tensor) -> Tensor:
@@ -122,16 +123,13 @@ class EstimatorHead(nn.Module):
         """
         if self.fitted is None or self.fitted.estimator is None or not len(features):
             return self.forward(features).softmax(dim=1)
-        rows, whole = self.rows_for(features), self.fitted.estimator
-        if hasattr(whole, "steps"):
-            rows = whole[:-1].transform(rows)
-        one, chosen = _members(whole)[member]
+        whole, columns, rows = Estimator(self.fitted.estimator), self.fitted.columns, len(features)
+        placed = torch.zeros(rows, self.out_features)
         with few_threads():
-            probs = ask(one, rows if chosen is None else rows[:, chosen], len(rows))
-        placed = probs.new_zeros(len(rows), self.out_features)
-        known = np.asarray(one.classes_).astype(np.int64)  # an ensemble numbers its classes
-        placed[:, torch.from_numpy(self.fitted.columns[known])] = probs
-        return placed.float().to(features.device)
+            samples = whole.transformed(self.rows_for(features))
+            (probs,) = whole.member_probs(samples, rows, len(columns), range(member, member + 1))
+        placed[:, torch.from_numpy(columns)] = probs
+        return placed.to(features.device)
 
 
 class LinearEstimatorHead(nn.Linear):
@@ -293,15 +291,6 @@ def members_to_come(estimator: Any) -> int:
     if hasattr(last, "n_estimators"):
         return int(last.n_estimators)
     return sum(one != "drop" for _, one in last.estimators)
-
-
-def _members(estimator: Any) -> list[tuple[Any, Any]]:
-    """The fitted members of an ensemble, and which columns each looks at; None: all."""
-    last = _last_step(estimator)
-    if not _is_ensemble(last):
-        return []
-    chosen = getattr(last, "estimators_features_", None) or [None] * len(last.estimators_)
-    return list(zip(last.estimators_, chosen, strict=True))
 
 
 def _is_ensemble(estimator: Any) -> bool:
