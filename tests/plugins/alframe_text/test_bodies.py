@@ -96,6 +96,7 @@ def test_static_embeddings_need_their_package(monkeypatch):
         static(request(HeadOptions()))
 
 
+@pytest.mark.slow
 def test_strategies_learn_topics_better_with_static_embeddings_than_with_hashed_words(topics):
     """Two words of a text tell its topic, of twelve each: who knows what words mean needs fewer labels."""
     pytest.importorskip("wordllama")
