@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     Codes = np.ndarray[Any, np.dtype[np.int64]]
 
-SEVERAL = (list, tuple, set, frozenset, dict, np.ndarray)
-LIST = re.compile(r"\s*\[.*\]\s*", re.DOTALL)  # as a table holds it
 NAMED = 40  # characters of a value in a message
 
 
@@ -144,15 +141,6 @@ def _part(
 def _classes(
     where: str, labels: pd.Series, target: str, classes: list[str] | None, notes: list[str]
 ) -> tuple[Codes, list[str]]:
-    known = labels.dropna().tolist()
-    listed = [value for value in known if isinstance(value, SEVERAL)]
-    if not listed and known and all(isinstance(value, str) and LIST.fullmatch(value) for value in known):
-        listed = known
-    if listed:
-        raise UsageError(
-            f"{where}: the target {target!r} holds several labels a text, as {str(listed[0])[:NAMED]}; one "
-            "class a text is needed, multi-label data are not supported"
-        )
     try:
         codes, found, gaps = read_labels(labels)
         if gaps:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Rows = np.ndarray[Any, np.dtype[np.float32]]
 NORM = 3.0  # of a row: from 100 to 400 labels better than 1 or more than 8, with the linear probe's c = 1
+PROBE = "An example of 3 texts, and of the words that a text may have!"
 KEPT_BYTES = 1 << 28  # of features of texts that were trained on
 
 
@@ -35,9 +36,9 @@ class TextFeatures(nn.Module):
         super().__init__()
         self._make = make
         self._kept: dict[str, Tensor] = {}
-        probe = torch.from_numpy(make(["an example of a text"]))
+        probe = torch.from_numpy(make([PROBE]))
         self.width = probe.shape[1]
-        self.register_buffer("fingerprint", probe[0, :256].clone())  # another version of a package shows
+        self.register_buffer("fingerprint", probe[0])  # other options, or another package, are other weights
 
     def forward(self, x: Tensor) -> Tensor:
         """``n x D`` features of ``n x L`` bytes."""

@@ -82,6 +82,14 @@ def test_the_last_layers_are_fine_tuned(build, k):
         build(fine_tune_layers=4)
 
 
+def test_how_texts_are_read_is_among_the_weights(build):
+    """Kept features go by the weights, and by those of a few samples, which may be short ones."""
+    kinds = ({}, {"pooling": "cls"}, {"max_length": 40})
+    found = [build(**options).body.state_dict()["reading"] for options in kinds]
+    assert len({tuple(row.tolist()) for row in found}) == 3
+    assert torch.equal(build().body.state_dict()["reading"], found[0])
+
+
 def test_copies_share_the_tokenizer_and_another_process_has_its_own(build):
     model = build()
     rows, _ = bytes_of(TEXTS)

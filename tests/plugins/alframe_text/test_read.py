@@ -106,8 +106,8 @@ def test_a_file_of_its_own_is_the_test_part(read, tmp_path):
             {},
             "'text' holds no texts: .* in row 1",
         ),
-        ('{"text": "a", "y": [1, 2]}', "x.jsonl", {}, "several labels a text, as .1, 2."),
-        ("text,y\na,0.5\nb,1.5\n", "x.csv", {}, "'y' holds numbers with fractions, classes are"),
+        ('{"text": "a", "y": [1, 2]}', "x.jsonl", {}, "several classes a sample .multi-label"),
+        ("text,y\na,0.5\nb,1.5\n", "x.csv", {}, "'y' holds numbers with fractions, as 0.5"),
     ],
 )
 def test_what_can_not_be_read_is_said_in_a_line(read, content, name, options, message):
