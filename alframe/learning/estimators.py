@@ -233,6 +233,8 @@ def _instead(given: Any) -> str:
             f": pass logits={kind.lower()}.decision_function(X), or fit it inside scikit-learn's "
             "CalibratedClassifierCV"
         )
+    if getattr(given, "voting", "") == "hard":
+        return ": fit it with voting='soft'"
     if hasattr(given, "predict") or hasattr(given, "fit"):
         return ", it has no predict_proba: pass what it predicts as probs=, N x C probabilities of classes"
     return ", it has no predict_proba"

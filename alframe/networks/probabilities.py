@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -101,21 +102,28 @@ def numbers(values: Any, name: str, rows: int | None = None, classes: int | None
         UsageError: they are none.
     """
     made = values.detach() if isinstance(values, Tensor) else _of_array(values, name)
-    if made.ndim == 1 or (made.ndim == 2 and made.shape[1] == 1):
-        raise UsageError(
-            f"{name}: wanted a row of class probabilities for each sample, N x C, got shape "
-            f"{list(made.shape)}: of two classes give both columns, numpy.column_stack([1 - p, p])"
-        )
-    if made.ndim != 2 or not made.shape[1]:
-        raise UsageError(
-            f"{name}: wanted a row of class probabilities for each sample, N x C, got shape "
-            f"{list(made.shape)}"
-        )
+    require_shape(made.shape, name)
     if rows is not None and len(made) != rows:
         raise UsageError(f"{name}: there are {rows:,} samples, and probabilities of {len(made):,}")
     if classes is not None and made.shape[1] != classes:
         raise UsageError(f"{name}: there are {classes} classes, and {made.shape[1]} columns of probabilities")
     return made if made.dtype == torch.float64 else made.float()
+
+
+def require_shape(shape: Sequence[int], name: str) -> None:
+    """Raises `UsageError` unless a shape is ``n x C``, of two classes or more.
+
+    Args:
+        shape: what was given.
+        name: where it is from, for messages.
+    """
+    if len(shape) == 2 and shape[1] > 1:
+        return
+    both = ": of two classes give both columns, numpy.column_stack([1 - p, p])"
+    hint = both if len(shape) == 1 or tuple(shape[1:]) == (1,) else ""
+    raise UsageError(
+        f"{name}: wanted a row of class probabilities for each sample, N x C, got shape {list(shape)}{hint}"
+    )
 
 
 def logits_of(probs: Tensor) -> Tensor:
