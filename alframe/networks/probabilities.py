@@ -18,7 +18,7 @@ OFF = 1e-3  # how far a row may be from adding up to 1, and a number outside 0..
 LEAST = torch.finfo(torch.float32).tiny  # a probability of 0 has this one's logarithm: all logits are finite
 
 
-def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> Tensor:
+def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None, first: int = 0) -> Tensor:
     """What a fitted estimator's ``predict_proba`` says of samples, checked.
 
     Args:
@@ -26,6 +26,7 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
         samples: what it takes; handed on as it is.
         rows: how many samples there are.
         classes: how many classes the estimator knows, if that is known.
+        first: number of the first sample, for messages.
 
     Returns:
         ``rows x C`` tensor on the CPU, float32 or float64 as the estimator has it; rows add up to 1.
@@ -52,7 +53,7 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
             f"{kind}.predict_proba gives {len(given)} arrays, as models of several labels a sample do: "
             "active learning here is for classification with one label a sample"
         )
-    return checked(given, f"{kind}.predict_proba", rows, classes)
+    return checked(given, f"{kind}.predict_proba", rows, classes, first)
 
 
 def checked(
