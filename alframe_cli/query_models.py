@@ -51,9 +51,10 @@ def read_model(path: Path, trust: bool) -> Any:
             "it is from, or put the module that defines it on PYTHONPATH"
         ) from error
     except (Exception, SystemExit) as error:
+        why = reason(error).split(TRACE)[0]
         raise DamagedFileError(
-            f"--model {path} can't be read as {path.suffix}: {reason(error).split(TRACE)[0]}; it is cut off or changed, or "
-            "was written by another version of its library"
+            f"--model {path} can't be read as {path.suffix}: {why}; it is cut off or changed, or was written by "
+            "another version of its library"
         ) from error
 
 
