@@ -76,9 +76,10 @@ def answer(strategy: str, kind: str) -> str:
     return "ok"
 
 
-def answers() -> dict[str, dict[str, str]]:
-    """What each strategy says to each, by strategy and what one has."""
-    return {strategy: {kind: answer(strategy, kind) for kind in what()} for strategy in strategies()}
+def answers(kinds: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
+    """What each strategy says to each, or to some, by strategy and what one has."""
+    asked = kinds or tuple(what())
+    return {strategy: {kind: answer(strategy, kind) for kind in asked} for strategy in strategies()}
 
 
 def main() -> None:

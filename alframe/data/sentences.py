@@ -39,7 +39,7 @@ def sentence_features(texts: Sequence[str]) -> tuple[Rows, str]:
         ``N x 256`` rows of unit length, zeros for a text without words; and how they were made.
 
     Raises:
-        SentencesMissingError: the package is not installed, or can't be used.
+        UsageError: the package is not installed, or can't be used.
     """
     try:
         package = _package()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Codes = np.ndarray[Any, np.dtype[np.int64]]
 
-SEVERAL = (list, tuple, set, frozenset, dict, np.ndarray)
 NAMED = 40  # characters of a value in a message
 
 
@@ -142,12 +141,6 @@ def _part(
 def _classes(
     where: str, labels: pd.Series, target: str, classes: list[str] | None, notes: list[str]
 ) -> tuple[Codes, list[str]]:
-    for value in labels if labels.dtype == object else ():
-        if isinstance(value, SEVERAL):
-            raise UsageError(
-                f"{where}: the target {target!r} holds several labels a text, as {str(value)[:NAMED]}; one "
-                "class a text is needed, multi-label data are not supported"
-            )
     try:
         codes, found, gaps = read_labels(labels)
         if gaps:

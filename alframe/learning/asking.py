@@ -17,7 +17,7 @@ from alframe.data.holes import Holes
 from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
 from alframe.learning.classes import Classes, are_numbers, class_labels, class_names
-from alframe.learning.estimators import Estimator, is_estimator
+from alframe.learning.estimators import Committee, Estimator, estimator_of
 from alframe.learning.given import ALONE, Asked, GivenRows, Lacking, Points, Whole, features_of
 from alframe.learning.heads import WANTED, as_head, classes_of, of_weights
 from alframe.learning.inputs import count_of, matrix, whole_number
@@ -145,10 +145,11 @@ def sides_of(
         return _of_table(features, probs, logits, labelled, seed, place)
     if features is None:
         raise UsageError(NOTHING if head is None else "head needs features= to be asked about")
+    estimator = None if isinstance(head, nn.Module | None) else estimator_of(head)
+    if estimator is not None:
+        return _of_estimator(features, estimator, labelled, seed, place)
     if not isinstance(head, nn.Module | tuple | list | None):
-        if not is_estimator(head):
-            raise UsageError(f"{WANTED}; got {type(head).__name__}")
-        return _of_estimator(features, Estimator(head), labelled, seed, place)
+        raise UsageError(f"{WANTED}; got {type(head).__name__}")
     return _of_features(features, head, labelled, seed, place)
 
 
@@ -185,7 +186,9 @@ def _of_features(features: Any, head: Any, labelled: Labelled, seed: int, place:
     )
 
 
-def _of_estimator(features: Any, estimator: Estimator, labelled: Labelled, seed: int, place: Place) -> Sides:
+def _of_estimator(
+    features: Any, estimator: Estimator | Committee, labelled: Labelled, seed: int, place: Place
+) -> Sides:
     """Samples of whatever kind, and an estimator that takes them."""
     samples = _samples(features, place)
     size = _require_samples(samples, "features")
@@ -269,7 +272,9 @@ def _of_whole(
     return Sides(unlabelled, side, targets.to(place.device), classes, labels.names, head, known, None)
 
 
-def _asked(estimator: Estimator, samples: Any, size: int, name: str, device: torch.device) -> Whole:
+def _asked(
+    estimator: Estimator | Committee, samples: Any, size: int, name: str, device: torch.device
+) -> Whole:
     predictions = Asked(estimator, samples, size, device)
     return Whole(size, predictions, functools.partial(features_of, name, device, predictions))
 

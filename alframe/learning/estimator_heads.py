@@ -207,7 +207,16 @@ class Columns(nn.Module):
     """The body: a sample's numbers, flattened, are its features."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """``n x D`` of ``n x ...``."""
+        """``n x D`` of ``n x ...``.
+
+        Raises:
+            UsageError: the samples are bytes, as texts are: as numbers they mean nothing.
+        """
+        if x.dtype == torch.uint8:
+            raise UsageError(
+                "an estimator takes columns of numbers, and these samples are texts: take the network "
+                "text-static or another of texts, or give alframe.query a fitted pipeline and the texts"
+            )
         return x.flatten(1).float()
 
 

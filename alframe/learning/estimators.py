@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,17 +48,23 @@ class Estimator:
         self.kind = type(self.last).__name__
         self.classes = _classes(given)
 
-    def probabilities(self, samples: Any, rows: int) -> Tensor:
+    def probabilities(self, samples: Any, rows: int, first: int = 0) -> Tensor:
         """``rows x C`` class probabilities, on the CPU.
 
         Args:
             samples: what the estimator takes; it gets the object itself.
             rows: how many samples there are.
+            first: number of the first of them, for messages.
 
         Raises:
             UsageError: it can't take them, or gives no probabilities.
         """
-        return ask(self._given, samples, rows, None if self.classes is None else len(self.classes))
+        if self.classes is not None and len(self.classes) == 1:
+            raise UsageError(
+                f"{self.kind} knows one class only, {self.classes[0]!r}: fit it to samples of two at least"
+            )
+        columns = None if self.classes is None else len(self.classes)
+        return ask(self._given, samples, rows, columns, first)
 
     def transformed(self, samples: Any) -> Any:
         """What the last step of a pipeline gets; the samples themselves where there is no other step.
@@ -88,7 +94,8 @@ class Estimator:
         model = self.last
         if not (hasattr(model, "coef_") and hasattr(model, "intercept_")):
             return None
-        weight = np.asarray(model.coef_, dtype=np.float64)
+        given = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
+        weight = np.asarray(given, dtype=np.float64)
         bias = np.ravel(np.asarray(model.intercept_, dtype=np.float64))
         if weight.ndim != 2 or not weight.size or len(bias) not in (1, len(weight)):
             return None
@@ -126,7 +133,67 @@ class Estimator:
             yield _aligned(whole.estimators_[number], seen, rows, classes)
 
 
-def is_estimator(head: Any) -> bool:
+class Committee:
+    """Several fitted estimators of the same question, as an `Estimator`: their mean is the answer.
+
+    Args:
+        given: them.
+
+    Attributes:
+        kind: as `Estimator` has it.
+        classes: also.
+        members: how many they are.
+        is_one_step: always; what strategies see as features are the samples.
+
+    Raises:
+        UsageError: one gives no probabilities, or knows other classes than the first.
+    """
+
+    is_one_step = True
+
+    def __init__(self, given: Sequence[Any]) -> None:
+        self._all = [Estimator(one) for one in given]
+        self.kind = f"a committee of {len(self._all)}"
+        self.members = len(self._all)
+        self.classes = self._all[0].classes
+        for one in self._all:
+            if one.classes != self.classes:
+                raise UsageError(
+                    f"the members of a committee know other classes, {self.classes} and {one.classes}: fit "
+                    "them to the same ones"
+                )
+
+    def probabilities(self, samples: Any, rows: int, first: int = 0) -> Tensor:
+        """The mean of the members' probabilities."""
+        total = self._all[0].probabilities(samples, rows, first).double()
+        for one in self._all[1:]:
+            total = total + one.probabilities(samples, rows, first)
+        return total / self.members
+
+    def transformed(self, samples: Any) -> Any:
+        """The samples themselves: members may have pipelines of their own."""
+        return samples
+
+    def weights(self) -> None:
+        """A mean of several has none."""
+
+    def member_probs(
+        self, samples: Any, rows: int, classes: int, which: range | None = None
+    ) -> Iterator[Tensor]:
+        """As `Estimator.member_probs`."""
+        for number in range(self.members) if which is None else which:
+            yield self._all[number].probabilities(samples, rows).float()
+
+
+def estimator_of(head: Any) -> Estimator | Committee | None:
+    """A fitted estimator, or several in a list; None where a head is neither, nor meant to be."""
+    if isinstance(head, list | tuple):
+        are_all = len(head) > 1 and all(callable(getattr(one, "predict_proba", None)) for one in head)
+        return Committee(head) if are_all else None
+    return Estimator(head) if _is_estimator(head) else None
+
+
+def _is_estimator(head: Any) -> bool:
     """Whether a head is for `Estimator` to judge: it was fitted, or is meant to be."""
     names = ("predict_proba", "decision_function", "predict", "fit")
     return any(hasattr(head, name) for name in names)
@@ -168,6 +235,8 @@ def _instead(given: Any) -> str:
             f": pass logits={kind.lower()}.decision_function(X), or fit it inside scikit-learn's "
             "CalibratedClassifierCV"
         )
+    if getattr(given, "voting", "") == "hard":
+        return ": fit it with voting='soft'"
     if hasattr(given, "predict") or hasattr(given, "fit"):
         return ", it has no predict_proba: pass what it predicts as probs=, N x C probabilities of classes"
     return ", it has no predict_proba"
@@ -175,9 +244,11 @@ def _instead(given: Any) -> str:
 
 def _says_the_same(model: Any, weight: Any, bias: Any) -> bool:
     """Whether probabilities are the softmax of a model's weights, on a few rows at several distances."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
 
-    if len(weight) > 1 and not isinstance(model, LogisticRegression):  # one against the rest
+    # others of several classes ask one against the rest, which may look the same on a few rows
+    if len(weight) > 1 and not isinstance(model, LogisticRegression | LinearDiscriminantAnalysis):
         return False
     scale = 1 / max(float(np.abs(weight).max()), 1e-30) / np.sqrt(weight.shape[1])
     rows = np.random.default_rng(0).normal(size=(PROBED, weight.shape[1])) * scale
@@ -194,12 +265,12 @@ def _says_the_same(model: Any, weight: Any, bias: Any) -> bool:
 
 def _is_committee(model: Any) -> bool:
     """Whether members are fitted to the same question side by side, and their mean is the answer."""
+    if not len(getattr(model, "estimators_", ())):
+        return False
     from sklearn.ensemble import BaggingClassifier, VotingClassifier
     from sklearn.ensemble._forest import ForestClassifier
 
-    if not isinstance(model, ForestClassifier | BaggingClassifier | VotingClassifier):
-        return False
-    return len(getattr(model, "estimators_", ())) > 0
+    return isinstance(model, ForestClassifier | BaggingClassifier | VotingClassifier)
 
 
 def _without_names(samples: Any) -> Any:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from alframe.contract.views import RowsInFiles
 from alframe.data.holes import Holes
 from alframe.errors import UsageError
-from alframe.learning.estimators import Estimator
+from alframe.learning.estimators import Committee, Estimator
 from alframe.learning.inputs import matrix, rows_of
 from alframe.learning.rows import FeatureRows, without_distances
 from alframe.learning.stored import StoredRows
@@ -39,6 +39,11 @@ class Predictions(Protocol):
     members: int
     source: str
 
+    @property
+    def columns(self) -> int:
+        """How many classes there are."""
+        ...
+
     def logits(self) -> Tensor:
         """``n x C`` float32 logits of all samples, on the device."""
         ...
@@ -58,7 +63,9 @@ class Asked:
         device: where numbers are wanted.
     """
 
-    def __init__(self, estimator: Estimator, samples: Any, size: int, device: torch.device) -> None:
+    def __init__(
+        self, estimator: Estimator | Committee, samples: Any, size: int, device: torch.device
+    ) -> None:
         self._estimator = estimator
         self._samples = samples
         self._size = size
@@ -72,7 +79,8 @@ class Asked:
             return logits_of(self._estimator.probabilities(self._samples, self._size)).to(self._device)
         stored, whole = self._samples, torch.empty(0)
         for block in row_blocks(self._size, stored.shape[1], torch.device("cpu")):
-            found = self._estimator.probabilities(stored[block].cpu().numpy(), block.stop - block.start)
+            samples, size = stored[block].cpu().numpy(), block.stop - block.start
+            found = self._estimator.probabilities(samples, size, block.start)
             if not len(whole):
                 stored.require(found.shape[1], "probabilities")
                 whole = torch.empty(self._size, found.shape[1])
@@ -83,21 +91,29 @@ class Asked:
         """Logarithms of the estimator's probabilities."""
         return self._logits
 
+    @property
+    def columns(self) -> int:
+        """How many classes there are."""
+        classes = self._estimator.classes
+        return self._logits.shape[1] if classes is None else len(classes)
+
     @functools.cached_property
     def seen(self) -> Any:
         """What the last step of a pipeline gets."""
         samples = self._samples
         if isinstance(samples, StoredRows):
-            return samples if self._estimator.is_one_step else self._estimator.transformed(samples.whole())
+            if self._estimator.is_one_step:
+                return samples
+            samples = samples.whole().cpu().numpy()
         return self._estimator.transformed(samples)
 
     def member_probs(self, which: range, rows: Tensor | slice) -> Tensor:
         """Some members' answers, with the columns of the whole."""
-        samples = self.seen[rows].cpu().numpy() if isinstance(self.seen, StoredRows) else self.seen
-        if not isinstance(self.seen, StoredRows):
+        if isinstance(self.seen, StoredRows):
+            samples = self.seen[rows].cpu().numpy()
+        else:
             samples = rows_of(self.seen, rows)
-        classes = self._logits.shape[1]
-        answers = self._estimator.member_probs(samples, _count(rows), classes, which)
+        answers = self._estimator.member_probs(samples, _count(rows), self.columns, which)
         return torch.stack(list(answers)).to(self._device)
 
 
@@ -243,9 +259,9 @@ class GivenRows(FeatureRows):
         if not predictions.members:
             raise UsageError(
                 f"this strategy asks several models, and {predictions.source} is one: pass probs=[T, N, C], "
-                "the probabilities of T of them, or as head a forest, a bagging or a vote of classifiers"
+                "the probabilities of T of them, or as head a list of fitted classifiers, or a forest"
             )
-        members, classes = len(which), self.features().shape[1] if len(self) else 1
+        members, classes = len(which), predictions.columns
         chunk = max(1, CHUNK // (members * classes))
         inner = rows_per_block(max(classes, members**2), self._device)
         for start in range(0, max(1, len(self)), chunk):

@@ -54,7 +54,7 @@ class LabelledRows:
             UsageError: wrong or repeated rows, all rows, or other labels than there are rows.
         """
         if targets is None:
-            raise UsageError("labelled_rows needs labelled_targets, their class numbers")
+            raise UsageError("labelled_rows needs labelled_targets, their labels")
         found = positions(rows, "labelled_rows", size)
         values, counts = found.unique(return_counts=True)
         if len(values) < len(found):

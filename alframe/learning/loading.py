@@ -15,6 +15,7 @@ from alframe.contract.options import build
 from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
 from alframe.contract.sections import NETWORK, TEXT_NETWORK
 from alframe.data.dataset import Dataset
+from alframe.data.text_bytes import as_bytes
 from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
 from alframe.learning.estimator_heads import estimator_network, is_estimator, prototype_of
@@ -187,7 +188,7 @@ def build_network(
         PluginError: the plugin fails in another way, or what it returns is no network.
     """
     example = dataset.example()
-    _require_kind(offer, dataset.name, example)
+    _require_kind(offer, dataset, example)
     request = ModelRequest(
         input_shape=example.shape[1:],
         num_classes=dataset.num_classes,
@@ -203,9 +204,9 @@ def build_network(
         return check_network(offer.value.build(request))
 
 
-def _require_kind(offer: Offer[ModelInfo], data: str, example: Tensor) -> None:
-    """Holds what a network takes against what the samples are: texts are the only ones that stay bytes."""
-    is_text = example.dtype == torch.uint8
+def _require_kind(offer: Offer[ModelInfo], dataset: Dataset, example: Tensor) -> None:
+    """Holds what a network takes against what the samples are: texts stay bytes."""
+    data, is_text = dataset.name, dataset.transform is as_bytes
     if is_text == (offer.value.takes == "texts"):
         return
     if is_text:

@@ -99,11 +99,12 @@ def query(
             One output is the logit of the second of two classes. A module is copied, and left as it is. An
             estimator is asked once, for all of ``features`` as they are; strategies that read features get
             what the last step of a pipeline gets, and a linear one's weights. A forest, a bagging or a vote
-            is a committee of its members. Strategies that look at features alone need no head.
+            is a committee of its members, and so is a list of fitted estimators. Strategies that look at
+            features alone need no head.
         probs: instead of ``head`` the pool's ``N x C`` class probabilities, or ``T x N x C`` of ``T`` members
             of a committee or samples of a posterior: an array, a tensor, a DataFrame with a column a class,
             lists, or the path of a ``.npy``. Rows may be off from adding up to 1 by 0.001.
-        logits: the same as logits.
+        logits: the same as logits; ``N`` of them are those of the second of two classes.
         labelled_features: the labelled set, ``L`` samples of the same kind as ``features``.
         labelled_targets: its ``L`` labels: class numbers, or texts or any other labels.
         labelled_rows: instead of ``labelled_features``, the ``L`` rows of ``features`` that are labelled: row

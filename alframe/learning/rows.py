@@ -325,7 +325,8 @@ class FeatureRows:
         """There are none."""
         raise UsageError(
             "this strategy asks several models, and here is one head at most: pass probs=[T, N, C], the "
-            "probabilities of T of them, or as head a forest, or use alframe.ActiveLearner or `alframe run`"
+            "probabilities of T of them, or as head a list of fitted classifiers, or a forest; or use "
+            "alframe.ActiveLearner or `alframe run`"
         )
 
 

@@ -15,7 +15,7 @@ from alframe.data.shards import mapped
 from alframe.errors import UsageError
 from alframe.learning.classes import Classes
 from alframe.learning.inputs import as_tensor
-from alframe.networks.probabilities import checked, logits_of, numbers
+from alframe.networks.probabilities import OFF, checked, logits_of, numbers, require_shape
 from alframe.ops.blocks import row_blocks
 
 Kind = Literal["probs", "logits"]
@@ -26,7 +26,8 @@ class Table:
 
     Args:
         values: ``n x C`` or ``T x n x C`` probabilities or logits: an array, a tensor, a DataFrame with a
-            column a class, lists, or the path of a ``.npy``.
+            column a class, lists, or the path of a ``.npy``. Of logits also ``n``, those of the second of two
+            classes.
         kind: which of the two they are.
         device: where numbers are wanted.
 
@@ -51,6 +52,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(self._logits)
+
+    @property
+    def columns(self) -> int:
+        """How many classes there are."""
+        return self._logits.shape[1]
 
     def logits(self) -> Tensor:
         """``n x C`` float32; of several those of their mean probability."""
@@ -85,6 +91,7 @@ class Table:
 
     def _checked(self, given: Any) -> Iterator[tuple[slice, Tensor]]:
         """Blocks of rows that are what they should be."""
+        mistaken = self._kind == "logits" and len(given) > 1
         for rows in row_blocks(len(given), given.shape[1], torch.device("cpu")):
             block = numbers(given[rows], self._kind)
             if self._kind == "probs":
@@ -92,7 +99,10 @@ class Table:
             elif not bool(block.isfinite().all()):
                 at = rows.start + int((~block.isfinite().all(dim=1)).nonzero()[0])
                 raise UsageError(f"logits: row {at} has NaN or infinite values")
+            mistaken = mistaken and bool((block.min() >= 0) & ((block.sum(dim=1) - 1).abs().max() <= OFF))
             yield rows, block
+        if mistaken:
+            raise UsageError("logits: all rows add up to 1: these are probabilities, pass them as probs=")
 
 
 def _names(values: Any) -> Classes | None:
@@ -108,12 +118,13 @@ def _parts(values: Any, kind: Kind) -> Any:
         values = mapped(Path(values))
     if not (isinstance(values, np.ndarray) and values.dtype.kind in "biuf"):
         values = as_tensor(values, kind)
-    if values.ndim != 3 or not len(values):
-        numbers(values[:0] if values.ndim == 2 else values, kind)
-        return values
-    if len(values) == 1:
+    is_one = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
+    if kind == "logits" and is_one:
+        half = as_tensor(values, kind).reshape(-1, 1) / 2
+        return torch.cat([-half, half], dim=1)
+    if values.ndim == 3 and len(values) == 1:
         return _parts(values[0], kind)
-    numbers(values[0][:0], kind)
+    require_shape(values.shape[1:] if values.ndim == 3 and len(values) else values.shape, kind)
     return values
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alframe import Classifier, ModelRequest, sentence_features, texts_of
+from alframe import Classifier, ModelRequest, UsageError, sentence_features, texts_of
 
 if TYPE_CHECKING:
     from alframe_text import HashedOptions
 
 Rows = np.ndarray[Any, np.dtype[np.float32]]
 NORM = 3.0  # of a row: from 100 to 400 labels better than 1 or more than 8, with the linear probe's c = 1
+PROBE = "An example of 3 texts, and of the words that a text may have!"
 KEPT_BYTES = 1 << 28  # of features of texts that were trained on
 
 
@@ -35,9 +36,9 @@ class TextFeatures(nn.Module):
         super().__init__()
         self._make = make
         self._kept: dict[str, Tensor] = {}
-        probe = torch.from_numpy(make(["an example of a text"]))
+        probe = torch.from_numpy(make([PROBE]))
         self.width = probe.shape[1]
-        self.register_buffer("fingerprint", probe[0, :256].clone())  # another version of a package shows
+        self.register_buffer("fingerprint", probe[0])  # other options, or another package, are other weights
 
     def forward(self, x: Tensor) -> Tensor:
         """``n x D`` features of ``n x L`` bytes."""
@@ -81,7 +82,10 @@ def static(request: ModelRequest) -> Classifier:
     Raises:
         UsageError: the package that ships them is not installed, or can't be used.
     """
-    return _with_head(static_rows, request)
+    try:
+        return _with_head(static_rows, request)
+    except UsageError as error:
+        raise UsageError(f"{error}; the network text-hashed needs nothing") from error
 
 
 def _with_head(make: Callable[[Sequence[str]], Rows], request: ModelRequest) -> Classifier:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 USUAL_LENGTH = 256
 TOKENS_AT_ONCE = 1 << 13  # on a CPU: vectors of so many tokens stay in its memory's reach
 TOKENS_AT_ONCE_ON_GPU = 1 << 17
+POOLINGS = ("mean", "cls", "max")
+PROBE = "An example of 3 texts, and of the WORDS that a text may have!"
 KEPT_TOKENS = 1 << 24  # of texts that were trained on
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 OTHERS = ["onnx/*", "openvino/*", "coreml/*", "flax/*"]
@@ -42,7 +44,7 @@ class Tokens:
 
     def __init__(self, tokenizer: Any, max_length: int) -> None:
         self._tokenizer = tokenizer
-        self._max_length = max_length
+        self.max_length = max_length
         self.padding = next(n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if n is not None)
         self._kept: dict[str, list[int]] = {}
         self._count = 0
@@ -67,7 +69,7 @@ class Tokens:
         made = self._tokenizer(
             texts,
             truncation=True,
-            max_length=self._max_length,
+            max_length=self.max_length,
             padding=False,
             return_attention_mask=False,
             return_token_type_ids=False,
@@ -90,6 +92,9 @@ class Encoder(nn.Module):
         self.network: Any = network
         self._tokens = tokens
         self._pooling = pooling
+        # Kept features go by weights: how texts are read is part of them.
+        how = [POOLINGS.index(pooling), tokens.max_length, *tokens([PROBE], keep=False)[0]]
+        self.register_buffer("reading", torch.tensor(how))
 
     def forward(self, x: Tensor) -> Tensor:
         """``n x D`` features of ``n x L`` bytes, on the network's device."""
@@ -189,6 +194,11 @@ def _folder(name: str, request: ModelRequest) -> str:
 
     location, download = request.location, request.download
     if Path(location).is_dir():
+        if not (Path(location) / "config.json").is_file():
+            raise UsageError(
+                f"{name}: the folder has no config.json; save_pretrained of an encoder and of its tokenizer "
+                "write what is needed"
+            )
         return location
     if Path(location).is_absolute() or location.startswith((".", "~")) or location.count("/") > 1:
         raise UsageError(f"{name}: there is no folder {location}")

@@ -11,7 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import alframe as package
 
@@ -22,7 +22,7 @@ TEXTS = [
     f"{label} {town} {number}" for number, (label, town) in enumerate(zip(Y, TABLE["town"], strict=True))
 ]
 MIXED = make_pipeline(
-    make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough"), LogisticRegression()
+    make_column_transformer((OneHotEncoder(), ["town"]), (StandardScaler(), ["age"])), LogisticRegression()
 ).fit(TABLE, Y)
 OF_TEXTS = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, Y)
 
@@ -108,6 +108,18 @@ def test_a_model_of_another_version_is_noted_once(alframe, tmp_path, monkeypatch
     assert outcome.code == 0
     assert outcome.err.count("it was written with scikit-learn 1.0.2") == 1
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_what_xgboost_saves_needs_no_trust(alframe, tmp_path):
+    xgboost = pytest.importorskip("xgboost", reason="reads .ubj")
+    model = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(TABLE[["age"]], Y == "yes")
+    model.save_model(tmp_path / "age.ubj")
+    outcome = ask(alframe, "table.csv", "--model", "age.ubj")
+    assert [int(line) for line in outcome.out.splitlines()] == wanted("margin", TABLE[["age"]], model)
+    (tmp_path / "no.json").write_text("{}")
+    outcome = ask(alframe, "table.csv", "--model", "no.json")
+    assert (outcome.code, len(outcome.err.splitlines())) == (1, 1)
+    assert "no.json can't be read as .json" in outcome.err
 
 
 def own(x):

@@ -1,3 +1,4 @@
+import logging
 import sys
 from types import ModuleType
 
@@ -11,7 +12,7 @@ from alframe.data.sentences import SentencesMissingError, sentence_features
 class Loaded:
     def embed(self, texts, norm):
         assert not norm
-        return np.array([[len(text), 0.0] for text in texts], dtype=np.float32)
+        return np.array([[len(text), 0.0] for text in texts], dtype=np.float32).reshape(-1, 2)
 
 
 @pytest.fixture
@@ -63,3 +64,23 @@ def test_the_package_itself():
     assert rows.shape == (4, 256)
     assert rows[0] @ rows[1] > rows[0] @ rows[2]
     assert not rows[3].any()
+
+
+def test_what_the_package_does_to_the_root_logger_is_undone(tmp_path, monkeypatch):
+    (tmp_path / "wordllama.py").write_text("import logging\nlogging.basicConfig(level=1, force=True)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "wordllama", raising=False)
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    with pytest.raises(SentencesMissingError, match="is installed and can't be used"):
+        sentence_features(["a"])
+    assert (root.level, root.handlers) == before
+    sys.modules.pop("wordllama")
+
+
+def test_the_embeddings_are_read_once(package):
+    asked = []
+    package(lambda **given: asked.append(given) or Loaded())
+    assert sentence_features(["a"])[0].tolist() == sentence_features(["ab"])[0].tolist()
+    assert len(asked) == 1
+    assert sentence_features([])[0].shape == (0, 2)

@@ -77,8 +77,9 @@ def test_missing_texts_are_refused_by_their_row_or_left_out():
     ("texts", "targets", "message"),
     [
         (["a", 3], [0, 1], "'text' holds no texts: '3' in row 2 is of type int"),
-        (["a", "b"], [["x", "y"], ["x"]], "several labels a text, as .'x', 'y'.; .*multi-label"),
-        (["a", "b"], [0.5, 1.5], "holds numbers with fractions, classes are needed"),
+        (["a", "b"], [["x", "y"], ["x"]], "holds values of type list, several classes a sample .multi-label"),
+        (["a", "b"], ["['x', 'y']", "[]"], "holds lists in text, as .*several classes a sample .multi-label"),
+        (["a", "b"], [0.5, 1.5], "holds numbers with fractions, as 0.5, a quantity"),
         (["a", "b"], [0], "2 texts but 1 classes"),
         (["a", "b"], [1, 1], "has 1 class; at least 2"),
         (["", " "], [0, 1], "its 2 texts are all empty"),

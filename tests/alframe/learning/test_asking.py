@@ -201,6 +201,7 @@ class TestLibraries:
         for given in (frame, X):
             assert torch.equal(ask(features=given, head=model).indices, wanted.indices)
 
+    @pytest.mark.slow  # imports skorch
     def test_skorch(self):
         skorch = pytest.importorskip("skorch", reason="one of the models that users have")
         layer = torch.nn.Linear(5, 3)

@@ -176,3 +176,9 @@ def test_classes_and_networks_are_no_estimators():
     assert not is_estimator(GaussianNB)
     assert not is_estimator(nn.Linear(2, 2))
     assert not is_estimator("mlp")
+
+
+def test_texts_are_no_columns():
+    model = estimator_network(GaussianNB(), 9, 2)
+    with pytest.raises(UsageError, match="takes columns of numbers, and these samples are texts: take"):
+        model.features(torch.zeros(2, 9, dtype=torch.uint8))

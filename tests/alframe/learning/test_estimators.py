@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
@@ -21,8 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from alframe import UsageError
-from alframe.learning.estimators import Estimator
+from alframe import UsageError, query
+from alframe.learning.estimators import Estimator, estimator_of
 
 rng = np.random.default_rng(0)
 Y = np.arange(60) % 3
@@ -56,6 +57,12 @@ class TestWeights:
             seen = one.transformed(X)
             np.testing.assert_allclose(seen, StandardScaler().fit_transform(X))
             np.testing.assert_allclose(softmax_of(one.weights(), seen), given.predict_proba(X), atol=1e-6)
+
+    def test_those_of_others_too_where_they_tell_the_answers(self):
+        sparse = LogisticRegression().fit(X, Y).sparsify()
+        for model in (LinearDiscriminantAnalysis().fit(X, Y), sparse):
+            found = softmax_of(Estimator(model).weights(), X)
+            np.testing.assert_allclose(found, model.predict_proba(X), atol=1e-6)
 
     @pytest.mark.parametrize(
         "model",
@@ -102,6 +109,18 @@ def test_the_mean_of_members_is_the_answer_of_the_committee(model, frame):
     np.testing.assert_allclose(mean, whole.probabilities(samples, 60), atol=1e-6)
 
 
+def test_a_list_of_estimators_is_a_committee():
+    several = [LogisticRegression(C=c).fit(X, NAMES[Y]) for c in (0.01, 1, 100)]
+    whole = estimator_of(several)
+    members = [one.predict_proba(X) for one in several]
+    assert (whole.members, whole.classes) == (3, tuple(NAMES))
+    np.testing.assert_allclose(whole.probabilities(X, 60), np.mean(members, axis=0), atol=1e-12)
+    np.testing.assert_allclose(list(whole.member_probs(X, 60, 3, range(1, 3))), members[1:], atol=1e-6)
+    assert len(query("qbc", features=X, head=several, n=5, device="cpu").indices) == 5
+    with pytest.raises(UsageError, match="the members of a committee know other classes"):
+        estimator_of([*several, LogisticRegression().fit(X, Y)])
+
+
 def test_boosted_trees_are_no_committee():
     assert Estimator(GradientBoostingClassifier(n_estimators=2).fit(X, Y)).members == 0
 
@@ -119,6 +138,12 @@ def test_boosted_trees_are_no_committee():
 def test_what_gives_no_probabilities_is_one_line(given, message):
     with pytest.raises(UsageError, match=message):
         Estimator(given)
+
+
+def test_one_that_knows_one_class_only():
+    model = RandomForestClassifier(2).fit(X, np.full(60, "cat"))
+    with pytest.raises(UsageError, match="knows one class only, 'cat': fit it to samples of two at least"):
+        Estimator(model).probabilities(X, 60)
 
 
 def test_one_that_is_not_fitted_and_a_step_that_fails_are_one_line():

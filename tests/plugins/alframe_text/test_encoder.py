@@ -82,6 +82,14 @@ def test_the_last_layers_are_fine_tuned(build, k):
         build(fine_tune_layers=4)
 
 
+def test_how_texts_are_read_is_among_the_weights(build):
+    """Kept features go by the weights, and by those of a few samples, which may be short ones."""
+    kinds = ({}, {"pooling": "cls"}, {"max_length": 40})
+    found = [build(**options).body.state_dict()["reading"] for options in kinds]
+    assert len({tuple(row.tolist()) for row in found}) == 3
+    assert torch.equal(build().body.state_dict()["reading"], found[0])
+
+
 def test_copies_share_the_tokenizer_and_another_process_has_its_own(build):
     model = build()
     rows, _ = bytes_of(TEXTS)
@@ -127,6 +135,9 @@ def test_what_is_not_there_is_said_in_a_line(build, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="there is no folder /nowhere/it"):
         build("/nowhere/it")
     (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty: the folder has no config.json; save_pretrained"):
+        build(tmp_path / "empty")
+    (tmp_path / "empty" / "config.json").write_text("{}")
     with pytest.raises(UsageError, match="empty can't be read from") as caught:
         build(tmp_path / "empty")
     assert "\n" not in str(caught.value)
