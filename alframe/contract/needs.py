@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alframe.networks.classifier import Classifier
 
 ESTIMATOR = "estimator"  # the plugin that trains estimators, and the need of trainers that can
-WITHOUT_WEIGHTS = "a strategy that needs none, as margin, entropy, cal, coreset, typiclust, uherding"
+WITHOUT_WEIGHTS = "a strategy that needs none, as margin, entropy, badge, cal, coreset, uherding"
 COMMITTEE = "several trained models"
 FORESTS = "take a forest or bagging, as sklearn:RandomForest, or margin, entropy, coreset"
 DROPOUT_WANTED = "one with a Dropout layer whose rate is above 0, e.g. `-o model.dropout=0.5`"
