@@ -166,5 +166,5 @@ def _describe(trial: Trial, done: Round) -> str:
     return (
         f"round {done.round}/{trial.settings.run.rounds}  {done.labelled} labels  "
         f"accuracy {done.accuracy:.4f}  query {done.query_seconds:.2f} s  "
-        f"training {done.train_seconds:.2f} s ({done.epochs} epochs)"
+        f"training {done.train_seconds:.2f} s ({done.epochs} epoch{'' if done.epochs == 1 else 's'})"
     )

@@ -121,13 +121,14 @@ def check_declaration(options_type: Any) -> None:
             raise PluginError(f"option {options_type.__name__}.{field.name} has no help: use alframe.option")
 
 
-def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
+def build(options_type: type, values: Mapping[str, Any], section: str, shown: str = "") -> Any:
     """Makes an options object from what the user gave, as text or already typed.
 
     Args:
         options_type: a dataclass that passes `check_declaration`.
         values: key and value; text is converted (``"0.1"``, ``"true"``, ``"none"``).
         section: the name users write before the dot, for messages.
+        shown: what ``alframe show`` lists the options of, where that is not the section.
 
     Raises:
         UsageError: an unknown key, a value of another type, outside its range, or one the dataclass refuses.
@@ -136,7 +137,9 @@ def build(options_type: type, values: Mapping[str, Any], section: str) -> Any:
     typed = {}
     for key, value in values.items():
         if key not in hints:
-            raise unknown_name(f"option of {section!r}", key, hints, f"See `alframe show {section}`.")
+            raise unknown_name(
+                f"option of {section!r}", key, hints, f"See `alframe show {shown or section}`."
+            )
         typed[key] = _convert(value, hints[key], f"{section}.{key}")
     try:
         built = options_type(**typed)

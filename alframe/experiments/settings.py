@@ -337,7 +337,12 @@ def resolve(
         data_options=build(dataset.value.options, data, "data"),
         model=model,
         model_location=model_location,
-        model_options=build(model.value.options_for(model_location), model_section, "model"),
+        model_options=build(
+            model.value.options_for(model_location),
+            model_section,
+            "model",
+            with_location(model.name, model_location),
+        ),
         recipe=recipe,
         stages=stages,
         stop=stop,

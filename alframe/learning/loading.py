@@ -115,7 +115,7 @@ def build_model(
         PluginError: the plugin that offers the network is broken.
     """
     offer, location = registry.offers.located(MODELS, name)
-    built = build(offer.value.options_for(location), options, "model")
+    built = build(offer.value.options_for(location), options, "model", name)
     return build_network(offer, location, built, dataset, seed, download=download)
 
 

@@ -88,6 +88,8 @@ def test_what_is_refused(name, message, toy):
 
 
 def test_options_are_the_parameters(toy):
+    with pytest.raises(UsageError, match="Did you mean 'alpha'.* See `alframe show sklearn:SGD`"):
+        ActiveLearner(toy.hide_labels(), "sklearn:SGD", model_options={"alfa": 1})
     learner = ActiveLearner(
         toy.hide_labels(), "sklearn:SGD", "margin", model_options={"loss": "log_loss", "alpha": 0.01}
     )
