@@ -187,7 +187,7 @@ def build_network(
         PluginError: the plugin fails in another way, or what it returns is no network.
     """
     example = dataset.example()
-    _require_kind(offer, dataset.name, example)
+    _require_kind(offer, dataset, example)
     request = ModelRequest(
         input_shape=example.shape[1:],
         num_classes=dataset.num_classes,
@@ -203,18 +203,18 @@ def build_network(
         return check_network(offer.value.build(request))
 
 
-def _require_kind(offer: Offer[ModelInfo], data: str, example: Tensor) -> None:
+def _require_kind(offer: Offer[ModelInfo], dataset: Dataset, example: Tensor) -> None:
     """Holds what a network takes against what the samples are: texts are the only ones that stay bytes."""
-    is_text = example.dtype == torch.uint8
+    is_text = example.dtype == torch.uint8 and dataset.fit is None
     if is_text == (offer.value.takes == "texts"):
         return
     if is_text:
         raise UsageError(
-            f"model {offer.name!r} takes numbers, and the samples of data set {data!r} are texts: take "
+            f"model {offer.name!r} takes numbers, and the samples of data set {dataset.name!r} are texts: take "
             f"{TEXT_NETWORK}, or another network of texts, see list-models"
         )
     raise UsageError(
-        f"model {offer.name!r} takes texts, and the samples of data set {data!r} are numbers of shape "
+        f"model {offer.name!r} takes texts, and the samples of data set {dataset.name!r} are numbers of shape "
         f"{tuple(example.shape[1:])}: take {NETWORK}, or another network of numbers, see list-models"
     )
 
