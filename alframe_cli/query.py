@@ -56,9 +56,12 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     "model_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A fitted classifier in place of a head: a .skops file, or with --trust a .joblib or .pkl.",
+    help="A fitted classifier in place of a head: a .skops file, XGBoost's .json or .ubj, or with --trust a "
+    ".joblib or .pkl.",
 )
-@click.option("--trust", is_flag=True, help="Read --model whatever code it may run: it is from a friend.")
+@click.option(
+    "--trust", is_flag=True, help="Read --model though it may run any code: it is your own, or a friend's."
+)
 @click.option(
     "--labelled-rows",
     type=click.Path(path_type=Path),

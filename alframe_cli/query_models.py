@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from alframe.errors import DamagedFileError, UsageError, one_line, reason
 from alframe_cli.plain_text import echo
 
 PICKLES = (".joblib", ".pkl", ".pickle")
+READERS = {".skops": "skops", ".json": "xgboost", ".ubj": "xgboost"}  # and what they are read with
+TRACE = " Stack trace:"  # what XGBoost adds to its messages
 SHOWN = 5  # names of types or columns in a line
 
 
@@ -19,25 +22,25 @@ def read_model(path: Path, trust: bool) -> Any:
     """The object in a file.
 
     Args:
-        path: of a skops file, or of a pickle, as joblib writes it.
+        path: of a skops file, of what XGBoost saves, or of a pickle, as joblib writes it.
         trust: whether code may run that the file names.
 
     Raises:
         UsageError: there is no such file, it is not trusted, or a library or class of it is not here.
         DamagedFileError: it is not what its name says.
     """
-    if path.suffix not in (*PICKLES, ".skops"):
-        raise UsageError(f"--model {path}: wanted a file that ends in {', '.join(PICKLES)} or .skops")
+    if path.suffix not in (*PICKLES, *READERS):
+        raise UsageError(f"--model {path}: wanted a file that ends in {', '.join((*PICKLES, *READERS))}")
     if not path.is_file():
         raise UsageError(f"--model {path}: there is no such file")
-    if path.suffix != ".skops" and not trust:
+    if path.suffix in PICKLES and not trust:
         raise UsageError(
             f"--model {path} is a pickle, which can run any code when it is read: pass --trust if it is "
             "yours or from someone whom you trust; a .skops file needs none"
         )
     try:
         with _warnings_in_a_line(path):
-            return _of_skops(path, trust) if path.suffix == ".skops" else _of_pickle(path)
+            return _read(path, trust)
     except UsageError:
         raise
     except OSError as error:
@@ -48,25 +51,42 @@ def read_model(path: Path, trust: bool) -> Any:
             "it is from, or put the module that defines it on PYTHONPATH"
         ) from error
     except (Exception, SystemExit) as error:
+        why = reason(error).split(TRACE)[0]
         raise DamagedFileError(
-            f"--model {path} can't be read as {path.suffix}: {reason(error)}; it is cut off or changed, or "
-            "was written by another version of its library"
+            f"--model {path} can't be read as {path.suffix}: {why}; it is cut off or changed, or was written by "
+            "another version of its library"
         ) from error
 
 
-def _of_pickle(path: Path) -> Any:
+def _read(path: Path, trust: bool) -> Any:
+    reader = READERS.get(path.suffix)
+    if reader and importlib.util.find_spec(reader) is None:
+        raise UsageError(
+            f"--model {path} is read with {reader}, which is not installed: pip install {reader}"
+        )
+    if reader == "skops":
+        return _of_skops(path, trust)
+    if reader == "xgboost":
+        return _of_xgboost(path)
     import joblib
 
     return joblib.load(path)
 
 
-def _of_skops(path: Path, trust: bool) -> Any:
+def _of_xgboost(path: Path) -> Any:
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier()
     try:
-        from skops import io
-    except ImportError as error:
-        raise UsageError(
-            f"--model {path} is read with skops, which is not installed: pip install 'alframe[skops]'"
-        ) from error
+        model.load_model(path)
+    except TypeError as error:  # a model of another kind, as a regressor
+        raise UsageError(f"--model {path} is no classifier: {one_line(error)}") from error
+    return model
+
+
+def _of_skops(path: Path, trust: bool) -> Any:
+    from skops import io
+
     untrusted = io.get_untrusted_types(file=path)
     if untrusted and not trust:
         raise UsageError(

@@ -15,6 +15,7 @@ from alframe.contract.options import build
 from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
 from alframe.contract.sections import NETWORK, TEXT_NETWORK
 from alframe.data.dataset import Dataset
+from alframe.data.text_bytes import as_bytes
 from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
 from alframe.learning.estimator_heads import estimator_network, is_estimator, prototype_of
@@ -204,17 +205,17 @@ def build_network(
 
 
 def _require_kind(offer: Offer[ModelInfo], dataset: Dataset, example: Tensor) -> None:
-    """Holds what a network takes against what the samples are: texts are the only ones that stay bytes."""
-    is_text = example.dtype == torch.uint8 and dataset.fit is None
+    """Holds what a network takes against what the samples are: texts stay bytes."""
+    data, is_text = dataset.name, dataset.transform is as_bytes
     if is_text == (offer.value.takes == "texts"):
         return
     if is_text:
         raise UsageError(
-            f"model {offer.name!r} takes numbers, and the samples of data set {dataset.name!r} are texts: take "
+            f"model {offer.name!r} takes numbers, and the samples of data set {data!r} are texts: take "
             f"{TEXT_NETWORK}, or another network of texts, see list-models"
         )
     raise UsageError(
-        f"model {offer.name!r} takes texts, and the samples of data set {dataset.name!r} are numbers of shape "
+        f"model {offer.name!r} takes texts, and the samples of data set {data!r} are numbers of shape "
         f"{tuple(example.shape[1:])}: take {NETWORK}, or another network of numbers, see list-models"
     )
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from alframe import Classifier, Context, LabelledView, TrainResult, TrialError
 from alframe.ops import few_threads
+from alframe_estimator.options import said
 
 LARGEST_SEED = 2**31 - 1
 FROM_0 = ("xgboost",)  # whose classes must be 0, 1, 2, ... without a gap
@@ -89,10 +90,9 @@ def _fit(estimator: Any, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> No
     try:
         estimator.fit(x, y)
     except Exception as error:
-        what = " ".join(str(error).split())[:500]
         raise TrialError(
             f"{type(estimator).__name__} can't be fitted to {len(x)} samples of {len(np.unique(y))} classes: "
-            f"{type(error).__name__}: {what}"
+            f"{type(error).__name__}: {said(error)}"
         ) from error
 
 

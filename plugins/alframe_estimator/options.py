@@ -14,7 +14,7 @@ from numbers import Integral
 from types import NoneType
 from typing import Any
 
-from alframe import option
+from alframe import UsageError, option
 
 SIMPLE = (bool, int, float, str, NoneType)
 LEFT_OUT = ("warm_start", "missing", "enable_categorical")  # what alframe decides, or can't serve
@@ -48,6 +48,31 @@ def changed(options: Any) -> dict[str, Any]:
     """The options that are not at their defaults, by name."""
     values = ((field, getattr(options, field.name)) for field in dataclasses.fields(options))
     return {field.name: value for field, value in values if value != field.default}
+
+
+def require_usable(estimator: Any) -> None:
+    """Refuses values that no training can use, of a library that finds that out in training alone.
+
+    Args:
+        estimator: unfitted, with ``n_estimators``; a copy of one tree is fitted to a few numbers.
+
+    Raises:
+        UsageError: what the library says.
+    """
+    import numpy as np
+
+    numbers = np.random.default_rng(0).normal(size=(40, 2))
+    one_tree = type(estimator)(**estimator.get_params()).set_params(n_estimators=1, n_jobs=1)
+    try:
+        one_tree.fit(numbers, (numbers[:, 0] > 0).astype(np.int64))
+    except Exception as error:
+        raise UsageError(f"{type(estimator).__name__} can't be fitted as it is: {said(error)}") from error
+
+
+def said(error: BaseException) -> str:
+    """What a library says is wrong, in a line, without the place in it where it noticed."""
+    text = " ".join(str(error).split()).partition(" Stack trace:")[0]
+    return re.sub(r"^\[[\d:]+\] \S+: ", "", text)[:500]
 
 
 def _can_be_written(value: Any) -> bool:

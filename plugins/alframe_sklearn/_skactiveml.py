@@ -70,6 +70,9 @@ class AlframeQueryStrategy(SingleAnnotatorPoolQueryStrategy):
             X, y, candidates, batch_size, return_utilities, reset=True
         )
         pool, rows = self._transform_candidates(candidates, X, y)
+        if not len(pool):  # all are labelled, which scikit-activeml has warned of
+            nothing = np.empty(0, dtype=np.int64)
+            return (nothing, np.empty((0, len(X)))) if return_utilities else nothing
         if clf is not None and fit_clf:
             clf = clone(clf).fit(X, y)
         known = is_labeled(y, self.missing_label)

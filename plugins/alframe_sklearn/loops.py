@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from alframe import UsageError
+from alframe import UsageError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +24,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         from alframe_sklearn._skactiveml import AlframeQueryStrategy
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise UsageError(
-            "AlframeQueryStrategy needs scikit-activeml, which is not installed: pip install scikit-activeml"
+            f"AlframeQueryStrategy needs scikit-activeml ({one_line(error)}): pip install scikit-activeml"
         ) from error
     return AlframeQueryStrategy
 

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from alframe import Classifier, ModelRequest, UsageError, estimator_network
-from alframe_estimator.options import changed, options_of
+from alframe_estimator.options import changed, options_of, require_usable
 
 
 def options_at(location: str) -> type:
@@ -18,9 +18,10 @@ def build(request: ModelRequest) -> Classifier:
     """The classifier with its options, on the columns of the samples.
 
     Raises:
-        UsageError: xgboost is not installed.
+        UsageError: xgboost is not installed, or can't use an option.
     """
     estimator = _kind()(**changed(request.options))
+    require_usable(estimator)
     return estimator_network(estimator, request.input_shape.numel(), request.num_classes)
 
 

@@ -12,6 +12,7 @@ WHY = "`alframe label` needs PIL"
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
+    monkeypatch.setattr(demo, "STRATEGIES", "random,margin")
     monkeypatch.setattr(demo, "SEEDS", "1,2")
     monkeypatch.setattr(demo, "ROUNDS", 1)
     monkeypatch.setattr(demo, "LABELS", 20)

@@ -110,6 +110,18 @@ def test_a_model_of_another_version_is_noted_once(alframe, tmp_path, monkeypatch
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_what_xgboost_saves_needs_no_trust(alframe, tmp_path):
+    xgboost = pytest.importorskip("xgboost", reason="reads .ubj")
+    model = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(TABLE[["age"]], Y == "yes")
+    model.save_model(tmp_path / "age.ubj")
+    outcome = ask(alframe, "table.csv", "--model", "age.ubj")
+    assert [int(line) for line in outcome.out.splitlines()] == wanted("margin", TABLE[["age"]], model)
+    (tmp_path / "no.json").write_text("{}")
+    outcome = ask(alframe, "table.csv", "--model", "no.json")
+    assert (outcome.code, len(outcome.err.splitlines())) == (1, 1)
+    assert "no.json can't be read as .json" in outcome.err
+
+
 def own(x):
     return x
 

@@ -40,3 +40,9 @@ def test_without_the_library_it_says_what_to_install(toy, monkeypatch):
         ActiveLearner(toy.hide_labels(), "lightgbm", "margin")
     with pytest.raises(UsageError, match="is not installed"):
         options_at("")
+
+
+def test_what_it_can_not_use_is_refused_before_anything_is_trained(toy):
+    pytest.importorskip("lightgbm", reason="an extra's")
+    with pytest.raises(UsageError, match="LGBMClassifier can't be fitted as it is: .*num_leaves"):
+        ActiveLearner(toy.hide_labels(), "lightgbm", "margin", model_options={"num_leaves": -3})

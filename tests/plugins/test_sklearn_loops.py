@@ -24,9 +24,9 @@ def skactiveml():
     """Its classifier wrapper, and our strategy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the package warns of when it is imported
-        pytest.importorskip("skactiveml", reason="scikit-activeml is in the extra bench")
-        from skactiveml.classifier import SklearnClassifier
-    return SklearnClassifier, loops.AlframeQueryStrategy
+        why = "scikit-activeml is not installed, or does not go with this scikit-learn"
+        classifier = pytest.importorskip("skactiveml.classifier", reason=why, exc_type=ImportError)
+    return classifier.SklearnClassifier, loops.AlframeQueryStrategy
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_their_loop(skactiveml, digits):
 
 def test_without_scikit_activeml_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "alframe_sklearn._skactiveml", None)
-    with pytest.raises(alframe.UsageError, match="pip install scikit-activeml"):
+    with pytest.raises(alframe.UsageError, match="needs scikit-activeml .*: pip install"):
         loops.AlframeQueryStrategy  # noqa: B018
     with pytest.raises(AttributeError, match="nothing"):
         loops.nothing  # noqa: B018
@@ -171,6 +171,13 @@ def test_labels_may_be_texts_and_what_is_missing_may_be_one(skactiveml, digits):
     with pytest.raises(alframe.UsageError, match="bald needs several predictions"):
         Strategy("bald", missing_label="?").query(X, y, clf)
     assert len(Strategy("margin", missing_label="?").query(X, y, clf)) == 1
+
+
+def test_where_all_is_labelled_nothing_is_chosen(skactiveml, digits):
+    X, y = digits
+    with pytest.warns(UserWarning, match="larger than number of candidates"):
+        picks, utilities = skactiveml[1]("random").query(X, y.astype(float), return_utilities=True)
+    assert (picks.shape, utilities.shape) == ((0,), (0, len(X)))
 
 
 def test_what_a_strategy_lacks_is_said_in_a_line(skactiveml, half_labelled):

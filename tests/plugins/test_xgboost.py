@@ -40,3 +40,9 @@ def test_without_the_library_it_says_what_to_install(toy, monkeypatch):
         ActiveLearner(toy.hide_labels(), "xgboost", "margin")
     with pytest.raises(UsageError, match="is not installed"):
         options_at("")
+
+
+def test_what_it_can_not_use_is_refused_before_anything_is_trained(toy):
+    pytest.importorskip("xgboost", reason="an extra's")
+    with pytest.raises(UsageError, match="XGBClassifier can't be fitted as it is: Unknown gbm type wrong$"):
+        ActiveLearner(toy.hide_labels(), "xgboost", "margin", model_options={"booster": "wrong"})
