@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
             url = f"http://127.0.0.1:{self.server.server_port}/file"
             files = [{"name": file, "uploadUrl": url} for file in given["files"]]
             return {"createRunFiles": {"runID": "x", "uploadHeaders": [], "files": files}}
+        if "serverInfo" in query:
+            return {"serverInfo": {"features": [], "cliVersionInfo": None, "latestLocalVersionInfo": None}}
         return {"viewer": VIEWER} if "viewer" in query else {}
 
     def bucket(self, name):
