@@ -49,18 +49,24 @@ from alframe.hookspecs import hookimpl
 if TYPE_CHECKING:
     from alframe.contract.context import Context
     from alframe.contract.images import image_classifier, image_shape, pretrained_file
+    from alframe.contract.layers import freeze_all_but_last
     from alframe.contract.recipe import TrainResult
     from alframe.contract.training import Training
     from alframe.contract.views import LabelledView, PoolView
     from alframe.data.dataset import Dataset, Normalize
     from alframe.data.images import ImageReader, decode_images
+    from alframe.data.one_class import why_no_classes
+    from alframe.data.sentences import sentence_features
     from alframe.data.tables import dataset_from_frame
+    from alframe.data.text_bytes import texts_of
+    from alframe.data.text_tables import dataset_from_texts
     from alframe.defaults.training import train_supervised
     from alframe.experiments.comparing import compare
     from alframe.experiments.run import RunResult, run
     from alframe.experiments.trials import Listener
     from alframe.experiments.working import work
     from alframe.labelling.formats.dataset import dataset_from_session
+    from alframe.learning.estimator_heads import estimator_network
     from alframe.learning.learner import ActiveLearner
     from alframe.learning.loading import load_dataset
     from alframe.learning.metrics import Evaluation
@@ -95,7 +101,10 @@ _LAZY = {
     "compare": "alframe.experiments.comparing",
     "dataset_from_frame": "alframe.data.tables",
     "dataset_from_session": "alframe.labelling.formats.dataset",
+    "dataset_from_texts": "alframe.data.text_tables",
     "decode_images": "alframe.data.images",
+    "estimator_network": "alframe.learning.estimator_heads",
+    "freeze_all_but_last": "alframe.contract.layers",
     "image_classifier": "alframe.contract.images",
     "image_shape": "alframe.contract.images",
     "load_dataset": "alframe.learning.loading",
@@ -105,7 +114,10 @@ _LAZY = {
     "read_rounds": "alframe.records.rounds",
     "read_weights": "alframe.networks.weights",
     "run": "alframe.experiments.run",
+    "sentence_features": "alframe.data.sentences",
+    "texts_of": "alframe.data.text_bytes",
     "train_supervised": "alframe.defaults.training",
+    "why_no_classes": "alframe.data.one_class",
     "without_compiler": "alframe.networks.optimizers",
     "work": "alframe.experiments.working",
 }
@@ -168,7 +180,10 @@ __all__ = [
     "compare",
     "dataset_from_frame",
     "dataset_from_session",
+    "dataset_from_texts",
     "decode_images",
+    "estimator_network",
+    "freeze_all_but_last",
     "hookimpl",
     "image_classifier",
     "image_shape",
@@ -181,7 +196,10 @@ __all__ = [
     "read_rounds",
     "read_weights",
     "run",
+    "sentence_features",
+    "texts_of",
     "train_supervised",
+    "why_no_classes",
     "without_compiler",
     "work",
     "work_command",

@@ -69,6 +69,19 @@ class StageProgress:
             sys.stderr.flush()
 
 
+def told(progress: Callable[[str, int, int], None] | bool) -> Callable[[str, int, int], None]:
+    """Who is told of a learner's progress.
+
+    Args:
+        progress: whom to tell; True: whoever looks at the screen, False: nobody.
+    """
+    return progress if callable(progress) else StageProgress() if progress else _nobody
+
+
+def _nobody(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
+
+
 def printable(text: str) -> str:
     """A text without what a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in str(text))

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     "--figures",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write learning curves, seconds, penalty matrix and mean ranks as PDF, SVG and PNG.",
+    help="Write learning curves, seconds, reliability, penalty matrix and mean ranks as PDF, SVG, PNG.",
 )
 @click.option(
     "--embedding",

@@ -65,6 +65,7 @@ def _setting(one: SettingComparison) -> dict[str, Any]:
                 "curve": _plain(one.curves[name]),
                 "area": _plain(one.areas.get(name)),
                 "cost": _plain(one.costs[name]),
+                "calibration": _plain(one.calibrations.get(name)),
                 "trials": _plain(trials),
             }
             for name, trials in one.setting.strategies.items()

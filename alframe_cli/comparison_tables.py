@@ -210,6 +210,17 @@ def _seconds(mean: float, std: float | None) -> str:
     return f"{mean:,.{decimals}f}" + ("" if std is None else f" ± {std:,.{decimals}f}")
 
 
+def calibration_sheet(one: SettingComparison) -> Sheet | None:
+    """Calibration error and Brier score at the last size in common, the best calibrated first."""
+    if not one.calibrations:
+        return None
+    found = sorted(one.calibrations.items(), key=lambda pair: pair[1].ece.mean)
+    most = max(calibration.ece.seeds for _, calibration in found)
+    rows = [(name, _cell(of.ece, most), _cell(of.brier, most)) for name, of in found]
+    title = f"Calibration on {_where(one)} at {found[0][1].labelled:,} labels: lower is better"
+    return Sheet(title, ("strategy", "calibration error (ECE)", "Brier score"), rows)
+
+
 def matrix_sheet(one: SettingComparison) -> Sheet:
     """The penalty matrix of a setting."""
     return penalty_sheet(one.penalties, f"Penalty matrix of {_where(one)}")

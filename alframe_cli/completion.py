@@ -159,6 +159,16 @@ def _everything(registry: Registry, ctx: click.Context) -> Candidates:
     return (names | {plugin.name: plugin.info.summary for plugin in registry.plugins}).items()
 
 
+def _options_at(offer: Any, location: str) -> Any:
+    from alframe.contract.resources import ModelInfo
+    from alframe.errors import UsageError
+
+    if isinstance(offer.value, ModelInfo):
+        with contextlib.suppress(UsageError):  # a name that is not written to its end
+            return offer.value.options_for(location)
+    return offer.value.options
+
+
 def _options(registry: Registry, ctx: click.Context) -> Candidates:
     """``section.key=`` of the engine, of the plugins, and of the data set and network on the line."""
     from alframe.contract.options import describe
@@ -170,9 +180,10 @@ def _options(registry: Registry, ctx: click.Context) -> Candidates:
     datasets = ctx.params.get("dataset") or [DATA_SET]
     given = ctx.params.get("model") or [AUTO]
     models = [registry.offers.network_for(name, dataset) for name in given for dataset in datasets]
-    for kind, full_names in ((DATASETS, datasets), (MODELS, models)):
-        names = {name.partition(":")[0] for name in full_names}
-        types += [(kind.section, o.value.options) for o in registry.offers.of(kind) if o.name in names]
+    places = {name.partition(":")[0]: name.partition(":")[2] for name in (*datasets, *models)}
+    for kind in (DATASETS, MODELS):
+        found = [offer for offer in registry.offers.of(kind) if offer.name in places]
+        types += [(kind.section, _options_at(offer, places[offer.name])) for offer in found]
     for section, options in types:
         for field in describe(options):
             yield f"{section}.{field.name}=", field.help

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alframe.comparison.calibration import NUMBERS, calibration_curves
 from alframe.comparison.compare import Comparison, SettingComparison
 from alframe.errors import UsageError
 from alframe.records.writing import replace
@@ -44,6 +45,12 @@ def write_figures(found: Comparison, folder: Path) -> tuple[list[Path], list[str
         f"{one.setting.dataset}/{one.setting.name}: no figure of seconds, as none are recorded"
         for one in found.settings
         if not _has_seconds(one)
+    ]
+    notes += [
+        f"{one.setting.dataset}/{one.setting.name}: no reliability diagram, as no calibration is recorded "
+        "with runs of earlier versions"
+        for one in found.settings
+        if not one.calibrations
     ]
     files = []
     for stem, draw in _figures(found):
@@ -97,8 +104,9 @@ def save_figure(stem: Path, draw: Draw) -> tuple[list[Path], list[str]]:
 
 def _figures(found: Comparison) -> Iterator[tuple[Path, Draw]]:
     """Each figure's file, without ending, and what draws it."""
-    from alframe_cli.figures import draw_curves, draw_matrix, draw_seconds
+    from alframe_cli.figures import draw_calibration, draw_curves, draw_matrix, draw_seconds
     from alframe_cli.rank_figure import draw_ranks
+    from alframe_cli.reliability_figure import draw_reliability
 
     looks: dict[str, Look] = looks_of(found)
     for one in found.settings:
@@ -114,6 +122,16 @@ def _figures(found: Comparison) -> Iterator[tuple[Path, Draw]]:
             yield (
                 where / "query-seconds",
                 functools.partial(draw_seconds, costs=one.costs, looks=looks, title=title),
+            )
+        if one.calibrations:
+            yield (
+                where / "reliability",
+                functools.partial(draw_reliability, found=one.calibrations, looks=looks, title=title),
+            )
+            ece, brier = (calibration_curves(one.setting, of) for of in NUMBERS)
+            yield (
+                where / "calibration",
+                functools.partial(draw_calibration, ece=ece, brier=brier, looks=looks, title=title),
             )
         if len(one.penalties.strategies) > 1:
             yield where / "penalty-matrix", functools.partial(draw_matrix, matrix=one.penalties, title=title)

@@ -72,13 +72,52 @@ def draw_curves(
         looks: how each is drawn.
         title: a line above.
     """
-    from matplotlib.ticker import MaxNLocator
+    columns = _widen(figure, curves, panels=1)
+    write_title(figure, title)
+    axes = figure.add_subplot(xlabel=f"labelled samples{_band(curves)}", ylabel="accuracy on the test part")
+    _plot_curves(axes, curves, looks)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
 
+
+def draw_calibration(
+    figure: Figure,
+    ece: Mapping[str, list[CurvePoint]],
+    brier: Mapping[str, list[CurvePoint]],
+    looks: Mapping[str, Look],
+    title: str = "",
+) -> None:
+    """Draws expected calibration error and Brier score by labelled-set size, as `draw_curves` does accuracy.
+
+    Args:
+        figure: an empty figure.
+        ece: by strategy.
+        brier: by strategy.
+        looks: how each is drawn.
+        title: a line above.
+    """
+    columns = _widen(figure, ece, panels=2)
+    write_title(figure, title)
+    names = "expected calibration error", "Brier score"
+    for axes, name, curves in zip(figure.subplots(1, 2), names, (ece, brier), strict=True):
+        band = _band(curves).replace("standard deviation", "std")  # two panels are narrow
+        axes.set(xlabel=f"labelled samples{band}", ylabel=name)
+        _plot_curves(axes, curves, looks)
+        axes.set_ylim(bottom=0)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+
+
+def _widen(figure: Figure, curves: Mapping[str, list[CurvePoint]], panels: int) -> int:
+    """Makes room for curves and their legend; gives the legend's columns."""
     count = len(curves)
     columns = max(1, min(count, 5, 84 // (max(map(len, curves)) + 8)))
-    figure.set_size_inches(WIDTH, 3.3 + 0.18 * math.ceil(count / columns) + 0.08 * max(0, count - 6))
-    write_title(figure, title)
-    axes = figure.add_subplot(xlabel="labelled samples", ylabel="accuracy on the test part")
+    height = 3.3 if panels == 1 else 2.7
+    figure.set_size_inches(WIDTH, height + 0.18 * math.ceil(count / columns) + 0.08 * max(0, count - 6))
+    return columns
+
+
+def _plot_curves(axes: Axes, curves: Mapping[str, list[CurvePoint]], looks: Mapping[str, Look]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     sizes = {point.labelled for curve in curves.values() for point in curve}
@@ -96,11 +135,15 @@ def draw_curves(
         )
         axes.plot(at, low, at, high, color=colour, alpha=0.35, linewidth=0.5)
         axes.plot(at, means, label=name, **line_of(looks[name]))
+
+
+def _band(curves: Mapping[str, list[CurvePoint]]) -> str:
+    """What a band is, below the axis' name; "" where there is none."""
     seeds = {point.seeds for curve in curves.values() for point in curve}
-    if max(seeds) > 1:
-        many = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{max(seeds)}"
-        _remark(axes, f"band: ± 1 standard deviation over {many} seeds")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    if max(seeds) == 1:
+        return ""
+    many = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{max(seeds)}"
+    return f"\nband: ± 1 standard deviation over {many} seeds"
 
 
 def draw_seconds(

@@ -19,9 +19,10 @@ from alframe_cli import interrupts, streams
 from alframe_cli.plain_text import echo, print_traceback, print_usage_error
 
 COMMANDS = {
+    "demo": ("alframe_cli.demo:demo", "See it in a minute: a comparison, a query, a labelled folder."),
     "run": ("alframe_cli.run:run", "Run strategies on a data set and compare their learning curves."),
     "compare": ("alframe_cli.compare:compare", "Compare the strategies of runs, and say what they show."),
-    "query": ("alframe_cli.query:query", "Choose the rows of a pool to label next, by features in files."),
+    "query": ("alframe_cli.query:query", "Choose the rows of a pool to label next, by what is in files."),
     "embed": ("alframe_cli.embed:embed", "Write features of a data set to files, for `query`."),
     "label": ("alframe_cli.label:label", "Label images or texts in the browser, a model beside you."),
     "work": ("alframe_cli.work:work", "Run trials that `run --write-tasks` wrote down, on any machine."),

@@ -24,6 +24,7 @@ from alframe_cli import comparison_tables as tables
 from alframe_cli.output_file import write_output
 from alframe_cli.palette import COLOURS, DARK_COLOURS, DASHES, MARKERS, Look, looks_of
 from alframe_cli.rank_figure import groups
+from alframe_cli.reliability_panels import FEW, reliability_panels
 
 
 def write_page(found: Comparison, tree: ResultsTree, criterion: Criterion, file: Path) -> None:
@@ -70,7 +71,7 @@ def page(found: Comparison, tree: ResultsTree, criterion: Criterion) -> str:
         script=markupsafe.Markup(script),
         script_hash=_hash(script),
         data=[_curves(one, looks) for one in found.settings],
-        settings=[_setting(one) for one in found.settings],
+        settings=[_setting(one, looks) for one in found.settings],
         total=found.total and tables.total_sheet(found.total),
         total_shades=found.total and _shades(found.total),
         ranks=ranks and tables.rank_sheet(ranks),
@@ -78,6 +79,7 @@ def page(found: Comparison, tree: ResultsTree, criterion: Criterion) -> str:
         tally=tables.tally_lines(found),
         remarks=[*tree.notes, *found.notes, *(ranks.notes if ranks else ())],
         criterion=_words(criterion),
+        few=FEW,
         holm=criterion.holm,
     )
 
@@ -117,7 +119,7 @@ def _curves(one: SettingComparison, looks: dict[str, Look]) -> list[dict[str, An
     ]
 
 
-def _setting(one: SettingComparison) -> dict[str, Any]:
+def _setting(one: SettingComparison, looks: dict[str, Look]) -> dict[str, Any]:
     written, notes = configuration(one.setting)
     made_on, more = environment(one.setting)
     accuracy = tables.accuracy_sheet(one)
@@ -129,6 +131,8 @@ def _setting(one: SettingComparison) -> dict[str, Any]:
         else "Accuracy on the test part, one seed.",
         "accuracy": accuracy,
         "summary": tables.summary_sheet(one),
+        "calibration": tables.calibration_sheet(one),
+        "reliability": reliability_panels(one.calibrations, looks),
         "matrix": tables.matrix_sheet(one) if len(one.penalties.strategies) > 1 else None,
         "shades": _shades(one.penalties),
         "verdicts": [verdict.words for verdict in one.verdicts],

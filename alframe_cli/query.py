@@ -1,42 +1,36 @@
-"""``query``: one query on features in files, for who has a pool and a budget."""
+"""``query``: one query on features or predictions in files, for who has a pool and a budget."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from alframe.errors import DamagedFileError, UsageError
+from alframe.errors import UsageError
 from alframe_cli import completion
+from alframe_cli import query_inputs as inputs
 from alframe_cli.flags import default_of, help_of
 from alframe_cli.output_file import require_no_input, write_output
 from alframe_cli.params import by_section, option_flags, plugin_files, stage_flags
 from alframe_cli.plain_text import echo
+from alframe_cli.query_inputs import ARRAYS
+from alframe_cli.query_models import columns_for, read_model
 from alframe_cli.streams import output_for_results
 
 if TYPE_CHECKING:
     from alframe.data.ids import RowNames
 
-ARRAYS = {  # each with what it holds
-    "features": "N x D features of the unlabelled pool",
-    "weight": "C x D weights of the head",
-    "bias": "C biases of the head",
-    "labelled_features": "L x D features of the labelled set",
-    "labelled_targets": "L class numbers, or with --labelled-rows N",
-}
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-Arrays = dict[str, Any]
 
 
 def _array_flags(command: Any) -> Any:
-    for name, holds in reversed(ARRAYS.items()):
+    for name, (holds, file) in reversed(ARRAYS.items()):
         flag = f"--{name.replace('_', '-')}"
         kind = click.Path(path_type=Path)
-        command = click.option(flag, name, type=kind, metavar="FILE.npy", help=f"{holds}.")(command)
+        command = click.option(flag, name, type=kind, metavar=file, help=f"{holds}.")(command)
     return command
 
 
@@ -57,6 +51,17 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 )
 @click.option("-n", "n", required=True, type=click.IntRange(min=1), help="How many rows to choose.")
 @_array_flags
+@click.option(
+    "--model",
+    "model_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A fitted classifier in place of a head: a .skops file, XGBoost's .json or .ubj, or with --trust a "
+    ".joblib or .pkl.",
+)
+@click.option(
+    "--trust", is_flag=True, help="Read --model though it may run any code: it is your own, or a friend's."
+)
 @click.option(
     "--labelled-rows",
     type=click.Path(path_type=Path),
@@ -101,6 +106,8 @@ def query(
     file: Path | None,
     strategy: str,
     n: int,
+    model_file: Path | None,
+    trust: bool,
     labelled_rows: Path | None,
     overrides: tuple[tuple[str, str, str], ...],
     seed: int,
@@ -114,36 +121,52 @@ def query(
 ) -> int:
     """Choose the rows of a pool to label next; prints their numbers, best first, counted from 0.
 
-    FILE.npz holds the arrays that the flags name (features, weight, bias, labelled_features,
+    FILE.npz holds the arrays that the flags name (features, probs, logits, weight, bias, labelled_features,
     labelled_targets); a flag gives one from a file of its own. FILE.npy holds the features, or a folder
     does whose parts are .npy files: those are read a block at a time where they are large, see --memory.
     Where the folder has ids.txt, as `alframe embed` writes it, each row's id is printed behind its number.
+    A table, .csv, .tsv or .parquet, has a column a feature, and of --probs a column a class; of it a model
+    is given the columns that it was fitted to. Labels may be texts, in a table of one column or a line each
+    in a .txt file.
 
     \b
     alframe query --strategy alfamix -n 100 pool.npz
     alframe query --strategy coreset -n 100 features.npy --labelled-features labelled.npy
     alframe query --strategy coreset -n 100 feats --labelled-rows rows.txt --labelled-targets y.npy
+    alframe query --strategy margin -n 100 --probs probs.npy
+    alframe query --strategy margin -n 100 table.csv --model model.joblib --trust
     """  # noqa: D301 - click's mark that keeps lines apart is the character itself
     if out is not None and out.suffix not in (".npy", ".npz"):
         raise UsageError(f"--out {out}: wanted a file that ends in .npy or .npz")
     if out is not None:
-        inputs = (file, labelled_rows, *map(others.get, ARRAYS))
-        require_no_input(out, "--out", [path for path in inputs if path])
-    arrays = _read(file) if file else {}
-    arrays |= {name: _read_array(others[name], name) for name in ARRAYS if others[name]}
-    _require(arrays)
+        read = (file, labelled_rows, model_file, *map(others.get, ARRAYS))
+        require_no_input(out, "--out", [path for path in read if path])
+    arrays = inputs.read_file(file) if file else {}
+    arrays |= {name: inputs.read_array(others[name], name) for name in ARRAYS if others[name]}
+    inputs.require(arrays)
+    if model_file is None and trust:
+        raise UsageError("--trust says that --model may be read, and there is none")
+    if model_file is not None and "weight" in arrays:
+        raise UsageError("--model and --weight both give a head: leave one out")
+    head = (arrays["weight"], arrays.get("bias")) if "weight" in arrays else None
 
     from alframe.learning.querying import query as choose
 
-    names, rows = _names(arrays["features"]), None
+    names, rows = inputs.row_names(arrays.get("features")), None
     if labelled_rows is not None:
-        rows = _labelled_rows(labelled_rows, names)
+        rows = inputs.labelled_rows(labelled_rows, names)
     with output_for_results():
+        if model_file is not None:
+            head = read_model(model_file, trust)
+            for name in ("features", "labelled_features"):
+                arrays[name] = columns_for(head, arrays.get(name), name)
         result = choose(
             strategy,
-            features=arrays["features"],
+            features=arrays.get("features"),
             n=n,
-            head=(arrays["weight"], arrays.get("bias")) if "weight" in arrays else None,
+            head=head,
+            probs=arrays.get("probs"),
+            logits=arrays.get("logits"),
             labelled_features=arrays.get("labelled_features"),
             labelled_targets=arrays.get("labelled_targets"),
             labelled_rows=rows,
@@ -160,102 +183,6 @@ def query(
     if out is not None:  # last, so that a full disk costs no answer
         _write(out, result)
     return 0
-
-
-def _read(path: Path) -> Arrays:
-    """The arrays of FILE, by name.
-
-    Raises:
-        UsageError: it can't be read, or holds an array of another name.
-    """
-    if path.is_dir():
-        return {"features": path}
-    content = _load(path, "c")
-    if not isinstance(content, dict):
-        return {"features": content}
-    if unknown := sorted(content.keys() - ARRAYS.keys()):
-        raise UsageError(f"{path} holds {', '.join(unknown)}; known are {', '.join(ARRAYS)}")
-    return content
-
-
-def _read_array(path: Path, name: str) -> Any:
-    if name == "features" and path.is_dir():
-        return path
-    content = _load(path, "c" if name == "features" else None)
-    if isinstance(content, dict):
-        raise UsageError(
-            f"{path} holds several arrays; give it without a flag, with arrays named as the flags"
-        )
-    return content
-
-
-def _names(features: Any) -> RowNames | None:
-    """What the rows of a folder are called; None where nothing says."""
-    from alframe.data.ids import names_beside
-    from alframe.data.shards import open_shards
-
-    return names_beside(features, len(open_shards(features))) if isinstance(features, Path) else None
-
-
-def _labelled_rows(path: Path, names: RowNames | None) -> Any:
-    """Row numbers, of a text or of what `--out` wrote."""
-    from alframe.data.ids import read_rows
-
-    return _read_array(path, "labelled_rows") if path.suffix == ".npy" else read_rows(path, names)
-
-
-def _load(path: Path, mapped: Literal["c"] | None = None) -> Any:
-    """An array, which may be mapped, or those of an archive by name.
-
-    Raises:
-        UsageError: there is no such file, or it holds Python objects.
-        DamagedFileError: it is not what NumPy writes.
-    """
-    import numpy as np
-
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise UsageError(f"{path} can't be read: it is no file")
-    try:
-        with path.open("rb") as file:
-            is_array = file.read(6) == b"\x93NUMPY"
-            file.seek(0)
-            if is_array and mapped:
-                return np.load(path, mmap_mode=mapped, allow_pickle=False)
-            content = np.load(file, allow_pickle=False)
-            return {**content} if isinstance(content, np.lib.npyio.NpzFile) else content
-    except OSError as error:
-        if error.strerror:
-            raise UsageError(f"{path} can't be read: {error.strerror}") from error
-        raise _damaged(path) from error
-    except MemoryError as error:
-        raise UsageError(
-            f"{path} can't be read: there is no memory for as much as it says it holds"
-        ) from error
-    except Exception as error:  # what NumPy, zipfile and zlib raise for damage is of a dozen kinds
-        if ("allow_pickle" in str(error) or "Python objects" in str(error)) and _is_numpy(path):
-            raise UsageError(f"{path} can't be read: it holds Python objects, not numbers") from error
-        raise _damaged(path) from error
-
-
-def _is_numpy(path: Path) -> bool:
-    """Whether a file begins as one that NumPy writes; it takes any other for a pickle."""
-    with path.open("rb") as file:
-        return file.read(6) in (b"\x93NUMPY", b"PK\x03\x04\x14\x00", b"PK\x03\x04\x2d\x00")
-
-
-def _damaged(path: Path) -> DamagedFileError:
-    return DamagedFileError(
-        f"{path} can't be read: it is no array of numbers in NumPy's format, or is cut off or changed; "
-        "write it again with numpy.save or numpy.savez"
-    )
-
-
-def _require(arrays: Mapping[str, Any]) -> None:
-    if "features" not in arrays:
-        raise UsageError("there are no features: give FILE.npy, FILE.npz with features in it, or --features")
-    for one, other in (("bias", "weight"), ("labelled_features", "labelled_targets")):
-        if one in arrays and other not in arrays:
-            raise UsageError(f"there is {one} without {other}: give --{other.replace('_', '-')} too")
 
 
 def _write(path: Path, result: Any) -> None:
@@ -317,9 +244,15 @@ def _print(strategy: str, result: Any, as_json: bool, names: RowNames | None) ->
             "topped_up": result.topped_up,
             "seconds": result.seconds,
             "logged": result.logged,
+            **({} if result.classes is None else {"classes": list(map(_plain, result.classes))}),
             **({"reading": dataclasses.asdict(result.reading)} if result.reading else {}),
         }
     )
+
+
+def _plain(label: Any) -> Any:
+    """A class label as JSON has it."""
+    return label if isinstance(label, str | int | float | bool) else str(label)
 
 
 def _finite(score: float) -> float | None:

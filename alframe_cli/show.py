@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from alframe.contract.needs import NEEDS
+from alframe.contract.resources import ModelInfo
 from alframe.contract.scores import RANGES, in_words
 from alframe.contract.sections import SECTIONS
-from alframe.errors import unknown_name
+from alframe.errors import UsageError, unknown_name
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
 from alframe.installation.data_files import on_disk
 from alframe.registry.listeners import listeners
@@ -31,6 +32,7 @@ NAME is a strategy or another plugin, a data set, a network, a preset, or a sect
 \b
 alframe show alfamix
 alframe show mnist --data-dir data
+alframe show sklearn:RandomForest
 alframe show train
 """
 
@@ -44,7 +46,13 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
     """Prints everything that has the name."""
     registry = installed()
     plugins = registry.named(name)
-    offers = [(kind, offer) for kind in KINDS for offer in registry.offers.of(kind) if offer.name == name]
+    short, _, location = name.partition(":")
+    offers = [
+        (kind, offer)
+        for kind in KINDS
+        for offer in registry.offers.of(kind)
+        if offer.name == name or (location and offer.location and offer.name == short)
+    ]
     if not (plugins or offers or name in SECTIONS):
         known = {p.name for p in registry.plugins} | {
             o.name for kind in KINDS for o in registry.offers.of(kind)
@@ -52,7 +60,7 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
         raise unknown_name("name", name, known | set(SECTIONS))
     if as_json:
         found = [_plugin_as_data(p) for p in plugins] + [
-            _offer_as_data(kind, offer, data_dir) for kind, offer in offers
+            _offer_as_data(kind, offer, data_dir, location) for kind, offer in offers
         ]
         if name in SECTIONS:
             section: dict[str, Any] = {
@@ -70,7 +78,7 @@ def show(name: str, data_dir: str, as_json: bool) -> None:
     for plugin in plugins:
         _show_plugin(plugin)
     for kind, offer in offers:
-        _show_offer(kind, offer, data_dir)
+        _show_offer(kind, offer, data_dir, location)
     if name in SECTIONS:
         echo(f"section [{name}] of a configuration")
         if name in {kind.section for kind in KINDS}:
@@ -112,7 +120,7 @@ def _show_plugin(plugin: Plugin) -> None:
     print_options(plugin.info.options, plugin.name)
 
 
-def _show_offer(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> None:
+def _show_offer(kind: Kind[Any], offer: Offer[Any], data_dir: str, location: str) -> None:
     info = offer.value
     _show_head(kind.name, offer.name, info.summary, info.reference, offer.plugin)
     if kind is DATASETS:
@@ -121,12 +129,28 @@ def _show_offer(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> None:
         if info.files:
             echo(f"in {data_dir}: {describe_state(*on_disk(info.files, Path(data_dir)))}")
     if kind.section:
-        print_options(info.options, kind.section)
+        options, why = _options_of(offer, location)
+        if why:
+            echo(why)
+        print_options(options, kind.section)
         return
     import tomli_w
 
     echo()
     echo(tomli_w.dumps(info.settings))
+
+
+def _options_of(offer: Offer[Any], location: str) -> tuple[type, str]:
+    """The options of what an offer has at a location, and why there are none of its own."""
+    info = offer.value
+    if not isinstance(info, ModelInfo) or info.options_at is None:
+        return info.options, ""
+    if offer.location and not location:
+        return info.options, f"each has options of its own: `alframe show {offer.name}:{offer.location}`"
+    try:
+        return info.options_for(location), ""
+    except UsageError as error:
+        return info.options, str(error)
 
 
 def _show_head(kind: str, name: str, summary: str, reference: str, plugin: Plugin) -> None:
@@ -154,7 +178,7 @@ def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-def _offer_as_data(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> dict[str, Any]:
+def _offer_as_data(kind: Kind[Any], offer: Offer[Any], data_dir: str, location: str) -> dict[str, Any]:
     data = {
         "kind": kind.name,
         "name": offer.name,
@@ -167,5 +191,5 @@ def _offer_as_data(kind: Kind[Any], offer: Offer[Any], data_dir: str) -> dict[st
         state, size = on_disk(offer.value.files, Path(data_dir))
         data |= {"classes": offer.value.classes, "on_disk": state, "bytes": size}
     if kind.section:
-        return data | {"options": options_as_data(offer.value.options)}
+        return data | {"options": options_as_data(_options_of(offer, location)[0])}
     return data | {"settings": offer.value.settings}

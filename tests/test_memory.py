@@ -173,7 +173,10 @@ print(most)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is Linux's word")
-@pytest.mark.parametrize("strategy", ["margin", "entropy", "coreset", "badge"])
+@pytest.mark.parametrize(
+    "strategy",
+    ["entropy", *(pytest.param(name, marks=pytest.mark.slow) for name in ("margin", "coreset", "badge"))],
+)
 def test_a_pool_in_files_takes_no_memory_of_its_own(strategy, tmp_path):
     """Of 150 MB in float16, 300 in float32, a third is held at the most."""
     pool = np.lib.format.open_memmap(tmp_path / "pool.npy", "w+", np.float16, (300_000, 256))

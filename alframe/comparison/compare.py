@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.comparison.areas import Area, Saving, areas, common_grid, labels_saved
+from alframe.comparison.calibration import Calibration, calibrations
 from alframe.comparison.curves import CurvePoint, budget_curve, deviation
 from alframe.comparison.ranks import Ranks, rank
 from alframe.comparison.significance import Criterion, PenaltyMatrix, penalty_matrix, total_penalties
@@ -50,6 +51,8 @@ class SettingComparison:
         penalties: the pairwise penalty matrix.
         verdicts: for each reference and strategy; two references are held against each other once.
         notes: what is left out, a line each.
+        calibrations: how well probabilities are calibrated at the last size in common, by strategy; absent
+            where that is not recorded.
     """
 
     setting: SettingRuns
@@ -60,6 +63,7 @@ class SettingComparison:
     penalties: PenaltyMatrix
     verdicts: list[Verdict]
     notes: list[str]
+    calibrations: Mapping[str, Calibration]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -209,6 +213,7 @@ def _compare_setting(
             for verdict in verdicts(_without(area, present[:number]), reference, criterion.holm)
         ],
         notes=notes,
+        calibrations=calibrations(setting, int(grid.sizes[-1])) if len(grid.sizes) else {},
     )
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from alframe.contract.layers import Layer, freeze_all_but_last
 from alframe.contract.resources import ImageModelOptions, ModelRequest
 from alframe.contract.sections import NETWORK
 from alframe.errors import UsageError, one_line
 from alframe.networks.classifier import Classifier
 from alframe.ops.images import FitImages
-
-Layer = Sequence[nn.Module | nn.Parameter]
 
 
 def image_shape(name: str, shape: Sequence[int], smallest: int | None = None) -> tuple[int, int, int]:
@@ -152,7 +151,7 @@ def image_classifier(
     model = Classifier(whole, head, options.dropout)
     if options.fine_tune_layers is not None:
         known = [[body]] if layers is None else layers()
-        model.freeze(*_all_but_last(name, body, known, options.fine_tune_layers))
+        freeze_all_but_last(model, body, known, options.fine_tune_layers, name)
     return model
 
 
@@ -171,27 +170,3 @@ def _width(name: str, body: nn.Module, shape: tuple[int, ...]) -> int:
         )
     body.train()
     return int(features.shape[1])
-
-
-def _all_but_last(
-    name: str, body: nn.Module, layers: Sequence[Layer], k: int
-) -> Iterator[nn.Module | nn.Parameter]:
-    """What is to be frozen so that the last ``k`` layers train, and what follows the body."""
-    if k > len(layers):
-        raise UsageError(
-            f"model.fine_tune_layers is {k}, but {name} has {len(layers)} layers; none trains all of them"
-        )
-    parts = [part for layer in layers[: len(layers) - k] for part in layer]
-    yield from (part for part in parts if isinstance(part, nn.Module))
-    yield from _largest_parts(body, {part for part in parts if isinstance(part, nn.Parameter)})
-
-
-def _largest_parts(module: nn.Module, frozen: set[nn.Parameter]) -> Iterator[nn.Module | nn.Parameter]:
-    """The largest modules whose parameters are all frozen, and the frozen parameters outside of them."""
-    parameters = set(module.parameters())
-    if parameters and parameters <= frozen:
-        yield module
-        return
-    yield from (parameter for parameter in module.parameters(recurse=False) if parameter in frozen)
-    for child in module.children():
-        yield from _largest_parts(child, frozen)

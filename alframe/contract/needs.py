@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
     from alframe.networks.classifier import Classifier
 
+ESTIMATOR = "estimator"  # the plugin that trains estimators, and the need of trainers that can
+WITHOUT_WEIGHTS = "a strategy that needs none, as margin, entropy, cal, coreset, typiclust, uherding"
+COMMITTEE = "several trained models"
+FORESTS = "take a forest or bagging, as sklearn:RandomForest, or margin, entropy, coreset"
 DROPOUT_WANTED = "one with a Dropout layer whose rate is above 0, e.g. `-o model.dropout=0.5`"
 
 
@@ -28,16 +32,49 @@ class Need:
 
 
 def _dropout(model: Classifier, inputs: Tensor) -> str:
+    if name := _estimator(model):
+        return "" if model.head.members else f"{COMMITTEE}, and {name} is one: {FORESTS}"
     return "" if model.dropout_layers() else f"a network with dropout: {DROPOUT_WANTED}"
 
 
 def _network(model: Classifier, inputs: Tensor) -> str:
+    if name := _estimator(model):
+        return f"gradients in the inputs, and {name} has none: take a network, or {WITHOUT_WEIGHTS}"
     if inputs.is_floating_point():
         return ""
     return f"inputs that a gradient can change, and these are {str(inputs.dtype).removeprefix('torch.')}"
 
 
+def _weights(model: Classifier, inputs: Tensor) -> str:
+    if not (name := _estimator(model)) or hasattr(model.head, "weight"):
+        return ""
+    return (
+        f"a head with weights, and {name} has none: take sklearn:LogisticRegression, a network, or "
+        f"{WITHOUT_WEIGHTS}"
+    )
+
+
+def _committee(model: Classifier, inputs: Tensor) -> str:
+    name = _estimator(model)
+    return f"{COMMITTEE}, and {name} is one: {FORESTS}" if name and not model.head.members else ""
+
+
+def _trainable(model: Classifier, inputs: Tensor) -> str:
+    if _estimator(model):
+        return ""
+    return "a model that is an estimator, as sklearn:RandomForest, and this is a network: leave --train out"
+
+
+def _estimator(model: Classifier) -> str:
+    """The name of an estimator that is in the network's place; "" where it is a network."""
+    prototype = getattr(model.head, "prototype", None)
+    return "" if prototype is None else type(prototype).__name__
+
+
 NEEDS = {
+    "committee": Need("several trained models", _committee),
     "dropout": Need("a network with dropout", _dropout),
+    ESTIMATOR: Need("an estimator in the network's place", _trainable),
     "network": Need("the whole network, and inputs that a gradient can change", _network),
+    "weights": Need("a head with weights", _weights),
 }

@@ -6,6 +6,7 @@ values written with every run.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import typing
@@ -159,6 +160,16 @@ def identifying(options: Any) -> dict[str, Any]:
     }
 
 
+def differences(options: Any) -> dict[str, Any]:
+    """The options that are not at their defaults, by name.
+
+    Args:
+        options: an options object.
+    """
+    values = ((field, getattr(options, field.name)) for field in dataclasses.fields(options))
+    return {field.name: value for field, value in values if value != field.default}
+
+
 def written(value: Any) -> str:
     """An option's value as it is written after ``-o``."""
     if isinstance(value, tuple):
@@ -175,7 +186,9 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
     if is_text and typing.get_origin(wanted) is tuple:
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        typed = msgspec.convert(value, wanted, strict=not is_text)
+        typed = _number(value, wanted) if is_text else None
+        if typed is None:
+            typed = msgspec.convert(value, wanted, strict=not is_text)
     except (
         msgspec.ValidationError,
         ValueError,
@@ -189,6 +202,18 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
         if isinstance(one, int) and abs(one) > MOST and not where.endswith(".seeds"):  # those are hashed
             raise UsageError(f"option {where}: {_shown(one)} is too large; at most {MOST}")
     return typed
+
+
+def _number(text: str, wanted: Any) -> Any:
+    """The number or truth value in a text, where an option takes them beside texts; None: it is neither."""
+    import msgspec
+
+    kinds = tuple(kind for kind in typing.get_args(wanted) if kind in (bool, int, float))
+    if str not in typing.get_args(wanted) or not kinds:
+        return None
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(text, typing.Union[kinds], strict=False)  # noqa: UP007 (of a tuple)
+    return None
 
 
 def _shown(value: Any) -> str:

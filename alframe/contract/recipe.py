@@ -45,6 +45,12 @@ class Recipe(CheckedOptions):
         None, "stop after so many epochs without a better validation accuracy; none goes on", least=1
     )
     keep_best: bool = option(True, "with a validation part, end at the weights of its best epoch")
+    calibrate: Literal["none", "temperature"] = option(
+        "none",
+        "temperature divides the logits, after training, by the number that minimises the validation part's "
+        "log loss",
+        added=True,
+    )
     augment: tuple[Literal["crop", "flip"], ...] = option(
         (),
         "random changes of images in each epoch: crop shifts them by up to crop_padding, flip mirrors them",
@@ -75,6 +81,8 @@ class Recipe(CheckedOptions):
             raise ValueError(f"warmup must lie below epochs ({self.epochs}), got {self.warmup}")
         if self.patience is not None and not self.validation:
             raise ValueError("patience needs a validation part: set validation too, as 0.1")
+        if self.calibrate != "none" and not self.validation:
+            raise ValueError("calibrate needs a validation part: set validation too, as 0.1")
 
     def rate_factor(self, epoch: int) -> float:
         """What the learning rate is multiplied by in an epoch.

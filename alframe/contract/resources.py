@@ -187,6 +187,12 @@ class ModelInfo:
         reference: the paper.
         options: a frozen dataclass of options.
         location: what must follow a colon, as "NAME" in ``timm:NAME``; "" when nothing does.
+        trainer: the plugin that trains it, whatever the strategy, where supervised training can't: an
+            estimator, as scikit-learn's, has ``"estimator"``; "" where any trainer of networks does.
+        options_at: gives the options of what is at a location, where each has its own; it may import what it
+            needs. None: ``options``.
+        takes: the samples it is made for: ``"numbers"``, images and rows of a table among them, or
+            ``"texts"``, whose bytes `alframe.texts_of` reads. Others are refused before it is built.
     """
 
     summary: str
@@ -194,6 +200,20 @@ class ModelInfo:
     reference: str = ""
     options: type = NoOptions
     location: str = ""
+    trainer: str = ""
+    options_at: Callable[[str], type] | None = None
+    takes: Literal["numbers", "texts"] = "numbers"
+
+    def options_for(self, location: str) -> type:
+        """The options of what is at a location.
+
+        Args:
+            location: what follows the colon, else "".
+
+        Raises:
+            UsageError: there is no such thing, or the library that has it is not installed.
+        """
+        return self.options if self.options_at is None else self.options_at(location)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,10 @@ from alframe.contract.stopping import StopOptions
 
 # The plugins that the core knows by name: what is used where the user names none.
 STRATEGY = "alfamix"
+STRATEGY_OF_ESTIMATORS = "margin"  # in its place where the model is no network
 DATA_SET = "digits"
 NETWORK = "mlp"
+TEXT_NETWORK = "text-static"
 AUTO = "auto"  # a network that suits the data, and `NETWORK` where these don't say
 LOCAL = "local"  # the executor that is alframe's own: processes of this machine
 REFERENCES = ("random", "margin")  # whom `compare` holds the others against
@@ -95,7 +97,9 @@ class ModelSource:
     """The engine's own key of the section ``[model]``; the others are the network's options."""
 
     name: str = option(
-        AUTO, "network or networks, see list-models; auto: linear for features in a file, else mlp"
+        AUTO,
+        "network or networks, see list-models; auto: linear for features in a file, an encoder for texts in "
+        "one, else mlp",
     )
 
 

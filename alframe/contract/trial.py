@@ -12,6 +12,8 @@ from alframe.notebooks import fields_html, rounds_html
 Record = dict[str, Any]  # a `Round` as it stands in ``rounds.jsonl``
 MEASURED = frozenset({"query_seconds", "query_peak_memory", "train_seconds", "train_peak_memory"})
 UNWATCHED: Literal["unwatched"] = "unwatched"
+Bin = tuple[int, int, float, float]  # of a reliability diagram, as `Round.reliability` has it
+SINCE = ("ece", "brier", "reliability", "temperature")  # what earlier records lack
 Stability = float | Literal["unwatched"] | None
 
 
@@ -44,6 +46,12 @@ class Round:
             `UNWATCHED` where predictions are not compared, and then the record has no such key.
         together: the trials, as ``margin/seed-1``, whose networks were trained at once with this one, itself
             among them; none where it was trained alone, and then the record has no such key.
+        ece: expected calibration error on the test part, in 15 bins of the confidence, between 0 and 1.
+        brier: Brier score of the test part, summed over classes, between 0 and 2.
+        reliability: the bins that hold samples of the test part: number ``b`` of 0..14, for confidences in
+            ``(b/15, (b+1)/15]``, samples, their mean confidence, share of them predicted right.
+        temperature: what the logits were divided by after training (``train.calibrate``). It and the three
+            before are None where they are not known, and then the record has no such keys.
         more: what another version of alframe recorded beside.
     """
 
@@ -69,6 +77,10 @@ class Round:
     logged: Mapping[str, Mapping[str, float]]
     stability: Stability = UNWATCHED
     together: tuple[str, ...] = ()
+    ece: float | None = None
+    brier: float | None = None
+    reliability: tuple[Bin, ...] | None = None
+    temperature: float | None = None
     more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     _repr_html_ = fields_html
 
@@ -89,6 +101,8 @@ class Round:
         values: dict[str, Any] = {name: record.get(name) for name in names}
         values |= {name: tuple(record.get(name, ())) for name in ("queried", "together")}
         values |= {name: record.get(name, {}) for name in ("diagnostics", "logged")}
+        if (bins := values["reliability"]) is not None:
+            values["reliability"] = tuple(map(tuple, bins))
         more = {name: value for name, value in record.items() if name not in {*names, *apart}}
         return cls(**values, stability=record.get("stability", UNWATCHED), more=more)
 
@@ -105,6 +119,11 @@ class Round:
             del record["stability"]
         if not self.together:
             del record["together"]
+        if self.reliability is not None:
+            record["reliability"] = list(map(list, self.reliability))
+        for name in SINCE:
+            if record[name] is None:
+                del record[name]
         del record["more"]
         return {**record, **self.more}
 

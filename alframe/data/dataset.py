@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alframe.data.image_files import ImageFiles
+from alframe.data.one_class import why_no_classes
 from alframe.data.samples import Transform, as_float32
 from alframe.errors import UsageError
 
@@ -138,7 +139,7 @@ class Dataset:
                 f"{where}: inputs must be floating-point numbers, or have a transform, got {inputs.dtype}"
             )
         if targets.dtype != torch.int64 or targets.ndim != 1:
-            raise UsageError(f"{where}: targets must be one int64 a sample, got {_shape(targets)}")
+            raise UsageError(f"{where}: targets must be one int64 a sample, got {_not_one(targets)}")
         low, high = targets.aminmax()
         if low < lowest or high >= self.num_classes:
             raise UsageError(
@@ -258,5 +259,11 @@ class Dataset:
         return dataclasses.replace(self, inputs=transform(self.inputs), test_inputs=test, fit=None)
 
 
-def _shape(tensor: Tensor) -> str:
-    return f"{tensor.dtype} of shape {tuple(tensor.shape)}"
+def _not_one(targets: Tensor) -> str:
+    """What targets are instead of one int64 a sample, and what to do."""
+    numbers = targets.detach().cpu()
+    problem = why_no_classes(
+        (numbers.double() if numbers.is_floating_point() else numbers).numpy(), is_whole=False
+    )
+    makes = "targets.reshape(-1).long() makes them of class numbers"
+    return f"{targets.dtype} of shape {tuple(targets.shape)}: {problem or makes}"

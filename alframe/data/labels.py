@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alframe.data.columns import distinct_texts, kind_of, known_rows
+from alframe.data.one_class import LISTS, why_no_classes
 from alframe.data.texts import GAPS, are_numbers
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
         For each row its class or -1, the classes' names, and which texts were guessed to be gaps, or "".
 
     Raises:
-        UnusableLabelsError: numbers with fractions, or no labels.
+        UnusableLabelsError: a quantity, or several classes a sample.
     """
+    if column.dtype == object:
+        _check(column[[isinstance(value, LISTS) for value in column]].to_numpy())
     known = known_rows(column, missing)
     codes = np.full(len(column), UNKNOWN)
     if not known.any():
@@ -45,11 +48,14 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
         values = np.array(rest.tolist())
         if values.dtype.kind == "f" and np.isinf(values).any():
             raise UnusableLabelsError("holds infinite values, classes are needed")
-        if values.dtype.kind == "f" and not np.array_equal(values, np.floor(values)):
-            raise UnusableLabelsError("holds numbers with fractions, classes are needed")
+        _check(values, is_whole=2 * len(values) > len(column))
         found, codes[known] = np.unique(values, return_inverse=True)
         return codes, [_name(value) for value in found], ""
     rows, names = distinct_texts(rest)
+    if column.dtype != "category" or not are_numbers(
+        names
+    ):  # categories of numbers are declared to be classes
+        _check(np.array(names))
     signs = [name for name in names if name.lower() in GAPS]
     words = [name for name in names if name.lower() not in GAPS]
     if signs and words and are_numbers(words):
@@ -59,6 +65,11 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
     number = {name: code for code, name in enumerate(words)}
     codes[known] = np.array([number.get(name, UNKNOWN) for name in names])[rows]
     return codes, words, guess
+
+
+def _check(values: np.ndarray[Any, Any], *, is_whole: bool = True) -> None:
+    if problem := why_no_classes(values, is_whole=is_whole):
+        raise UnusableLabelsError(f"holds {problem}")
 
 
 def match_labels(codes: Codes, names: list[str], classes: list[str]) -> tuple[Codes, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ import torch
 from alframe.data.columns import Column, Reading, UnusableColumnError, read_column
 from alframe.data.dataset import Dataset
 from alframe.data.labels import UnusableLabelsError, match_labels, read_labels, shown
+from alframe.data.one_class import several_targets
 from alframe.data.preparation import Preparation
 from alframe.data.remarks import Remarks, in_one_line
 from alframe.errors import UsageError
@@ -64,6 +66,8 @@ def dataset_from_frame(
         UsageError: no such column or two of the name, a target that holds no classes, a test part with other
             classes than the training part, infinite values, or a column of too many texts.
     """
+    if not isinstance(target, str) and isinstance(target, Collection):
+        raise UsageError(f"data set {name!r}: {several_targets([str(one) for one in target])}")
     where, remarks = f"data set {name!r}", Remarks(target_option.removesuffix("target="), notes)
     if not len(frame):
         raise UsageError(f"{where} has no rows")
@@ -111,6 +115,9 @@ def _positions(frame: pd.DataFrame, name: str) -> list[int]:
 
 
 def _no_single_column(where: str, frame: pd.DataFrame, name: str, count: int, option: str) -> UsageError:
+    parts = [part.strip() for part in re.split("[,;]", name)]
+    if len(parts) > 1 and all(_positions(frame, part) for part in parts):
+        return UsageError(f"{where}: {several_targets(parts)}")
     if count:
         return UsageError(
             f"{where} has {count} columns {name!r}; rename all but the one that holds the classes"

@@ -128,7 +128,7 @@ def job_of(
         DataRequest(place, Path(source.dir), source.download, options),
         network,
         location,
-        build(network.value.options, of_model, "model"),
+        build(network.value.options_for(location), of_model, "model"),
         (dataset, model),
         **others,
     )

@@ -188,7 +188,7 @@ def resolve_features(
             )
         return None
     offer, location = found
-    options = build(offer.value.options if offer else NoOptions, others, "features")
+    options = build(offer.value.options_for(location) if offer else NoOptions, others, "features")
     return FixedFeatures(name, location, options, offer, download)
 
 

@@ -100,6 +100,7 @@ class RoundLoop:
             diagnostics=begun.diagnostics | {"labelled_entropy": balance},
             logged=_merged(begun.query.logged, {**result.logged, **self._of_committee(result.logged)}),
             stability=self._stability(),
+            temperature=learner.temperature,
         )
 
     def end(self, done: Round) -> None:

@@ -22,6 +22,7 @@ from alframe.contract.resources import DatasetInfo, ModelInfo
 from alframe.contract.sections import (
     LOCAL,
     SECTIONS,
+    STRATEGY_OF_ESTIMATORS,
     DataSource,
     FeatureSource,
     ModelSource,
@@ -173,7 +174,8 @@ class Settings:
     def _setting(self) -> dict[str, Any]:
         """All that makes the setting, data and fixed features by the place of their files."""
         budgets = ("initial_size", "initial", "query_size", "query_growth", "rounds")
-        trainer = self.pipelines[0].providers["train"] if "train" in self.stages else None
+        asked = "train" in self.stages or self.model.value.trainer
+        trainer = self.pipelines[0].providers["train"] if asked else None
         rules = self.stop.rules()
         return {
             **({"stop": rules} if rules else {}),
@@ -311,12 +313,14 @@ def resolve(
     model_source = build(ModelSource, _take(model_section, ModelSource), "model")
     network = registry.offers.network_for(model_source.name, source.name)
     model, model_location = registry.offers.located(MODELS, network)
+    if model.value.trainer and "strategy" not in sections.get("run", {}):
+        run = dataclasses.replace(run, strategy=(STRATEGY_OF_ESTIMATORS,))
     features = resolve_features(registry, given.pop("features", {}), download=source.download)
     for name in given:
         if name not in {plugin.name for plugin in registry.plugins}:
             known = set(SECTIONS) | {p.name for p in registry.plugins if dataclasses.fields(p.info.options)}
             raise unknown_name("section", name, known)
-    pipelines = _pipelines(registry, run.strategy, stages, given)
+    pipelines = _pipelines(registry, run.strategy, stages, given, model.value.trainer)
     try:
         starts = tuple(start_named(run.initial, pipeline, given) for pipeline in pipelines)
     except UsageError as error:
@@ -333,7 +337,7 @@ def resolve(
         data_options=build(dataset.value.options, data, "data"),
         model=model,
         model_location=model_location,
-        model_options=build(model.value.options, model_section, "model"),
+        model_options=build(model.value.options_for(model_location), model_section, "model"),
         recipe=recipe,
         stages=stages,
         stop=stop,
@@ -357,14 +361,16 @@ def _executor(registry: Registry, run: RunOptions, given: Sections) -> tuple[Off
 
 
 def _pipelines(
-    registry: Registry, names: tuple[str, ...], stages: Mapping[str, str], options: Sections
+    registry: Registry, names: tuple[str, ...], stages: Mapping[str, str], options: Sections, trainer: str
 ) -> tuple[Pipeline, ...]:
     """One a strategy, however often and by whichever name it was asked for."""
     expanded: list[str] = []
     for name in names:
         expanded += registry.worth_running if name == ALL else [name]
     refuse = ALL not in names  # else who does not suit is left out, with the reason
-    pipelines = [Pipeline(registry, name, stages, options, refuse=refuse) for name in expanded]
+    pipelines = [
+        Pipeline(registry, name, stages, options, refuse=refuse, trainer=trainer) for name in expanded
+    ]
     return tuple({pipeline.strategy.key: pipeline for pipeline in pipelines}.values())
 
 

@@ -98,11 +98,11 @@ def _hints(registry: Registry, sections: Sections) -> dict[str, dict[str, Any]]:
     types: dict[str, list[type]] = {name: [section] for name, section in SECTIONS.items()}
     dataset = registry.offers.located(DATASETS, _name(sections, "data"))[0]
     network = registry.offers.network_for(_name(sections, "model"), _name(sections, "data"))
-    model = registry.offers.located(MODELS, network)[0]
+    model, location = registry.offers.located(MODELS, network)
     types["data"].append(dataset.value.options)
-    types["model"].append(model.value.options)
+    types["model"].append(model.value.options_for(location))
     if (features := located(registry, sections.get("features", {}).get("name"))) and features[0]:
-        types["features"].append(features[0].value.options)
+        types["features"].append(features[0].value.options_for(features[1]))
     for name in sections.keys() - types.keys():
         if registry.named(name) and EXECUTORS.hook not in registry.plugin(name).hooks:
             types[name] = [registry.plugin(name).info.options]

@@ -17,9 +17,9 @@ from torch import Tensor
 from alframe.contract.labelling import TEXTS
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
+from alframe.data.sentences import SentencesMissingError, sentence_features
 from alframe.errors import UsageError
 from alframe.labelling.pretrained import PRETRAINED, Body, BodyMissingError
-from alframe.labelling.sentences import SentencesMissingError, sentence_features
 from alframe.learning.frozen import frozen_features
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
@@ -112,7 +112,7 @@ def _of_texts(session: Session, data: Dataset, blank: Tensor) -> Material:
         data = Dataset(data.name, torch.from_numpy(features), data.targets, data.num_classes)
         notes = [how]
     except SentencesMissingError as error:
-        notes += [str(error)] if str(error) else []
+        notes += [str(error)] if error.is_installed else []
     stages = PROBE if model == "linear" else {}
     head = "a linear head on them" if model == "linear" else model
     return Material(data, model, stages, "coreset", blank, [*notes, f"the model is {head}"])

@@ -220,8 +220,8 @@ def serve(
             self.should_exit = True
 
         def handle_exit(self, sig: int, frame: Any) -> None:
+            super().handle_exit(sig, frame)  # first: one that comes when the end has begun cuts it short
             self.end()
-            super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
         app,

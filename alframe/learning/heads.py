@@ -9,7 +9,6 @@ loss in the features and differences of logits are those of ``(0, z)`` too.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from alframe.ops.blocks import by_blocks
 
 PROBED = 5  # rows that show what a module does
 WANTED = (
-    "head must be (W, b), with b None if there is none, a torch module, or a fitted classifier with coef_"
+    "head must be (W, b), with b None if there is none, a torch module, or a fitted classifier with "
+    "predict_proba"
 )
 LARGEST = torch.finfo(torch.float32).max
 
@@ -105,7 +105,7 @@ def as_head(head: Any, features: Any, most: float) -> nn.Module | None:
     """The head in float32 on the features' device, in evaluation mode; what the caller gave is left as it is.
 
     Args:
-        head: ``(W, b)``, a module, a fitted linear classifier of scikit-learn, or None.
+        head: ``(W, b)``, a module, or None.
         features: ``n x D`` features, at least one row: a tensor, or rows in files.
         most: largest magnitude of a feature, those of the labelled set too.
 
@@ -116,12 +116,24 @@ def as_head(head: Any, features: Any, most: float) -> nn.Module | None:
         return None
     if isinstance(head, nn.Module):
         return _of_module(head, features, most)
-    if hasattr(head, "coef_") and hasattr(head, "intercept_"):
-        return _of_classifier(head, features, most)
     if isinstance(head, tuple | list) and len(head) == 2:
         weight, bias = head
         return _linear(weight, bias, features, most)
     raise UsageError(f"{WANTED}; got {type(head).__name__}")
+
+
+def of_weights(weight: Any, bias: Any, device: torch.device) -> nn.Module:
+    """The head of weights whose features are not made yet.
+
+    Args:
+        weight: ``C x D`` or ``1 x D``.
+        bias: as many, or None.
+        device: where it is wanted.
+
+    Raises:
+        UsageError: they are no weights in float32.
+    """
+    return _linear(weight, bias, torch.empty(0, np.shape(weight)[1], device=device), 0.0)
 
 
 def classes_of(head: nn.Module, features: Tensor) -> int:
@@ -185,35 +197,6 @@ def _not_finite(wrong: int, rows: int) -> str:
         f"the head's logits are not finite for {wrong} of {rows} rows: has its training diverged, or are the "
         "features on another scale?"
     )
-
-
-def _of_classifier(model: Any, features: Tensor, most: float) -> nn.Module:
-    """A fitted scikit-learn classifier, if its probabilities are what its weights say."""
-    from sklearn.linear_model import LogisticRegression
-
-    kind = type(model).__name__
-    by_hand = "pass head=(W, b) with the weights of a softmax"
-    if not hasattr(model, "predict_proba"):
-        raise UsageError(f"{kind} gives no probabilities, so its coef_ are no logits: {by_hand}")
-    if not np.array_equal(model.classes_, np.arange(len(model.classes_))):
-        raise UsageError(
-            f"{kind} knows other classes than 0, 1, 2, ...: pass head=(coef_, intercept_), and number labels "
-            "by their place in classes_"
-        )
-    intercept = np.ravel(model.intercept_)
-    bias = None if len(intercept) == 1 and intercept[0] == 0 else intercept  # of fit_intercept=False
-    head = _linear(model.coef_, bias, features, most)
-    if isinstance(head, Unusable):
-        return head
-    few = torch.cat([features[:PROBED] * scale for scale in (1, 0.1, 0.01)])
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that features have no names now
-        wanted = torch.as_tensor(model.predict_proba(few.double().cpu().numpy()))
-        probs = head(few).softmax(dim=1).double().cpu()
-    of_softmax = len(wanted[0]) == 2 or isinstance(model, LogisticRegression)  # else one against the rest
-    if not of_softmax or probs.shape != wanted.shape or not torch.allclose(probs, wanted.double(), atol=1e-3):
-        raise UsageError(f"the probabilities of {kind} are not the softmax of its coef_: {by_hand}")
-    return head
 
 
 def _of_module(given: nn.Module, features: Tensor, most: float) -> nn.Module:

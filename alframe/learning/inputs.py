@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,11 @@ from torch import Tensor
 
 from alframe.errors import UsageError, one_line
 from alframe.learning.rows import without_distances
+from alframe.ops.blocks import row_blocks
 from alframe.ops.machine import machine_memory
 
+ONE_LABEL = "active learning here is for classification with one label a sample"
+SHARE = 4  # of this machine's memory, what a sparse matrix may take once its zeros are written out
 FARTHEST = 1 << 62  # what lies beyond it is brought to it: no position and no class number is as large
 
 
@@ -60,11 +63,25 @@ def matrix(values: Any, name: str, device: torch.device) -> tuple[Tensor, float]
     Raises:
         UsageError: they are no matrix of finite numbers.
     """
-    given = as_tensor(values, name)
+    given = _written_out(values, name) if _is_sparse(values) else as_tensor(values, name)
     if given.ndim != 2:
         raise UsageError(f"{name} must be a matrix, one row a sample, got shape {list(given.shape)}")
     made = as_float32(given, device)
     return made, largest(made, name)
+
+
+def _is_sparse(values: Any) -> bool:
+    return hasattr(values, "tocsr") and hasattr(values, "nnz") and values.dtype.kind in "biuf"
+
+
+def _written_out(values: Any, name: str) -> Tensor:
+    """A sparse matrix of scipy in float32, block by block: never all of it in another precision, too."""
+    _require_memory(values.shape, name)
+    rows = values.tocsr()
+    made = torch.empty(values.shape, dtype=torch.float32)
+    for block in row_blocks(len(made), made.shape[1], made.device):
+        made[block] = torch.from_numpy(np.asarray(rows[block].toarray()))
+    return made
 
 
 def fixed_rows(values: Any, samples: int, device: torch.device, name: str = "fixed features") -> Tensor:
@@ -139,7 +156,7 @@ def class_numbers(values: Any, name: str) -> Tensor:
     given = as_tensor(values, name).cpu()
     if given.numel() != max(given.shape, default=1):
         raise UsageError(
-            f"{name} must be one class number a sample, got shape {list(given.shape)}: "
+            f"{name} must be one class number a sample, got shape {list(given.shape)}: {ONE_LABEL}; "
             "argmax(axis=1) makes them of one-hot rows and of probabilities"
         )
     if given.is_floating_point() and (missing := int(given.isnan().sum())):
@@ -147,7 +164,7 @@ def class_numbers(values: Any, name: str) -> Tensor:
             f"{missing} of {given.numel()} {name} are missing (NaN or None): leave those samples out, here "
             "and where the samples are named"
         )
-    return _whole(given.reshape(-1), f"{name} must be class numbers, 0, 1, 2, ...")
+    return _whole(given.reshape(-1), f"{name} must be class numbers, 0, 1, 2, ...", f": {ONE_LABEL}")
 
 
 def positions(values: Any, name: str, size: int) -> Tensor:
@@ -176,14 +193,49 @@ def positions(values: Any, name: str, size: int) -> Tensor:
     return whole
 
 
-def _whole(given: Tensor, wanted: str) -> Tensor:
+def count_of(samples: Any, name: str) -> int:
+    """How many samples there are, whatever they are: rows of an array or a table, or a list's items.
+
+    Raises:
+        UsageError: they are nothing that has a length.
+    """
+    shape = getattr(samples, "shape", None)
+    if shape is not None and len(shape):
+        return int(shape[0])
+    if isinstance(samples, str | bytes | Mapping) or not isinstance(samples, Sized):
+        raise UsageError(f"{name} must be samples one after another, got {type(samples).__name__}")
+    return len(samples)
+
+
+def rows_of(samples: Any, rows: Tensor | slice) -> Any:
+    """Some of the samples in their order, as the same kind of object.
+
+    Args:
+        samples: a table, an array, a tensor, a sparse matrix, or a list.
+        rows: int64 positions on the CPU, or a slice.
+    """
+    where = rows.numpy() if isinstance(rows, Tensor) else rows
+    if hasattr(samples, "iloc"):
+        return samples.iloc[where]
+    if isinstance(samples, Tensor):
+        return samples[rows.to(samples.device) if isinstance(rows, Tensor) else rows]
+    if hasattr(samples, "tocsr"):
+        return samples.tocsr()[where]
+    if hasattr(samples, "shape") or isinstance(rows, slice):
+        return samples[where]
+    return [samples[row] for row in rows.tolist()]
+
+
+def _whole(given: Tensor, wanted: str, why: str = "") -> Tensor:
     if given.dtype == torch.bool or not given.is_floating_point():
         return given.to(torch.int64)
     rounded = given.double().round()
     fractions = (rounded != given.double()).nonzero()
     if len(fractions):
         at = int(fractions[0])
-        raise UsageError(f"{wanted}; some are no whole numbers, the first is {float(given[at]):g} at {at}")
+        raise UsageError(
+            f"{wanted}; some are no whole numbers, the first is {float(given[at]):g} at {at}{why}"
+        )
     if len(given) and float(given.double().abs().max()) > 2 / torch.finfo(given.dtype).eps:
         kind = str(given.dtype).removeprefix("torch.")
         raise UsageError(f"{wanted}; {float(given.abs().max()):g} is too large to be exact in {kind}")
@@ -285,13 +337,12 @@ def _of_array(array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def _require_memory(shape: Any, name: str) -> None:
-    """Refuses what would not fit into this machine's memory once its zeros are written out."""
-    count = int(np.prod([int(side) for side in shape], dtype=object))
-    if count * torch.float32.itemsize > machine_memory():
-        size = count * torch.float32.itemsize / 2**30
+    """Refuses what takes more than a quarter of this machine's memory once its zeros are written out."""
+    needed = int(np.prod([int(side) for side in shape], dtype=object)) * torch.float32.itemsize
+    if needed > machine_memory() / SHARE:
         raise UsageError(
-            f"{name} are sparse and would take {size:,.0f} GB written out: reduce their columns first, "
-            "as scikit-learn's TruncatedSVD does"
+            f"{name} are sparse and would take {needed / 2**30:,.0f} GB written out, more than a quarter of "
+            "this machine's memory: reduce their columns first, as scikit-learn's TruncatedSVD does"
         )
 
 

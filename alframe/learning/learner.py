@@ -14,37 +14,34 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.recipe import Recipe, TrainResult
-from alframe.contract.sections import NETWORK, STRATEGY
+from alframe.contract.sections import NETWORK, STRATEGY, STRATEGY_OF_ESTIMATORS
 from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
-from alframe.errors import PluginError, UsageError
+from alframe.errors import UsageError
+from alframe.learning.calibration import calibrate, require_scalable, uncalibrate
 from alframe.learning.diagnostics import describe_picks
-from alframe.learning.fit import Fit
+from alframe.learning.fit import Fit, held_out
 from alframe.learning.frozen import frozen_features
 from alframe.learning.initial import BALANCED, RANDOM, start_named
 from alframe.learning.inputs import class_numbers, fixed_rows, whole_number
 from alframe.learning.inputs import positions as as_positions
-from alframe.learning.loading import build_model
+from alframe.learning.loading import build_model, network_for, trainer_of
 from alframe.learning.metrics import Evaluation, evaluate
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.learning.pool import drawn, parted
+from alframe.learning.refitting import fit_again, is_fitted_again, require_fresh_start
 from alframe.learning.rows import Members, NetworkRows, members_of
-from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
-from alframe.learning.validation import require_network
-from alframe.networks.classifier import Classifier, initial_state, private_copy, same_state
+from alframe.learning.snapshots import copied, require_fitting, require_same_body, undone_unless_finished
+from alframe.networks.classifier import initial_state, private_copy
 from alframe.networks.devices import on_device, resolve_device
 from alframe.notebooks import learner_html, learner_text, query_html, query_text
 from alframe.ops.blocks import by_blocks
 from alframe.registry.registry import Registry, installed
-from alframe.watching import StageProgress
+from alframe.watching import told
 
 # Trainers and strategies take gradients, in whichever mode the caller is; what is kept must be fit for them.
 ALWAYS_GRADIENTS = torch.inference_mode(False)
-
-
-def _no_progress(stage: str, done: int, total: int) -> None:
-    """Nobody is watching."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,9 +66,10 @@ class ActiveLearner:
     Args:
         dataset: samples; those whose target is -1 are the unlabelled pool, the others are labelled.
             Only what is labelled is kept: `Dataset.hide_labels` makes a pool of a labelled data set.
-        model: a network's name (see ``alframe list-models``) or a `Classifier`, whose weights are then
-            the initial ones.
-        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`.
+        model: a network's name (see ``alframe list-models``); a `Classifier`, whose weights are then the
+            initial ones; or an estimator, as scikit-learn's, clones of which are fitted to the columns.
+        strategy: a strategy's name (see ``alframe list-strategies``), or a resolved `Pipeline`; None:
+            ``"alfamix"``, and of an estimator ``"margin"``.
         seed: everything random derives from it.
         start: who chooses when nothing is labelled yet: ``"random"``, ``"own"`` (the strategy, where it can)
             or a strategy's name. It sees the features of the network as it is before any training.
@@ -107,8 +105,8 @@ class ActiveLearner:
     def __init__(
         self,
         dataset: Dataset,
-        model: str | Classifier = NETWORK,
-        strategy: str | Pipeline = STRATEGY,
+        model: Any = NETWORK,
+        strategy: str | Pipeline | None = None,
         *,
         seed: int = 0,
         start: str | Pipeline = RANDOM,
@@ -124,15 +122,15 @@ class ActiveLearner:
         progress: Callable[[str, int, int], None] | bool = False,
     ) -> None:
         dataset = dataset.prepared()
+        trainer = trainer_of(registry or installed(), model, model_options)
+        strategy = strategy or (STRATEGY_OF_ESTIMATORS if trainer else STRATEGY)
         if not isinstance(strategy, Pipeline):
-            strategy = Pipeline(registry or installed(), strategy, stages, options)
+            strategy = Pipeline(registry or installed(), strategy, stages, options, trainer=trainer)
         elif stages or options:
             raise UsageError(
                 "stages and options are a Pipeline's own: give them to Pipeline, or a strategy's name"
             )
-        if model_options and isinstance(model, Classifier):
-            raise UsageError("model_options are for a network by name, and model is a Classifier already")
-        self.pipeline = strategy
+        self.pipeline = strategy.trained_by(trainer)
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
         self.start = start if isinstance(start, Pipeline) else start_named(start, strategy, options or {})
@@ -145,26 +143,22 @@ class ActiveLearner:
         self.recipe = recipe or Recipe()
         self.device = resolve_device(device)
         self.num_classes = dataset.num_classes
-        self.progress = progress if callable(progress) else StageProgress() if progress else _no_progress
+        self.progress = told(progress)
         dataset = dataset.near(self.device)
         self._samples = Samples(dataset.inputs, self.device, dataset.transform)
         self._test = None
         if dataset.test_inputs is not None and dataset.test_targets is not None:
             samples = Samples(dataset.test_inputs, self.device, dataset.transform)
             self._test = (samples, dataset.test_targets.to(self.device))
-        if isinstance(model, Classifier):
-            with seeds.global_stream(seed, "initial weights"):  # which lazy layers draw only now
-                require_network(model.to(self.device), dataset.example().to(self.device), dataset.num_classes)
-        elif not isinstance(model, str):
-            raise UsageError(
-                "model must be a network's name or an alframe.Classifier(body, head), "
-                f"got {type(model).__name__}"
-            )
-        else:
+        if isinstance(model, str):
             model = build_model(registry or installed(), model, dataset, model_options or {}, seed)
+        else:
+            model = network_for(model, dataset, seed, self.device)
+        require_fresh_start(model, self.recipe)
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
+        require_scalable(self.recipe, self.model, dataset, self.device)
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
         self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder
@@ -176,7 +170,9 @@ class ActiveLearner:
         self._states: dict[str, dict[str, Any]] = {}
         self._caches: dict[str, dict[str, Any]] = {}
         self.validation_size = 0
+        self.temperature: float | None = None
         self._fitted = False
+        self._fitted_to = (0, 0)  # how many of the labelled samples, and in which round
 
     __repr__, _repr_html_ = learner_text, learner_html
 
@@ -211,37 +207,33 @@ class ActiveLearner:
             raise UsageError(
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
-        trainer, size = self.pipeline.providers["train"], self.validation_size
+        trainer, before = self.pipeline.providers["train"], (self.validation_size, self.temperature)
         try:
             with undone_unless_finished(self.model, self._initial_state, self._states, trainer.name):
+                uncalibrate(self.model, self.temperature)
                 if not self.recipe.warm_start:
                     self.model.load_state_dict(self._initial_state)
-                held_out = self._held_out()
-                self.validation_size = int(held_out.sum())
+                judges = self._held_out()
+                self.validation_size = int(judges.sum())
                 yield Fit(
                     self.model,
-                    self._labelled_view(~held_out),
-                    self._labelled_view(held_out) if self.validation_size else None,
+                    self._labelled_view(~judges),
+                    self._labelled_view(judges) if self.validation_size else None,
                     self._round_state(self.round),
                 )
-                if self._body_is_frozen and not same_state(self.model.body, self._initial_state, "body."):
-                    raise PluginError(
-                        f"plugin {trainer.name!r} ({trainer.provider}), hook alframe_train: it declares "
-                        "trains='head', but has changed the body's weights or buffers"
-                    )
+                if self._body_is_frozen:
+                    require_same_body(self.model, self._initial_state, trainer)
+                validation = self._labelled_view(judges)
+                self.temperature = calibrate(self.recipe, self.model, validation, self._members())
         except BaseException:
-            self.validation_size = size
+            self.validation_size, self.temperature = before
             raise
         self._fitted = True
+        self._fitted_to = len(self.labelled), self.round
 
     def _held_out(self) -> Tensor:
         """Which of the labelled samples are the validation part: a round's are mostly those of the last."""
-        held_out = torch.zeros(len(self.labelled), dtype=torch.bool)
-        if self.recipe.validation:
-            count = min(max(1, round(len(held_out) * self.recipe.validation)), len(held_out) - 1)
-            ranks = torch.randperm(len(self._samples), generator=seeds.generator(self.seed, "validation"))
-            held_out[ranks[self.labelled].argsort()[:count]] = True
-        return held_out
+        return held_out(self.labelled, self.recipe.validation, len(self._samples), self.seed)
 
     def _labelled_view(self, which: Tensor) -> LabelledView:
         return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))
@@ -419,10 +411,12 @@ class ActiveLearner:
             "targets": self.targets.clone(),
             "round": self.round,
             "fitted": self._fitted,
+            "temperature": self.temperature,
             "seed": self.seed,
             "samples": len(self._samples),
             "model": initial_state(self.model, "cpu"),
             "plugins": copied(self._states),
+            **({"fitted_to": list(self._fitted_to)} if is_fitted_again(self.model) else {}),
         }
 
     @ALWAYS_GRADIENTS
@@ -435,9 +429,11 @@ class ActiveLearner:
         """
         body = self._initial_state if self._body_is_frozen else None
         require_fitting(state, self.model, len(self._samples), self.num_classes, self.seed, body)
+        fit_again(self, state)
         self.model.load_state_dict(state["model"])
         self.labelled, self.targets = state["labelled"].clone(), state["targets"].clone()
         self.round, self._fitted = state["round"], state["fitted"]
+        self.temperature = state.get("temperature")
         self._states, self._caches = copied(state["plugins"]), {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -455,7 +451,7 @@ class ActiveLearner:
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"progress": _no_progress, "_caches": {}}
+        self.__dict__ |= state | {"progress": told(False), "_caches": {}}
 
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")

@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from alframe import seeds
+from alframe.contract.needs import ESTIMATOR
 from alframe.contract.options import build
 from alframe.contract.resources import DataOptions, DataRequest, DatasetInfo, ModelInfo, ModelRequest
+from alframe.contract.sections import NETWORK, TEXT_NETWORK
 from alframe.data.dataset import Dataset
+from alframe.data.text_bytes import as_bytes
+from alframe.errors import UsageError
 from alframe.learning.blame import blame_reading
-from alframe.learning.validation import check_dataset, check_network
+from alframe.learning.estimator_heads import estimator_network, is_estimator, prototype_of
+from alframe.learning.validation import check_dataset, check_network, require_network
 from alframe.networks.classifier import Classifier
 from alframe.registry.offers import DATASETS, MODELS, Offer
 from alframe.registry.registry import Registry, installed
@@ -107,8 +115,53 @@ def build_model(
         PluginError: the plugin that offers the network is broken.
     """
     offer, location = registry.offers.located(MODELS, name)
-    built = build(offer.value.options, options, "model")
+    built = build(offer.value.options_for(location), options, "model")
     return build_network(offer, location, built, dataset, seed, download=download)
+
+
+def trainer_of(registry: Registry, model: Any, options: Mapping[str, Any] | None = None) -> str:
+    """The plugin that a model wants to be trained by; "" where any trainer of networks will do.
+
+    Args:
+        registry: where a name is looked up.
+        model: a name, a `Classifier`, or an estimator.
+        options: of a network by name.
+
+    Raises:
+        UsageError: an unknown name, or options of what is no name.
+        PluginError: the plugin that offers the network is broken.
+    """
+    if isinstance(model, str):
+        return registry.offers.located(MODELS, model)[0].value.trainer
+    if options:
+        kind = type(model).__name__
+        raise UsageError(f"model_options are for a network by name, and model is a {kind} already")
+    return ESTIMATOR if is_estimator(model) or prototype_of(model) is not None else ""
+
+
+def network_for(model: Any, dataset: Dataset, seed: int, device: torch.device) -> Classifier:
+    """A model of the user's own, as a network.
+
+    Args:
+        model: a `Classifier`, or an estimator.
+        dataset: gives a sample and the number of classes.
+        seed: of the initial weights, which lazy layers draw only now.
+        device: where it runs.
+
+    Raises:
+        UsageError: it is neither, or does not suit the data.
+    """
+    example = dataset.example()
+    if is_estimator(model):
+        return estimator_network(model, example[0].numel(), dataset.num_classes)
+    if not isinstance(model, Classifier):
+        raise UsageError(
+            "model must be a network's name, an alframe.Classifier(body, head) or an estimator with fit and "
+            f"predict_proba, got {type(model).__name__}"
+        )
+    with seeds.global_stream(seed, "initial weights"):
+        require_network(model.to(device), example.to(device), dataset.num_classes)
+    return model
 
 
 def build_network(
@@ -134,8 +187,10 @@ def build_network(
         UsageError: the network does not suit the data.
         PluginError: the plugin fails in another way, or what it returns is no network.
     """
+    example = dataset.example()
+    _require_kind(offer, dataset, example)
     request = ModelRequest(
-        input_shape=dataset.example().shape[1:],
+        input_shape=example.shape[1:],
         num_classes=dataset.num_classes,
         options=options,
         download=download,
@@ -147,6 +202,22 @@ def build_network(
         blame_reading(offer.plugin, f"model {offer.name!r}", files),
     ):
         return check_network(offer.value.build(request))
+
+
+def _require_kind(offer: Offer[ModelInfo], dataset: Dataset, example: Tensor) -> None:
+    """Holds what a network takes against what the samples are: texts stay bytes."""
+    data, is_text = dataset.name, dataset.transform is as_bytes
+    if is_text == (offer.value.takes == "texts"):
+        return
+    if is_text:
+        raise UsageError(
+            f"model {offer.name!r} takes numbers, and the samples of data set {data!r} are texts: take "
+            f"{TEXT_NETWORK}, or another network of texts, see list-models"
+        )
+    raise UsageError(
+        f"model {offer.name!r} takes texts, and the samples of data set {data!r} are numbers of shape "
+        f"{tuple(example.shape[1:])}: take {NETWORK}, or another network of numbers, see list-models"
+    )
 
 
 def _files_in(options: Any) -> list[str]:

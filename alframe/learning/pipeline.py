@@ -13,8 +13,7 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.context import Context
-from alframe.contract.needs import NEEDS
-from alframe.contract.options import build
+from alframe.contract.options import build, differences
 from alframe.contract.recipe import Recipe, TrainResult
 from alframe.contract.scores import needed_scores, why_refused
 from alframe.contract.training import Training
@@ -22,8 +21,10 @@ from alframe.contract.views import LabelledView, PoolView, Rows
 from alframe.errors import PluginError, TrialError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.learning.blame import blame
+from alframe.learning.pool import top_up
 from alframe.learning.rows import without_distances
 from alframe.learning.stored import blocks_to_score, is_in_files
+from alframe.learning.suiting import why_lacking, why_not_trained
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.networks.classifier import Classifier
 from alframe.ops.crew import gathered, over_rows
@@ -103,6 +104,8 @@ class Pipeline:
         stages: providers that the user asked for, by stage, as ``{"select": "coreset"}``.
         options: options that the user gave, by plugin name.
         refuse: raise where scores do not suit the selector; else `why_unsuited` says so.
+        trainer: the plugin that trains the model where the user names none, whatever the strategy, see
+            `ModelInfo.trainer`; "" where the model is a network that any can train.
 
     Raises:
         UsageError: an unknown name of a stage or of a plugin, a plugin that does not provide the stage, or a
@@ -118,6 +121,7 @@ class Pipeline:
         options: Mapping[str, Mapping[str, Any]] | None = None,
         *,
         refuse: bool = True,
+        trainer: str = "",
     ) -> None:
         stages, options = _checked_stages(stages), _checked_options(options)
         self.registry = registry
@@ -126,6 +130,7 @@ class Pipeline:
         self.asked_for = strategy if strategy in names else self.strategy.name  # one folder for all aliases
         self._asked = stages
         self._given = options
+        self._trainer = trainer
         self._default = registry.plugin(DEFAULT)
         self.providers: dict[str, Plugin] = {}
         for stage in STAGES:
@@ -153,7 +158,19 @@ class Pipeline:
                     "in a file or a package can, and copy.deepcopy works"
                 )
         paths = [plugin.path for plugin in plugins if plugin.path]
-        return _resolved_again, (self.asked_for, self._asked, dict(self._given), paths)
+        return _resolved_again, (self.asked_for, self._asked, dict(self._given), paths, self._trainer)
+
+    def trained_by(self, trainer: str) -> Pipeline:
+        """The same for a model that wants a trainer of its own; itself where there is nothing to change.
+
+        Args:
+            trainer: the plugin's name; "" where any will do.
+        """
+        if trainer == self._trainer:
+            return self
+        return Pipeline(
+            self.registry, self.asked_for, self._asked, self._given, refuse=False, trainer=trainer
+        )
 
     def _resolve(self, stage: str) -> Plugin | None:
         asked = self._asked.get(stage)
@@ -167,9 +184,17 @@ class Pipeline:
                     f"--{stage} {asked}: {asked!r} has no {stage} stage; {', '.join(able)} have one"
                 )
             return provider
+        if stage == "train" and self._trainer:
+            return self._of_model()
         provider = self._follow(stage, self.strategy, ())
         if provider is None and stage != "score":
             provider = self._default
+        return provider
+
+    def _of_model(self) -> Plugin:
+        provider = self.registry.plugin(self._trainer, "trainer of the model")
+        if "train" not in provider.stages:
+            raise PluginError(f"the model wants to be trained by {self._trainer!r}, which has no train stage")
         return provider
 
     def _follow(self, stage: str, plugin: Plugin, path: tuple[str, ...]) -> Plugin | None:
@@ -221,12 +246,12 @@ class Pipeline:
         A trainer that the user names belongs to the setting, with its options.
         """
         parts = [f"{stage}={name}" for stage, name in sorted(self._asked.items()) if stage != "train"]
-        asked_trainer = self.providers["train"].name if "train" in self._asked else None
+        asked_trainer = self.providers["train"].name if "train" in self._asked or self._trainer else None
         for name, options in self.options.items():
             if name == asked_trainer != self.strategy.name:
                 continue
             prefix = "" if name == self.strategy.name else f"{name}."
-            parts += [f"{prefix}{key}={value}" for key, value in _differences(options).items()]
+            parts += [f"{prefix}{key}={value}" for key, value in differences(options).items()]
         return "+".join([self.asked_for, *parts])
 
     def train(
@@ -296,11 +321,10 @@ class Pipeline:
             model: the network.
             inputs: samples.
         """
-        for plugin in self.providers.values():
-            for need in plugin.info.needs:
-                if lacking := NEEDS[need].lacking(model, inputs):
-                    return f"{plugin.name} needs {lacking}"
-        return self._why_scores_do_not_suit()
+        trained = why_not_trained(
+            self.strategy, self._follow("train", self.strategy, ()), self.providers["train"], model
+        )
+        return why_lacking(self.providers, model, inputs) or trained or self._why_scores_do_not_suit()
 
     def query(
         self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState, *, pending: int = 0
@@ -337,7 +361,7 @@ class Pipeline:
             )
         missing = n - len(picks)
         if missing:
-            picks = torch.cat([picks, _top_up(picks, missing, size, state)])
+            picks = torch.cat([picks, top_up(picks, missing, size, state.seed, state.number)])
         return Selection(picks, None if scores is None else scores.cpu(), missing, state.numbers())
 
     def _scores(self, rows: Rows, state: RoundState, pool: PoolView, labelled: LabelledView) -> Tensor:
@@ -412,14 +436,18 @@ def _with_logged(
 
 
 def _resolved_again(
-    strategy: str, stages: Mapping[str, str], options: Mapping[str, Mapping[str, Any]], files: list[Path]
+    strategy: str,
+    stages: Mapping[str, str],
+    options: Mapping[str, Mapping[str, Any]],
+    files: list[Path],
+    trainer: str = "",
 ) -> Pipeline:
     registry = installed()
     if unknown := [path for path in files if path not in registry.files]:
         registry = registry.copy()
         for path in unknown:
             registry.require_file(path)
-    return Pipeline(registry, strategy, stages, options)
+    return Pipeline(registry, strategy, stages, options, trainer=trainer)
 
 
 def _checked_stages(stages: Any) -> dict[str, str]:
@@ -439,14 +467,6 @@ def _checked_options(options: Any) -> Mapping[str, Mapping[str, Any]]:
             f"options must be a dictionary by plugin name, as {{'alfamix': {{'cap': 0.1}}}}, got {options!r}"
         )
     return options or {}
-
-
-def _differences(options: Any) -> dict[str, Any]:
-    return {
-        field.name: value
-        for field in dataclasses.fields(options)
-        if (value := getattr(options, field.name)) != field.default
-    }
 
 
 class _Embedding:
@@ -473,11 +493,3 @@ class _Embedding:
         if self._made is None:
             self._made = self._make()
         return self._made
-
-
-def _top_up(picks: Tensor, missing: int, pool_size: int, state: RoundState) -> Tensor:
-    free = torch.ones(pool_size, dtype=torch.bool)
-    free[picks] = False
-    left = free.nonzero().squeeze(1)
-    order = torch.randperm(len(left), generator=seeds.generator(state.seed, state.number, "top-up"))
-    return left[order[:missing]]

@@ -1,37 +1,33 @@
-"""One query on features that somebody already has: no network, no data set, no loop."""
+"""One query on what somebody already has, features or predictions: no network, no data set, no loop."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import math
-import os
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
+from alframe.learning.asking import Labelled, Place, sides_of
 from alframe.learning.crew import with_workers
-from alframe.learning.heads import as_head, classes_of
-from alframe.learning.inputs import class_numbers, matrix, whole_number
-from alframe.learning.labelled_rows import LabelledRows
+from alframe.learning.inputs import whole_number
 from alframe.learning.pipeline import Pipeline, RoundState
-from alframe.learning.rows import FeatureRows
-from alframe.learning.stored import Reading, StoredRows, memory_of
+from alframe.learning.stored import Reading, memory_of
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device
 from alframe.notebooks import query_html, query_text
-from alframe.ops.crew import Crew, before_taking_over
-from alframe.ops.machine import machine_memory
+from alframe.ops.crew import Crew
 from alframe.registry.registry import Registry, installed
 
 if TYPE_CHECKING:
     Array = Tensor | np.ndarray[Any, Any]
+
+THIS = "this strategy "
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,11 +39,13 @@ class QueryResult:
         scores: a score for each row on the CPU, higher = label it first, -inf = never, as of one that is
             labelled; None where the strategy has no scorer.
         topped_up: how many of the last indices were drawn at random, because the strategy chose fewer.
-        seconds: wall-clock time of the query, the transfer of the features to the device left out.
+        seconds: wall-clock time of the query, an estimator's ``predict_proba`` in it; the transfer of
+            features that were numbers to the device is left out.
         logged: numbers that the plugins logged, by plugin name.
         pool_size: how many rows there were to choose from.
         reading: what was read of a pool in files, the pass that checks its numbers too; None of one in
             memory.
+        classes: class labels in the order of class numbers; None where labels were class numbers.
     """
 
     indices: Tensor
@@ -57,6 +55,8 @@ class QueryResult:
     logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     pool_size: int = 0
     reading: Reading | None = None
+    classes: tuple[Hashable, ...] | None = None
+
     __repr__, _repr_html_ = query_text, query_html
 
 
@@ -65,12 +65,15 @@ class QueryResult:
 def query(
     strategy: str,
     *,
-    features: Array | str | os.PathLike[str],
+    features: Any = None,
     n: int,
-    head: tuple[Array, Array | None] | nn.Module | None = None,
-    labelled_features: Array | None = None,
-    labelled_targets: Array | None = None,
+    head: tuple[Array, Array | None] | nn.Module | Any = None,
+    probs: Any = None,
+    logits: Any = None,
+    labelled_features: Any = None,
+    labelled_targets: Any = None,
     labelled_rows: Array | None = None,
+    classes: Sequence[Hashable] | None = None,
     num_classes: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
@@ -80,24 +83,35 @@ def query(
     workers: int | Crew = 0,
     registry: Registry | None = None,
 ) -> QueryResult:
-    """Chooses ``n`` rows of ``features`` to label.
+    """Chooses ``n`` rows of ``features``, or of ``probs``, to label.
 
     Args:
         strategy: a strategy's name, as ``alframe list-strategies`` shows it.
         features: ``N x D`` array, tensor, DataFrame or sparse matrix: the unlabelled pool. Here and below
             rows count in their order, never by a DataFrame's index. Or the path of a ``.npy`` or of a
             folder of them, or an array that `numpy.load` mapped: float32 of half of ``memory`` at the most is
-            read at once, and of more a block at a time, as often as the strategy looks at it.
+            read at once, and of more a block at a time, as often as the strategy looks at it. With an
+            estimator as ``head`` whatever that takes: columns of all kinds, texts, images.
         n: the budget; all rows where there are fewer.
         head: ``(W, b)`` with ``W`` of shape ``C x D`` and ``b`` of ``C`` numbers or None; a module that maps
-            features to logits; or a fitted `sklearn.linear_model.LogisticRegression`. One output is the logit
-            of the second of two classes. A module is copied, and left as it is. Strategies that look at
-            features alone need none.
-        labelled_features: ``L x D`` of the same: the labelled set.
-        labelled_targets: its ``L`` class numbers.
+            features to logits; or a fitted estimator, any object with ``predict_proba``, as those of
+            scikit-learn and its pipelines, `xgboost.XGBClassifier`, `lightgbm.LGBMClassifier`, a skorch net.
+            One output is the logit of the second of two classes. A module is copied, and left as it is. An
+            estimator is asked once, for all of ``features`` as they are; strategies that read features get
+            what the last step of a pipeline gets, and a linear one's weights. A forest, a bagging or a vote
+            is a committee of its members, and so is a list of fitted estimators. Strategies that look at
+            features alone need no head.
+        probs: instead of ``head`` the pool's ``N x C`` class probabilities, or ``T x N x C`` of ``T`` members
+            of a committee or samples of a posterior: an array, a tensor, a DataFrame with a column a class,
+            lists, or the path of a ``.npy``. Rows may be off from adding up to 1 by 0.001.
+        logits: the same as logits; ``N`` of them are those of the second of two classes.
+        labelled_features: the labelled set, ``L`` samples of the same kind as ``features``.
+        labelled_targets: its ``L`` labels: class numbers, or texts or any other labels.
         labelled_rows: instead of ``labelled_features``, the ``L`` rows of ``features`` that are labelled: row
             numbers, or a boolean for each row. They leave the pool, and the answer's rows count as in
             ``features`` still. ``labelled_targets`` may then be one for each row of ``features``, too.
+        classes: the labels of classes in their order, that of the columns of ``probs`` and rows of ``W``. By
+            default the estimator's ``classes_``, a DataFrame's columns, or else the labels sorted.
         num_classes: number of classes; by default as the head has it, or else the largest label plus one.
         seed: everything random derives from it.
         options: the strategy's options, as ``{"cap": 0.1}``; those of a borrowed plugin by its name, as
@@ -131,39 +145,17 @@ def query(
     pipeline.require_used(by_plugin)
     on = resolve_device(device)
     n, seed = whole_number(n, "n", least=1), whole_number(seed, "seed")
-    pool, most = _pool(features, on, memory, workers)
-    if not len(pool):
-        raise UsageError("features has no rows: the pool is empty")
-    known = None
-    if labelled_rows is not None:
-        if labelled_features is not None:
-            raise UsageError("labelled_features and labelled_rows both give the labelled set: leave one out")
-        known = LabelledRows.of(labelled_rows, labelled_targets, len(pool))
-        labelled_targets = known.targets
-    labelled, most_labelled = pool[:0], 0.0
-    if labelled_features is not None and not (isinstance(labelled_features, list) and not labelled_features):
-        labelled, most_labelled = matrix(labelled_features, "labelled_features", on)
-    elif known is not None:
-        pool, labelled = known.split(pool)
-    most = max(most, most_labelled)
-    module = as_head(head, pool, most)
-    targets = class_numbers([] if labelled_targets is None else labelled_targets, "labelled_targets").to(on)
-    classes = _number_of_classes(num_classes, module, targets, pool)
-    _check(pool, labelled, targets, classes)
-    model = None if module is None else Classifier(nn.Identity(), module).eval()
-    cold = pipeline.strategy.info.cold_start and not len(targets)
-    state = RoundState(seed, 0 if cold else 1, classes, on, model)
+    labelled = Labelled(labelled_features, labelled_targets, labelled_rows, classes, num_classes)
+    sides = sides_of(features, head, probs, logits, labelled, seed, Place(on, memory, workers))
+    model = None if sides.head is None else Classifier(nn.Identity(), sides.head).eval()
+    cold = pipeline.strategy.info.cold_start and not len(sides.targets)
+    state = RoundState(seed, 0 if cold else 1, sides.num_classes, on, model)
+    size, known, stored = len(sides.pool), sides.known, sides.stored
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
-    with memory_of(pool, on) as peak:
-        selection = pipeline.query(
-            FeatureRows(pool, module, seed, most),
-            FeatureRows(labelled, module, seed, most, first=len(pool)),
-            targets,
-            min(n, len(pool)),
-            state,
-        )
+    with memory_of(stored, on) as peak, _named(name):
+        selection = pipeline.query(sides.pool, sides.labelled, sides.targets, min(n, size), state)
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
         indices=selection.picks if known is None else known.rows_of(selection.picks),
@@ -171,31 +163,22 @@ def query(
         topped_up=selection.topped_up,
         seconds=seconds,
         logged=selection.logged,
-        pool_size=len(pool),
-        reading=dataclasses.replace(pool.reading(), **peak) if isinstance(pool, StoredRows) else None,
+        pool_size=size,
+        reading=None if stored is None else dataclasses.replace(stored.reading(), **peak),
+        classes=sides.classes,
     )
 
 
-def _pool(
-    features: Any, device: torch.device, memory: float | None, workers: int | Crew
-) -> tuple[Tensor | StoredRows, float]:
-    """The pool's features and their largest magnitude; those in files are read where they take much."""
-    if isinstance(features, str | os.PathLike):
-        shards = open_shards(Path(features))
-    elif isinstance(features, np.memmap) and features.ndim == 2 and features.dtype.kind in "biuf":
-        shards = Shards([features], [str(features.filename or "features")])
-    elif workers:
-        raise UsageError("workers read a pool in files: give features as a .npy, or as a folder of them")
-    else:
-        return matrix(features, "features", device)
-    limit = machine_memory() / 2 if memory is None else float(memory)
-    if not limit > 0:
-        raise UsageError(f"memory must be a number of bytes above 0, got {memory!r}")
-    rows = StoredRows(shards, device, limit)
-    before_taking_over(rows.require_unchanged)
-    if workers or 2 * 4 * math.prod(rows.shape) > limit:
-        return rows, rows.largest("features")
-    return matrix(rows[:], "features", device)
+@contextlib.contextmanager
+def _named(strategy: str) -> Iterator[None]:
+    """Calls the strategy by its name where a line says what it lacks."""
+    try:
+        yield
+    except UsageError as error:
+        line = str(error)
+        if not line.startswith(THIS):
+            raise
+        raise type(error)(f"{strategy} {line.removeprefix(THIS)}") from error
 
 
 def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -205,22 +188,3 @@ def _by_plugin(strategy: str, options: Mapping[str, Any]) -> dict[str, dict[str,
     own = {key: value for key, value in options.items() if not isinstance(value, Mapping)}
     named = {key: dict(value) for key, value in options.items() if isinstance(value, Mapping)}
     return named | {strategy: named.get(strategy, {}) | own}
-
-
-def _number_of_classes(given: Any, head: nn.Module | None, targets: Tensor, pool: Any) -> int:
-    if given is not None and (number := whole_number(given, "num_classes", least=0)):
-        return number
-    if head is not None:
-        return classes_of(head, pool)
-    return int(targets.max()) + 1 if len(targets) else 0
-
-
-def _check(pool: Tensor | StoredRows, labelled: Tensor, targets: Tensor, num_classes: int) -> None:
-    if labelled.shape[1] != pool.shape[1]:
-        raise UsageError(f"features have {pool.shape[1]} columns, labelled_features {labelled.shape[1]}")
-    if len(labelled) != len(targets):
-        raise UsageError(f"{len(labelled)} labelled_features but {len(targets)} labelled_targets")
-    if len(targets):
-        least, most = (int(end) for end in targets.aminmax())
-        if least < 0 or most >= num_classes:
-            raise UsageError(f"labelled_targets must lie in 0..{num_classes - 1}, got {least}..{most}")

@@ -137,6 +137,9 @@ class NetworkRows:
 
     def mc_probs(self, steps: range, dropout: float) -> Iterator[Iterator[Tensor]]:
         """Monte Carlo dropout passes; only Dropout layers change mode, batch statistics do not move."""
+        if self._voters:
+            yield from self.member_probs(steps)
+            return
         layers = self._model.dropout_layers()
         if not layers:
             raise UsageError(f"Monte Carlo dropout needs a network with dropout: {DROPOUT_WANTED}")
@@ -151,10 +154,22 @@ class NetworkRows:
     @property
     def members(self) -> int:
         """How many networks a committee has; 0 where there is none."""
-        return len(self._members)
+        return len(self._members) or self._voters
+
+    @property
+    def _voters(self) -> int:
+        """How many members an ensemble has that is in the network's place."""
+        return getattr(self._model.head, "members", 0)
 
     def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
         """Some members' probabilities of each block of rows."""
+        if not self._members and (voters := self._voters):
+            if which.stop > voters:
+                raise UsageError(f"{which.stop} posterior samples were asked for, and there are {voters}")
+            head: Any = self._model.head
+            for block in _blocks(self.features(), self.logits):
+                yield (head.member_probs(member, block) for member in which)
+            return
         if not self._members:
             raise UsageError(NO_COMMITTEE)
         device, chosen = self._samples.device, [self._members[member] for member in which]
@@ -169,7 +184,7 @@ class NetworkRows:
 
     def sample_probs(self, which: range, dropout: float) -> Iterator[Iterator[Tensor]]:
         """Members of a committee, or the network with masks that all rows share."""
-        if self._members:
+        if self.members:
             yield from self.member_probs(which)
             return
         layers = dropping_layers(self._model)
@@ -281,7 +296,10 @@ class FeatureRows:
     def logits(self, features: Tensor) -> Tensor:
         """Logits of a block of features."""
         if self._head is None:
-            raise UsageError("this strategy needs logits: pass head=(W, b), the network's last linear layer")
+            raise UsageError(
+                "this strategy needs predictions: pass head=(W, b), the network's last linear layer, or a "
+                "fitted classifier, or probs="
+            )
         logits: Tensor = self._head(features)
         return logits
 
@@ -298,12 +316,16 @@ class FeatureRows:
         for block in _blocks(self._features, self.logits):
             yield (self.logits(masks.drop(block, dropout)).softmax(dim=1) for masks in samples)
 
-    members = 0
+    @property
+    def members(self) -> int:
+        """There is one head at most."""
+        return 0
 
     def member_probs(self, which: range) -> Iterator[Iterator[Tensor]]:
         """There are none."""
         raise UsageError(
-            "this strategy asks several trained networks, and a query on features has one head: use "
+            "this strategy asks several models, and here is one head at most: pass probs=[T, N, C], the "
+            "probabilities of T of them, or as head a list of fitted classifiers, or a forest; or use "
             "alframe.ActiveLearner or `alframe run`"
         )
 

@@ -179,15 +179,15 @@ def _largest(stored: StoredRows, name: str, rows: slice) -> float:
 
 
 @contextlib.contextmanager
-def memory_of(pool: Tensor | StoredRows, device: torch.device) -> Iterator[dict[str, int]]:
+def memory_of(pool: Tensor | StoredRows | None, device: torch.device) -> Iterator[dict[str, int]]:
     """Fills in the memory that `Reading` has, when the block of code that it surrounds ends.
 
     Args:
-        pool: nothing is measured where it is in memory.
+        pool: nothing is measured where it is not in files.
         device: where the strategy works.
     """
     found: dict[str, int] = {}
-    if isinstance(pool, Tensor):
+    if not isinstance(pool, StoredRows):
         yield found
         return
     on_gpu = device.type == "cuda"

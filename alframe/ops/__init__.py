@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alframe.ops.blocks import by_blocks, row_blocks, rows_per_block
+from alframe.ops.calibration import best_temperature, calibration_error, reliability_bins
 from alframe.ops.cover import Cover, cover_greedy
 from alframe.ops.crew import Bench, Crew, Job
 from alframe.ops.dropout import dropout_mask
@@ -14,6 +15,7 @@ from alframe.ops.lazy import LazyRows
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
 from alframe.ops.onward import cover_onward
+from alframe.ops.pools import few_threads
 from alframe.ops.seeding import drawn
 from alframe.ops.ties import equal_from, first_of_equals
 
@@ -28,18 +30,22 @@ __all__ = [
     "Kernel",
     "LazyRows",
     "assign_to_nearest",
+    "best_temperature",
     "by_blocks",
+    "calibration_error",
     "cover_greedy",
     "cover_onward",
     "drawn",
     "dropout_mask",
     "eligible",
     "equal_from",
+    "few_threads",
     "first_of_equals",
     "kmeans",
     "lower_to_nearest",
     "machine_memory",
     "nearest_to_centres",
+    "reliability_bins",
     "row_blocks",
     "rows_per_block",
 ]

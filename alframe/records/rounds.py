@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.contract.trial import UNWATCHED, Round
+from alframe.contract.trial import UNWATCHED, Bin, Round
 from alframe.records.reading import Unusable as Unusable
 from alframe.records.reading import parse_json, read_text
 
 Column = NDArray[np.float64]
+BINS = 15  # of a reliability diagram
 FEATURES = "features.npy"  # of a trial that kept them
 
 
@@ -29,6 +30,9 @@ class Curves:
         query_seconds: R durations of the query before the round; NaN where there was none or none is known.
         query_peak_memory: R peak memories of the query in bytes; NaN likewise.
         train_seconds: R durations of training; NaN where not known.
+        ece: R expected calibration errors, NaN where not known; None where none is.
+        brier: R Brier scores, likewise.
+        reliability: R times the bins of `Round.reliability`, None where not known; () where none are.
     """
 
     labelled: NDArray[np.int64]
@@ -36,6 +40,9 @@ class Curves:
     query_seconds: Column
     query_peak_memory: Column
     train_seconds: Column
+    ece: Column | None = None
+    brier: Column | None = None
+    reliability: tuple[tuple[Bin, ...] | None, ...] = ()
 
 
 def read_rounds(folder: Path) -> list[Round]:
@@ -72,7 +79,7 @@ def rounds_of(lines: str) -> list[Round]:
 def _check(record: dict[str, Any], number: int) -> None:
     """Wants a record whose entries are of the kinds that alframe writes; what is unknown to it may be any."""
     numbers = {field.name for field in dataclasses.fields(Round)} - {
-        *("queried", "together", "diagnostics", "logged", "more")
+        *("queried", "together", "diagnostics", "logged", "reliability", "more")
     }
     queried, together = record.get("queried", []), record.get("together", [])
     diagnostics, logged = record.get("diagnostics", {}), record.get("logged", {})
@@ -87,12 +94,22 @@ def _check(record: dict[str, Any], number: int) -> None:
         and all(type(position) is int and 0 <= position < 2**53 for position in queried)
         and isinstance(together, list)
         and all(isinstance(trial, str) for trial in together)
+        and _is_reliability(record.get("reliability"))
         and isinstance(diagnostics, dict)
         and isinstance(logged, dict)
         and all(isinstance(values, dict) for values in logged.values())
     )
     if not good:
         raise Unusable(f"line {number + 1} is not the record of round {number}")
+
+
+def _is_reliability(bins: Any) -> bool:
+    """Whether these are `Round.reliability`'s bins, or None."""
+    return bins is None or (
+        isinstance(bins, list)
+        and all(isinstance(one, list) and len(one) == 4 and all(map(_is_number, one)) for one in bins)
+        and all(type(one[0]) is type(one[1]) is int and 0 <= one[0] < BINS and one[1] > 0 for one in bins)
+    )
 
 
 def _records(lines: str) -> list[dict[str, Any]]:
@@ -123,12 +140,21 @@ def curves_of(records: list[dict[str, Any]]) -> Curves:
     Raises:
         Unusable: there are none, or sizes or accuracies are missing.
     """
-    return make_curves(
+    found = make_curves(
         [record.get("labelled") for record in records],
         [record.get("accuracy") for record in records],
         _column(records, "query_seconds"),
         _column(records, "query_peak_memory"),
         _column(records, "train_seconds"),
+    )
+    if not any(record.get("ece") is not None for record in records):
+        return found
+    bins = [record.get("reliability") for record in records]
+    return dataclasses.replace(
+        found,
+        ece=_column(records, "ece"),
+        brier=_column(records, "brier"),
+        reliability=tuple(tuple(map(tuple, one)) if one and _is_reliability(one) else None for one in bins),
     )
 
 

@@ -21,6 +21,7 @@ from alframe.testing.kit import DESCRIBED, CheckFailedError, CheckSkippedError, 
 from alframe.testing.subject import Subject
 
 SHAPES = ((3, 32, 32), (1, 28, 28), (12,))  # of a sample; a network is looked at with the first it takes
+TEXTS = torch.tensor([list(b"a fine film"), list(b"dull\0\0\0\0\0\0\0")], dtype=torch.uint8)
 CLASSES = 5
 LARGEST_BUILT = 5_000_000  # weights; larger networks are looked at without numbers
 NOWHERE = "nowhere"
@@ -75,7 +76,9 @@ def data_are_the_same_twice(subject: Subject) -> str:
 def networks_fit_the_data(subject: Subject) -> str:
     """A network is a Classifier for the samples and classes it is asked for, or raises UsageError."""
     for name, (shape, model) in _networks(subject).items():
-        _check_shapes(f"model {name!r} for samples of {shape}", model, shape)
+        of_texts = offers(subject, MODELS)[name].takes == "texts"
+        what = f"model {name!r} for " + ("texts" if of_texts else f"samples of {shape}")
+        _check_shapes(what, model, shape, of_texts=of_texts)
     return f"networks: {len(_networks(subject))}"
 
 
@@ -144,7 +147,8 @@ def _networks(subject: Subject) -> dict[str, tuple[tuple[int, ...], Classifier]]
 
 
 def _built(name: str, info: ModelInfo) -> tuple[tuple[int, ...], Classifier]:
-    for shape in SHAPES:
+    shapes = (tuple(TEXTS.shape[1:]),) if info.takes == "texts" else SHAPES
+    for shape in shapes:
         try:
             model = _without_numbers(info, _request(info, shape))
         except UsageError:
@@ -159,11 +163,16 @@ def _built(name: str, info: ModelInfo) -> tuple[tuple[int, ...], Classifier]:
                 f"model {name!r}: wanted an alframe.Classifier, got {type(model).__name__}"
             )
         return shape, model.eval()
-    raise CheckFailedError(f"model {name!r} refuses samples of each of the shapes {SHAPES}")
+    raise CheckFailedError(f"model {name!r} refuses samples of each of the shapes {shapes}")
 
 
 def _without_numbers(info: ModelInfo, request: ModelRequest) -> Any:
-    """The network on the meta device; where building it reads a number it is built for real first."""
+    """The network on the meta device; where building it reads a number it is built for real first.
+
+    Texts are read as they are, so a network that takes them is built for real.
+    """
+    if info.takes == "texts":
+        return info.build(request)
     try:
         with torch.device("meta"):
             return info.build(request)
@@ -178,9 +187,9 @@ def _request(info: ModelInfo, shape: tuple[int, ...]) -> ModelRequest:
     return ModelRequest(torch.Size(shape), CLASSES, info.options())
 
 
-def _check_shapes(what: str, model: Classifier, shape: tuple[int, ...]) -> None:
-    with torch.no_grad(), torch.device("meta"):
-        x = torch.zeros(2, *shape)
+def _check_shapes(what: str, model: Classifier, shape: tuple[int, ...], *, of_texts: bool) -> None:
+    with torch.no_grad(), torch.device("cpu" if of_texts else "meta"):
+        x = TEXTS if of_texts else torch.zeros(2, *shape)
         features, logits = model.features(x), model(x)
     if features.ndim != 2 or len(features) != 2:
         raise CheckFailedError(f"{what}: wanted features of shape [2, D], got {list(features.shape)}")

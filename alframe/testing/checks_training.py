@@ -8,7 +8,7 @@ import torch
 
 from alframe.learning.learner import ActiveLearner
 from alframe.testing.kit import ANSWERS, CheckFailedError, check
-from alframe.testing.strangers import NETWORK, blobs
+from alframe.testing.strangers import blobs
 from alframe.testing.subject import RECIPE, Subject
 
 ENOUGH = 0.8  # of three blobs that a straight line tells apart; guessing is right in a third
@@ -54,7 +54,7 @@ def _learner(subject: Subject, validation: float = 0.0) -> ActiveLearner:
     """A learner to whom all samples are labelled."""
     return ActiveLearner(
         blobs(),
-        NETWORK,
+        subject.network,
         subject.pipeline,
         recipe=dataclasses.replace(RECIPE, validation=validation),
         device="cpu",

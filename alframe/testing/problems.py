@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.data.samples import Samples
+from alframe.learning.estimator_heads import LinearEstimatorHead
 from alframe.learning.rows import Members, NetworkRows
 from alframe.networks.classifier import Classifier
 
@@ -101,6 +102,7 @@ def make_problem(
     features: int = FEATURES,
     dropout: float = 0.0,
     head_scale: float = 1.0,
+    estimator: bool = False,
 ) -> Problem:
     """Draws a problem; each call makes a new network of the same numbers.
 
@@ -114,6 +116,7 @@ def make_problem(
         features: features of a sample.
         dropout: of the network.
         head_scale: what the head is multiplied by, a power of two or 0.
+        estimator: whether the head is an estimator's, logistic regression, before it is fitted.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -128,7 +131,7 @@ def make_problem(
         nn.BatchNorm1d(features, eps=TINY),  # has buffers; changes nothing as long as they stay as they are
         nn.ReLU(),
     )
-    head = nn.Linear(features, C)
+    head: nn.Linear = nn.Linear(features, C)
     with torch.no_grad():
         first.weight.copy_(draw(features, inputs, scale=0.5, steps=16))
         head.weight.copy_(draw(C, features, scale=0.5, steps=16) * head_scale)
@@ -141,6 +144,10 @@ def make_problem(
         }
         for _ in range(MEMBERS)
     ]
+    if estimator:
+        from sklearn.linear_model import LogisticRegression
+
+        head = LinearEstimatorHead(LogisticRegression(), features, C)
     return Problem(x, targets, C, n, Classifier(body, head, dropout).eval(), members)
 
 

@@ -12,6 +12,7 @@ from alframe.contract.options import NoOptions
 from alframe.contract.resources import DatasetInfo, ModelInfo, ModelRequest
 from alframe.data.dataset import Dataset
 from alframe.hookspecs import hookimpl
+from alframe.learning.estimator_heads import estimator_network
 from alframe.networks.classifier import Classifier
 from alframe.ops.geometry import Embeddings, Euclidean, Geometry, OuterProduct, SymmetricKL, Vectors
 
@@ -103,10 +104,11 @@ class Lab:
 
     @hookimpl
     def alframe_models(self) -> dict[str, ModelInfo]:
-        """Offers the network, and the same with dropout."""
+        """Offers the network, the same with dropout, and an estimator in its place."""
         return {
             NETWORK: ModelInfo(summary="one small layer", build=build_network, options=NoOptions),
             f"{NETWORK}-dropout": ModelInfo(summary="the same with dropout", build=build_with_dropout),
+            f"{NETWORK}-estimator": ModelInfo(summary="logistic regression", build=build_estimator),
         }
 
 
@@ -127,3 +129,10 @@ def build_network(request: ModelRequest, dropout: float = 0.0) -> Classifier:
 def build_with_dropout(request: ModelRequest) -> Classifier:
     """The same with dropout."""
     return build_network(request, 0.5)
+
+
+def build_estimator(request: ModelRequest) -> Classifier:
+    """An estimator."""
+    from sklearn.linear_model import LogisticRegression
+
+    return estimator_network(LogisticRegression(), request.input_shape.numel(), request.num_classes)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alframe.contract.needs import ESTIMATOR
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView, PoolView
 from alframe.learning.pipeline import Pipeline, RoundState, Selection
@@ -17,7 +18,7 @@ from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry
 from alframe.testing.problems import Problem, make_problem
-from alframe.testing.strangers import GEOMETRIES, Embedder, Lab, Scorer
+from alframe.testing.strangers import GEOMETRIES, NETWORK, Embedder, Lab, Scorer
 from alframe.testing.witness import Call, Witness
 
 WITNESS = "kit-witness"
@@ -88,13 +89,18 @@ class Subject:
         return Pipeline(self.registry, f"local/{WITNESS}", asked, self.options)
 
     @property
-    def needs_dropout(self) -> bool:
-        """Whether a stage of it needs a network with dropout."""
-        return any("dropout" in plugin.info.needs for plugin in self.pipeline.providers.values())
+    def network(self) -> str:
+        """The kit's network that suits it."""
+        suiting = [f"{NETWORK}-{need}" for need in ("dropout", ESTIMATOR) if self._needs(need)]
+        return suiting[0] if suiting else NETWORK
+
+    def _needs(self, need: str) -> bool:
+        return any(need in plugin.info.needs for plugin in self.pipeline.providers.values())
 
     def problem(self, seed: int = 0, **changes: Any) -> Problem:
         """A problem that suits it; see `make_problem`."""
-        return make_problem(seed, dropout=0.5 if self.needs_dropout else 0.0, **changes)
+        rate = 0.5 if self._needs("dropout") else 0.0
+        return make_problem(seed, dropout=rate, estimator=self._needs(ESTIMATOR), **changes)
 
     def ask(self, problem: Problem, seed: int = 0, pipeline: Pipeline | None = None) -> Answer:
         """Its answer to a problem: a query, its embeddings, a training on the labelled set.

@@ -17,7 +17,7 @@ from alframe.experiments.settings import resolve
 from alframe.experiments.trial_loop import run_trial
 from alframe.experiments.trials import Listener, Trial
 from alframe.registry.registry import Registry
-from alframe.testing.strangers import DATA, NETWORK
+from alframe.testing.strangers import DATA
 from alframe.testing.subject import Subject
 
 INITIAL, BUDGET, ROUNDS = 12, 5, 2
@@ -85,7 +85,6 @@ def run(
         strategy: another strategy than the plugin.
     """
     registry = registry or subject.registry
-    network = f"{NETWORK}-dropout" if subject.needs_dropout else NETWORK
     sections = {
         "run": {
             "strategy": [strategy or subject.plugin.key],
@@ -97,7 +96,7 @@ def run(
             "out": str(out),
         },
         "data": {"name": DATA},
-        "model": {"name": network},
+        "model": {"name": subject.network},
         "train": {"epochs": 5, "batch_size": 16, "learning_rate": 0.05, "stop_accuracy": "none"},
     }
     settings = resolve(registry, sections | dict(subject.options))  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ def alframe_info() -> PluginInfo:
     return PluginInfo(
         summary="as many samples a class, those nearest to its boundary",
         reference="Emam et al., 2021, arXiv 2111.12880",
+        needs=("weights",),
         family="uncertainty",
         api=3,
     )

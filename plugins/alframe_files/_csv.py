@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alframe import Dataset, UsageError, dataset_from_frame, one_line
-from alframe_files._text import Text
+from alframe_files.separated import Text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe import UsageError
+from alframe import UsageError, why_no_classes
 
 Array = np.ndarray[Any, Any]
 
 UNKNOWN = -1
-MANY = 20  # distinct numbers that may be classes, however few samples there are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +58,8 @@ def read_labels(
         classes = _without_unknown(where, classes, minus_one, notes)
     if len(classes) < 2:
         raise UsageError(f"{where}: y_train has {len(classes)} class; at least 2 are needed")
-    if train.dtype.kind in "iuf" and len(classes) > max(MANY, len(train) / 2):
-        raise UsageError(
-            f"{where}: y_train has {len(classes):,} different numbers in {len(train):,} samples, which looks "
-            "like a regression; classes are needed. If they are classes, save them as texts: y.astype(str)"
-        )
+    if problem := why_no_classes(train):
+        raise UsageError(f"{where}: y_train holds {problem}")
     unknown = UNKNOWN if UNKNOWN not in classes else None
     targets = _numbered(train, classes, f"{where}: y_train", unknown)
     test_targets = None
@@ -81,17 +77,16 @@ def _one_a_sample(y: Array, where: str, notes: list[str]) -> Array:
         raise UsageError(f"{where} must hold classes as numbers or texts, got {y.dtype}")
     if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf":
         if not (np.isin(y, (0, 1)).all() and (y.astype(bool).sum(axis=1) == 1).all()):
-            raise UsageError(
-                f"{where} must hold one class a sample, or rows of 0 and a single 1, got shape {y.shape}; "
-                "y.argmax(1) makes classes of scores"
-            )
+            raise UsageError(f"{where} of shape {y.shape} holds {why_no_classes(y)}")
         notes.append(f"{where.rpartition(' ')[2]} is one-hot: the class is the column that holds 1")
         y = y.argmax(axis=1)
     if y.size != len(y):
-        raise UsageError(f"{where} must hold one class a sample, got shape {y.shape}")
+        raise UsageError(f"{where} of shape {y.shape} holds {why_no_classes(y)}")
     y = y.reshape(-1)  # Keras saves n x 1
-    if y.dtype.kind == "f" and not np.array_equal(y, np.floor(y)):
-        raise UsageError(f"{where} must hold classes, got numbers with fractions or NaN; a quantity is none")
+    if problem := why_no_classes(y, is_whole=False):
+        raise UsageError(f"{where} holds {problem}")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise UsageError(f"{where} holds NaN or infinite values, classes are needed; -1 marks unknown labels")
     return np.char.decode(y, "utf-8", "replace") if y.dtype.kind == "S" else y
 
 

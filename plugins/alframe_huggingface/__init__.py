@@ -6,7 +6,7 @@ Lhoest et al., "Datasets: A Community Library for Natural Language Processing", 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alframe import (
     DataRequest,
@@ -31,6 +31,13 @@ class Options(ImageDataOptions, TableOptions):
     test_split: str | None = option(None, "split to test on; none: `test` where there is one")
     image: str | None = option(None, "column of images; none: the only one of that type")
     target: str | None = option(None, "column of classes; none: the only one of that type")
+    text: str | None = option(
+        None, "column of texts; none: the only other column, if it holds texts", added=True
+    )
+    length: int = option(2000, "most bytes of a text; what is longer is cut", least=1, added=True)
+    bad_texts: Literal["error", "skip"] = option(
+        "error", "what to do with rows that have no text", added=True
+    )
 
 
 def load_hub(request: DataRequest) -> Dataset:
@@ -51,7 +58,7 @@ def alframe_datasets() -> dict[str, DatasetInfo]:
     """Offers them."""
     return {
         "huggingface": DatasetInfo(
-            summary="images or a table of the Hugging Face hub, from its cache or downloaded; or a folder",
+            summary="images, texts or a table of the Hugging Face hub: its cache, a download, or a folder",
             load=load_hub,
             reference="Lhoest et al., EMNLP 2021, arXiv 2109.02846",
             location="NAME-or-PATH",

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe import Dataset, ImageReader, Normalize, UsageError, dataset_from_frame, one_line
+from alframe import (
+    Dataset,
+    ImageReader,
+    Normalize,
+    UsageError,
+    dataset_from_frame,
+    dataset_from_texts,
+    one_line,
+    why_no_classes,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,18 +59,26 @@ def load(location: str, download: bool, options: Options) -> Dataset:
         raise UsageError(_which(location, "image", "has several columns of images", train))
     image = options.image or (images[0] if images else None)
     target = options.target or _only_column(train, datasets.ClassLabel)
-    for option, column in (("image", image), ("target", target)):
+    text = options.text
+    if image is None and text is None and target is not None:
+        text = _only_text(train, target)
+    for option, column in (("image", image), ("target", target), ("text", text)):
         for part in (train, test):
             if column is not None and part is not None and column not in part.column_names:
                 raise UsageError(_which(location, option, f"has no column {column!r}", part))
     if target is None:
+        for column, feature in train.features.items():
+            if isinstance(_entry(feature), datasets.ClassLabel):
+                _labels(location, train, column)  # says what several classes a sample are
         raise UsageError(_which(location, "target", "has no single column of classes", train))
     if test is not None and _labels(location, test, target).isna().any():
         raise UsageError(
             f"huggingface: the test part of {location!r} has samples without a label; -o data.test_split= "
             f"names one of {', '.join(splits)}"
         )
-    if image is None:
+    if text is not None:
+        found = _texts(location, train, test, text, target, options)
+    elif image is None:
         found = _table(location, train, test, target, options)
     else:
         found = _images(location, train, test, image, target, options)
@@ -163,11 +180,54 @@ def _labels(location: str, split: Any, target: str) -> pd.Series:
     feature = split.features[target]
     if isinstance(feature, datasets.ClassLabel):
         return column.mask(column < 0)
-    if not isinstance(feature, datasets.Value) or (
-        column.dtype.kind == "f" and (column.dropna() % 1 != 0).any()
-    ):
+    is_list = _entry(feature) is not None
+    if not (is_list or isinstance(feature, datasets.Value)):
         raise UsageError(_which(location, "target", f"has no classes in column {target!r}", split))
+    if (is_list or column.dtype.kind == "f") and (problem := why_no_classes(column.dropna())):
+        raise UsageError(_which(location, "target", f"holds in column {target!r} {problem}", split))
     return column
+
+
+def _only_text(split: Any, target: str) -> str | None:
+    """The one column beside the classes, if it holds texts: such data are no table."""
+    import datasets
+
+    others = [column for column in split.column_names if column != target]
+    feature = split.features[others[0]] if len(others) == 1 else None
+    is_text = isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string")
+    return others[0] if is_text else None
+
+
+def _texts(location: str, train: Any, test: Any, text: str, target: str, options: Options) -> Dataset:
+    import datasets
+
+    feature = train.features[target]
+    is_named = isinstance(feature, datasets.ClassLabel) and feature.names
+    parts: list[tuple[Any, Any]] = []
+    for part in (train, *([] if test is None else [test])):
+        labels = _labels(location, part, target).tolist()
+        if is_named:
+            labels = [None if label != label else feature.names[int(label)] for label in labels]
+        parts.append((part[text][:], labels))
+    texts, targets = parts[0]
+    return dataset_from_texts(
+        Path(location).name,
+        texts,
+        targets,
+        classes=feature.names if is_named else None,
+        test=None if test is None else parts[1],
+        length=options.length,
+        bad_texts=options.bad_texts,
+        column=text,
+        target=target,
+    )
+
+
+def _entry(feature: Any) -> Any:
+    """What the lists of a column hold; None where it holds no lists."""
+    if isinstance(feature, list):
+        return feature[0]
+    return getattr(feature, "feature", None)
 
 
 def _table(location: str, train: Any, test: Any, target: str, options: Options) -> Dataset:

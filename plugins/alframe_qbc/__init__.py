@@ -35,6 +35,7 @@ def alframe_info() -> PluginInfo:
         reference="Seung et al., COLT 1992",
         options=Options,
         uses={"train": "ensemble"},
+        needs=("committee",),
         family="Bayesian",
         score_range="nonnegative",
         api=3,

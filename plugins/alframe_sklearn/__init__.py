@@ -1,4 +1,4 @@
-"""The digits that ship with scikit-learn: a data set that needs no download."""
+"""scikit-learn: its classifiers as models, and its digits, a data set that needs no download."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alframe import DataRequest, DatasetInfo, PluginInfo, hookimpl
+from alframe import DataRequest, DatasetInfo, ModelInfo, ModelRequest, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from alframe import Dataset
+    from alframe import Classifier, Dataset
 
 FILE = "datasets/data/digits.csv.gz"  # in scikit-learn's folder
 
@@ -48,10 +48,39 @@ def _digits() -> np.ndarray:
     return np.column_stack([bunch.data, bunch.target]).astype(np.float32)
 
 
+def options_at(location: str) -> type:
+    """The options of a classifier, which are its parameters."""
+    from alframe_sklearn import _estimators
+
+    return _estimators.options_at(location)
+
+
+def build_estimator(request: ModelRequest) -> Classifier:
+    """A classifier on the columns of the samples."""
+    from alframe_sklearn import _estimators
+
+    return _estimators.build(request)
+
+
 @hookimpl
 def alframe_info() -> PluginInfo:
     """Describes the plugin."""
-    return PluginInfo(summary="data sets that ship with scikit-learn: digits")
+    return PluginInfo(summary="scikit-learn's classifiers as models; its data set digits", api=3)
+
+
+@hookimpl
+def alframe_models() -> dict[str, ModelInfo]:
+    """Offers the classifiers."""
+    return {
+        "sklearn": ModelInfo(
+            summary="a classifier of scikit-learn, as sklearn:HistGradientBoosting; no network",
+            build=build_estimator,
+            reference="Pedregosa et al., JMLR 2011",
+            location="NAME",
+            options_at=options_at,
+            trainer="estimator",
+        )
+    }
 
 
 @hookimpl

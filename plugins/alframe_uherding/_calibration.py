@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from alframe.ops import calibration_error
+
 HELD_OUT = 0.3  # share of the labels
 TEMPERATURES = [number / 10 for number in range(10, 200)]  # 1.0, 1.1, .., 19.9
 
@@ -95,10 +97,3 @@ def best_temperature(logits: Float[Tensor, "n c"], right: Bool[Tensor, " n"], bi
         for temperature in TEMPERATURES
     ]
     return TEMPERATURES[errors.index(min(errors))]
-
-
-def calibration_error(confidence: Float[Tensor, " n"], right: Bool[Tensor, " n"], bins: int) -> float:
-    """``sum_b |b|/n |accuracy of b - mean confidence of b|`` over bins ``(low, high]`` of confidence."""
-    of = (confidence * bins).ceil().long().clamp_(1, bins) - 1
-    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, of, right.double() - confidence.double())
-    return float(gaps.abs().sum() / len(confidence))

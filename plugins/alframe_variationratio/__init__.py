@@ -23,6 +23,7 @@ def alframe_info() -> PluginInfo:
         summary="smallest share of networks that agree on a class first",
         reference="Beluch et al., CVPR 2018",
         uses={"train": "ensemble"},
+        needs=("committee",),
         family="Bayesian",
         score_range="unit",
         api=3,

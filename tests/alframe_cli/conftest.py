@@ -54,7 +54,7 @@ def quick():
 def write_run(tmp_path):
     """Writes a trial's rounds.jsonl under ``tmp_path/runs``, as ``alframe run`` does; gives its path."""
 
-    def write(dataset, setting, strategy, seed, accuracies):
+    def write(dataset, setting, strategy, seed, accuracies, **more):
         folder = tmp_path / "runs" / dataset / setting / strategy / f"seed-{seed}"
         folder.mkdir(parents=True)
         records = [
@@ -66,6 +66,7 @@ def write_run(tmp_path):
                 "query_peak_memory": 3 * 2**20,
                 "train_seconds": 2.0,
                 "queried": [2 * k, 2 * k + 1],
+                **more,
             }
             for k, accuracy in enumerate(accuracies)
         ]

@@ -20,6 +20,7 @@ def complete(*words):
 
 def test_commands():
     assert complete("") == [
+        "demo",
         "run",
         "compare",
         "query",

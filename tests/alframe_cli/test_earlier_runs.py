@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from alframe import read_rounds
+from alframe.contract.trial import SINCE
 from doubles import repeatable
 
 WRITTEN = Path(__file__).parents[1] / "data" / "written_before_api_2"
@@ -20,9 +22,12 @@ COMMAND = (
 
 
 def records(folder):
-    """The rounds of each trial by its folder, without what is measured."""
+    """The rounds of each trial by its folder, without what is measured and what was not recorded then."""
     return {
-        str(path.parent.relative_to(folder)): repeatable(map(json.loads, path.read_text().splitlines()))
+        str(path.parent.relative_to(folder)): [
+            {key: value for key, value in record.items() if key not in SINCE}
+            for record in repeatable(map(json.loads, path.read_text().splitlines()))
+        ]
         for path in folder.rglob("rounds.jsonl")
     }
 
@@ -66,7 +71,8 @@ def test_interrupted_runs_go_on_in_their_folders(continued, tmp_path):
     for trial, rounds in after.items():
         assert rounds[:2] == before[trial] == whole[trial][:2]
         assert [r["labelled"] for r in rounds] == [r["labelled"] for r in whole[trial]] == [20, 30, 40, 50]
-        assert [set(r) for r in rounds] == [set(r) for r in whole[trial]]  # no field came or went
+        assert [set(r) for r in rounds] == [set(r) for r in whole[trial]]  # no field of then came or went
+        assert [r.ece is None for r in read_rounds(tmp_path / "runs" / trial)] == [True, True, False, False]
         if "/random/" in trial:  # chosen by the seed alone, on every machine
             assert [r["queried"] for r in rounds] == [r["queried"] for r in whole[trial]]
     assert "continues after 2 of 4 trainings" in continued.err

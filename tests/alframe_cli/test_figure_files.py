@@ -1,4 +1,7 @@
+import json
 import sys
+
+import pytest
 
 NAMES = ("learning-curves", "penalty-matrix", "query-seconds")
 MAGIC = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
@@ -40,6 +43,24 @@ def test_one_strategy_with_one_seed(alframe, write_run, tmp_path):
         "d/s/learning-curves.png"
     }
     assert "note: d/s: no figure of seconds, as none are recorded" in outcome.err
+    assert "note: d/s: no reliability diagram, as no calibration is recorded with runs of e" in outcome.err
+
+
+def test_calibration_from_the_records_alone(alframe, write_run, tmp_path):
+    for seed, bins in ((1, [[7, 4, 0.5, 0.25], [14, 16, 1.0, 1.0]]), (2, [[14, 20, 0.99, 0.9]])):
+        write_run("d", "s", "margin", seed, [0.5, 0.6], ece=0.1 * seed, brier=0.25, reliability=bins)
+    write_run("d", "s", "earlier", 1, [0.5, 0.6])
+    outcome = alframe("compare", "runs", "--figures", "figures", "--format", "json")
+    names = {name for name in written(tmp_path / "figures") if name.endswith("svg")}
+    assert {"d/s/reliability.svg", "d/s/calibration.svg"} <= names
+    assert "reliability" not in outcome.err
+    strategies = json.loads(outcome.out)["settings"][0]["strategies"]
+    assert strategies["earlier"]["calibration"] is None
+    found = strategies["margin"]["calibration"]
+    assert (found["labelled"], found["brier"]["mean"], found["brier"]["std"]) == (2000, 0.25, 0.0)
+    assert found["ece"]["mean"] == pytest.approx(0.15)
+    assert found["bins"][0] == {"number": 7, "samples": 4, "confidence": 0.5, "accuracy": 0.25}
+    assert strategies["margin"]["trials"]["1"]["ece"] == [0.1, 0.1]
 
 
 def test_names_with_the_signs_of_formulas_and_letters_the_font_lacks(alframe, write_run, tmp_path):

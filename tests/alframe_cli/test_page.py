@@ -48,6 +48,19 @@ def data_of(text):
     )
 
 
+def test_calibration_is_on_it_where_it_is_recorded(page, write_run):
+    bins = [[7, 4, 0.5, 0.25], [14, 16, 1.0, 1.0]]
+    write_run("d", "s", "random", 1, [0.5, 0.6])
+    assert "Reliability" not in page()
+    write_run("d", "s", "<b>", 1, [0.5, 0.6], ece=0.125, brier=0.25, reliability=bins)
+    text = page()
+    assert "Calibration on d, s at 2,000 labels: lower is better" in text
+    assert '<polyline class="curve" points="100.0,0.0"/>' in text
+    assert '<circle class="hollow" cx="50.0" cy="75.0" r="2.2"/>' in text
+    assert 'aria-label="&lt;b&gt;: calibration error 0.125, Brier score 0.250"' in text
+    assert "<b>" not in text.partition("<script")[0].partition("Configuration")[0]
+
+
 def test_everything_is_on_it(page, runs):
     text = page()
     for expected in (

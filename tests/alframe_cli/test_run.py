@@ -324,6 +324,7 @@ def test_scores_that_do_not_suit_are_said_before_anything_runs(alframe, quick, t
     assert not list(tmp_path.glob("runs/*"))
 
 
+@pytest.mark.slow
 def test_all_survives_a_strategy_that_nobody_asked_for(alframe, quick, make_plugin):
     installed().register(make_plugin(alframe_score=lambda pool: None), "broken", "their-package")
     outcome = alframe("run", "--strategy", "all", *quick, *QUICK_GRAPH, "--seeds", "1,2")

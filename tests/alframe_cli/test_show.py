@@ -24,7 +24,10 @@ from alframe.registry.registry import installed
         ("mnist-mlp", ["preset mnist-mlp", "epochs = 1000", "ALFA-Mix authors"]),
         ("train", ["train.weight_decay", "adam|adamw|sgd", "train.stop_accuracy"]),
         ("data", ["data.dir", "`alframe show NAME`"]),
-        ("stages", ["stages.train", "default, ensemble, linear-probe, mixup", "dropquery, entropy"]),
+        (
+            "stages",
+            ["stages.train", "default, ensemble, estimator, linear-probe, mixup", "dropquery, entropy"],
+        ),
         ("vision", ["plugin vision"]),
         ("alframe/margin", ["strategy margin"]),
     ],

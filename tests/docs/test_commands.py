@@ -6,8 +6,10 @@ import shlex
 from pathlib import Path
 
 import click
+import joblib
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from alframe.registry.registry import installed
 from alframe_cli.main import cli
@@ -84,6 +86,13 @@ def folder(tmp_path, monkeypatch):
             path.write_text("".join(json.dumps(record) + "\n" for record in records))
             np.save(path.with_name("features.npy"), rng.normal(size=(12, 3)))
     (tmp_path / "several").symlink_to("runs")  # what `--out several` would make
+    Path("alframe-demo").mkdir()  # what `demo` makes
+    Path("alframe-demo/runs").symlink_to("../runs")
+    Path("alframe-demo/pool.npz").symlink_to("../pool.npz")
+    np.save("probs.npy", rng.dirichlet(np.ones(3), size=200))
+    Path("alframe-demo/probs.npy").symlink_to("../probs.npy")
+    model = LogisticRegression().fit(pool["labelled_features"], pool["labelled_targets"])
+    joblib.dump(model, "model.joblib")
     yield tmp_path
     installed.cache_clear()
 
@@ -95,9 +104,12 @@ def check(arguments, run):
     elif command in EXECUTED:
         run(*arguments)
     else:
-        found = cli.get_command(click.Context(cli), command)
+        above = click.Context(
+            cli, info_name="alframe", **cli.context_settings
+        )  # a command remembers its help
+        found = cli.get_command(above, command)
         assert found is not None, f"there is no command {command}"
-        found.make_context(command, arguments[1:])
+        found.make_context(command, arguments[1:], parent=above)
 
 
 def test_of_every_page(page, folder, install_page, alframe_command):

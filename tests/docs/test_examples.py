@@ -16,8 +16,8 @@ from alframe.testing import CHECKS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-# tests/test_docs.py, test_hooks.py, test_cli_page.py
-ELSEWHERE = {"plugins", "plugin-reference", "kit", "hooks", "cli"}
+# tests/test_docs.py, test_hooks.py, test_cli_page.py, test_my_model.py
+ELSEWHERE = {"plugins", "plugin-reference", "kit", "hooks", "cli", "my-model"}
 
 
 @pytest.fixture

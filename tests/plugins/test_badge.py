@@ -107,6 +107,7 @@ def frequencies(draw, n, runs=2000):
     return np.bincount([draw(seed) for seed in range(runs)], minlength=n)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("types_unchecked")
 @pytest.mark.parametrize("kind", ["outer product", "divergence"])
 def test_the_second_pick_follows_the_squared_distances(kind):
@@ -121,6 +122,7 @@ def test_the_second_pick_follows_the_squared_distances(kind):
     assert stats.chisquare(seen[law > 0], 2000 * law[law > 0] / law.sum()).pvalue > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("types_unchecked")
 def test_later_picks_of_a_block_follow_the_law_given_the_picks_before():
     """The rejection inside a block: the third and fourth picks, given the first two, by exact enumeration."""

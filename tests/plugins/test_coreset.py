@@ -166,6 +166,7 @@ def test_the_seed_decides_among_equals(strategy, labels):
         assert np.bincount(y[answer]).max() < 25
 
 
+@pytest.mark.usefixtures("types_unchecked")
 def test_equally_far_points_are_equally_likely():
     """The first pick, and one after all distinct points are picked: 400 seeds, chi-squared."""
     x = torch.eye(3).repeat_interleave(10, 0)

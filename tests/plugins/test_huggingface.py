@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import alframe
-from alframe import AlframeWarning, UsageError
+from alframe import AlframeWarning, UsageError, texts_of
 
 datasets = pytest.importorskip("datasets")
 
@@ -150,8 +150,19 @@ class TestImages:
     def test_numbers_with_fractions_are_no_classes(self, tmp_path):
         table = pictures(6).add_column("height", [0.5 * row for row in range(6)])
         table.save_to_disk(tmp_path / "fractions")
-        with pytest.raises(UsageError, match="no classes in column 'height'"):
+        with pytest.raises(UsageError, match="in column 'height' numbers with fractions, as 0.5, a quantity"):
             alframe.load_dataset(f"huggingface:{tmp_path / 'fractions'}", target="height")
+
+    def test_several_classes_a_sample_are_refused(self, tmp_path):
+        kinds = datasets.Sequence(datasets.ClassLabel(names=NAMES))
+        features = datasets.Features({"size": datasets.Value("float64"), "kinds": kinds})
+        rows = {"size": [0.5, 1.5], "kinds": [[0, 2], [1]]}
+        datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "several")
+        for options in ({}, {"target": "kinds"}):
+            with pytest.raises(
+                UsageError, match=r"in column 'kinds' values .*\(multi-label\); alframe learns"
+            ):
+                alframe.load_dataset(f"huggingface:{tmp_path / 'several'}", **options)
 
     def test_classes_may_be_texts(self, tmp_path):
         texts = pictures(6).add_column("colour", ["red", "blue", None] * 2)
@@ -263,6 +274,56 @@ class TestTables:
             UsageError, match="no single column of classes; -o data.target= names one of height,"
         ):
             alframe.load_dataset(f"huggingface:{table}")
+
+
+class TestTexts:
+    @pytest.fixture
+    def saved(self, tmp_path):
+        def saved(**columns):
+            features = {"label": datasets.ClassLabel(names=["neg", "pos"])}
+            features |= {name: datasets.Value("string") for name in columns if name != "label"}
+            parts = {
+                part: datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+                for part in ("train", "test")
+            }
+            datasets.DatasetDict(parts).save_to_disk(tmp_path / "texts")
+            return f"huggingface:{tmp_path / 'texts'}"
+
+        return saved
+
+    def test_the_only_other_column_is_found_if_it_holds_texts(self, saved):
+        data = alframe.load_dataset(saved(text=["fine", "", "dull", "so so"], label=[1, 0, 0, 1]))
+        assert texts_of(data.inputs) == ["fine", "", "dull", "so so"]
+        assert data.targets.tolist() == data.test_targets.tolist() == [1, 0, 0, 1]
+
+    def test_classes_keep_the_numbers_of_their_names(self, saved):
+        name = saved(text=["fine", "good"], label=[1, 1])
+        data = alframe.load_dataset(name)
+        assert (data.targets.tolist(), data.num_classes) == ([1, 1], 2)
+        assert data.test_targets.tolist() == [1, 1]
+        assert texts_of(data.test_inputs) == ["fine", "good"]
+
+    def test_one_of_several_columns_is_named(self, saved):
+        name = saved(title=["a", "b"], text=["fine", "a dull film"], label=[1, 0])
+        data = alframe.load_dataset(name, text="text", length=6)
+        assert texts_of(data.inputs) == ["fine", "a dull"]
+        assert any("longer than 6 bytes are cut: 2" in note for note in data.notes)
+        with pytest.raises(UsageError, match="no column 'body'; -o data.text= names one of"):
+            alframe.load_dataset(name, text="body")
+
+    def test_missing_texts(self, saved):
+        name = saved(text=["fine", None, "dull"], label=[1, 0, 0])
+        with pytest.raises(UsageError, match="1 of 3 rows have no text in 'text', the first is row 2"):
+            alframe.load_dataset(name)
+        data = alframe.load_dataset(name, bad_texts="skip")
+        assert data.targets.tolist() == data.test_targets.tolist() == [1, 0]
+
+    def test_a_folder_of_json_lines(self, tmp_path):
+        (tmp_path / "lines").mkdir()
+        (tmp_path / "lines" / "train.jsonl").write_text('{"text": "a", "y": 3}\n{"text": "b", "y": 1}\n')
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'lines'}", target="y", test_fraction=0.5)
+        assert len(data) == len(data.test_inputs) == 1
+        assert sorted(texts_of(torch.cat([data.inputs, data.test_inputs]))) == ["a", "b"]
 
 
 class TestUnknownLabels:

@@ -140,6 +140,7 @@ def test_blocks_change_no_pick(elements, make, monkeypatch):
     assert alframe.query("lcmd", **problem.query).indices.tolist() == whole
 
 
+@pytest.mark.usefixtures("types_unchecked")
 def test_equal_points_are_equally_likely():
     """After the three distinct points each copy is as likely: 150 seeds, chi-squared."""
     x = Euclidean(torch.eye(3).repeat_interleave(10, 0))

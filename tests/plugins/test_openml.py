@@ -49,6 +49,8 @@ def test_another_target(cache):
     assert data.inputs.shape[1] == 15 + 26
     with pytest.raises(UsageError, match="no column 'nothing'; -o data.target= names one of x-box"):
         alframe.load_dataset("openml:6", data_dir=cache, target="nothing")
+    with pytest.raises(UsageError, match=r"2 columns are named as targets, 'x-box', 'class' \(multi-label\)"):
+        alframe.load_dataset("openml:6", data_dir=cache, target="x-box,class")
 
 
 @pytest.mark.parametrize("location", ["7", "poker"])

@@ -68,7 +68,7 @@ class TestInTheLoop:
 
     def test_a_query_on_features_has_no_committee(self, name):
         head = (np.zeros((3, 4)), None)
-        with pytest.raises(UsageError, match="a query on features has one head"):
+        with pytest.raises(UsageError, match="here is one head at most"):
             alframe.query(name, features=np.ones((9, 4)), head=head, n=2, device="cpu")
 
     def test_heads_fitted_to_bootstrap_samples_are_a_committee(self, toy, name):

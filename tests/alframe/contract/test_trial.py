@@ -32,6 +32,14 @@ def test_no_stability_where_predictions_are_not_compared():
     assert make_round(stability=None).as_dict()["stability"] is None
 
 
+def test_calibration_in_the_record():
+    bins = ((3, 2, 0.25, 0.5), (14, 9, 0.99, 1.0))
+    done = make_round(1, 30, 0.7, ece=0.1, brier=0.2, reliability=bins, temperature=1.5)
+    assert Round.of(json.loads(json.dumps(done.as_dict()))) == done
+    assert (done.flat()["ece"], done.flat()["brier"], done.flat()["temperature"]) == (0.1, 0.2, 1.5)
+    assert not {"ece", "brier", "reliability", "temperature"} & set(make_round().as_dict())
+
+
 def test_what_another_version_recorded_beside_is_kept():
     record = make_round().as_dict() | {"joules": 3.5}
     assert Round.of(record).as_dict() == record

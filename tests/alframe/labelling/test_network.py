@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+from alframe.data.sentences import SentencesMissingError
 from alframe.labelling import network
 from alframe.labelling.formats.dataset import dataset
 from alframe.labelling.network import material
 from alframe.labelling.pretrained import Body, BodyMissingError
-from alframe.labelling.sentences import SentencesMissingError
 
 
 def missing(said=""):
@@ -61,7 +61,7 @@ def test_a_network_that_is_named_is_taken(start, tmp_path):
 
 def test_texts_by_hashed_words_or_sentences(start, texts, tmp_path, monkeypatch):
     def absent(texts):
-        raise SentencesMissingError
+        raise SentencesMissingError("none", is_installed=False)
 
     monkeypatch.setattr(network, "sentence_features", absent)
     session = start(texts, kind="texts")

@@ -125,8 +125,9 @@ def test_a_server_answers_and_an_interrupt_ends_it(tmp_path):
             assert answer.read() == b"here"
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
-        process.communicate(timeout=30)
+        _, said = process.communicate(timeout=30)
         assert time.monotonic() - started < 25
+        assert said == ""
     finally:
         process.kill()
         process.communicate()

@@ -5,8 +5,6 @@ import threading
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
-from sklearn.multiclass import OneVsRestClassifier
 from torch import nn
 
 from alframe import UsageError
@@ -255,43 +253,3 @@ class TestModules:
 class Square(nn.Module):
     def forward(self, x):
         return x * x
-
-
-class TestClassifiers:
-    @pytest.mark.parametrize("classes", [2, 3])
-    @pytest.mark.parametrize("intercept", [True, False])
-    def test_logistic_regression(self, classes, intercept):
-        model = LogisticRegression(fit_intercept=intercept).fit(X.numpy(), np.arange(40) % classes)
-        probs = head_of(model)(X).softmax(dim=1).detach()
-        np.testing.assert_allclose(probs, model.predict_proba(X.numpy()), atol=1e-5)
-
-    def test_two_classes_by_gradient_descent(self):
-        model = SGDClassifier(loss="log_loss", random_state=0).fit(X.numpy(), np.arange(40) % 2)
-        probs = head_of(model)(X).softmax(dim=1).detach()
-        np.testing.assert_allclose(probs, model.predict_proba(X.numpy()), atol=1e-5)
-
-    @pytest.mark.parametrize(
-        ("model", "labels", "message"),
-        [
-            (
-                SGDClassifier(loss="log_loss", random_state=0),
-                np.arange(40) % 3,
-                "are not the softmax of its coef_",
-            ),
-            (RidgeClassifier(), np.arange(40) % 2, "RidgeClassifier gives no probabilities"),
-            (
-                LogisticRegression(),
-                np.arange(40) % 2 + 1,
-                r"other classes than 0, 1, 2, .*by their place in classes_",
-            ),
-            (LogisticRegression(), np.array(["a", "b"])[np.arange(40) % 2], "other classes than 0, 1"),
-            (OneVsRestClassifier(LogisticRegression()), np.arange(40) % 3, r"head must be \(W, b\)"),
-        ],
-    )
-    def test_one_whose_weights_say_something_else(self, model, labels, message):
-        with pytest.raises(UsageError, match=message):
-            head_of(model.fit(X.numpy(), labels))
-
-    def test_one_that_is_not_fitted(self):
-        with pytest.raises(UsageError, match=r"a fitted classifier .*got LogisticRegression"):
-            head_of(LogisticRegression())

@@ -103,6 +103,7 @@ def learner_with_seed(learner, seed):
     return twin
 
 
+@pytest.mark.usefixtures("types_unchecked")
 def test_seeds_that_there_are_count_in_the_law():
     """Frequencies are those of distances to the seed: 1 to 4 to 9, and never the point that coincides."""
     x = torch.tensor([[0.0], [1.0], [2.0], [3.0]])

@@ -244,7 +244,7 @@ class TestWhatUsersHave:
         ({"labelled_targets": YL + 0.5}, "labelled_targets must be class numbers"),
         ({"labelled_targets": np.where(YL == 2, np.nan, YL)}, "4 of 12 labelled_targets are missing"),
         ({"labelled_targets": np.eye(3)[YL]}, "argmax"),
-        ({"labelled_targets": [str(y) for y in YL]}, "texts such as '0'"),
+        ({"labelled_targets": [str(y) for y in YL], "classes": [0, 1, 2]}, "has '0' at 0, and classes has 0"),
         ({"head": (W, B * np.nan)}, "the head's biases contain NaN"),
         ({"head": (W * np.inf, B)}, "the head's weights contain NaN or infinite"),
         ({"head": torch.nn.Linear(5, 3)}, "features have 8 columns, the head takes 5"),

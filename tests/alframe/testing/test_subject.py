@@ -44,6 +44,11 @@ def test_who_needs_dropout_gets_it(subject):
     assert subject("margin").problem().model.dropout.p == 0
 
 
+def test_who_trains_estimators_gets_one(subject):
+    assert subject("estimator").problem().model.head.prototype is not None
+    assert subject("estimator").network == "kit-network-estimator"
+
+
 def test_the_witness_sees_what_the_engine_refuses(make_plugin):
     registry = Registry(entry_points=[])
     registry.register(make_plugin(alframe_score=lambda pool: "all of them"), "bad")

@@ -8,7 +8,6 @@ from sklearn.linear_model import LogisticRegression
 from alframe_uherding._calibration import (
     TEMPERATURES,
     best_temperature,
-    calibration_error,
     held_out,
     holdout_temperature,
     refitted_logits,
@@ -27,15 +26,6 @@ def error(confidence, right, bins):
         if inside.any():
             total += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     return total
-
-
-@pytest.mark.parametrize("bins", [2, 10, 100])
-def test_the_error_is_that_of_its_formula(bins):
-    rng = np.random.default_rng(0)
-    confidence, right = rng.uniform(size=500), rng.uniform(size=500) < 0.6
-    found = calibration_error(torch.tensor(confidence), torch.tensor(right), bins)
-    assert found == pytest.approx(error(confidence, right, bins), rel=1e-9)
-    assert calibration_error(torch.tensor([1.0, 0.0]), torch.tensor([True, False]), bins) == 0
 
 
 def test_temperatures_are_those_of_the_program():

@@ -1,17 +1,18 @@
+import logging
 import sys
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from alframe.labelling import sentences
-from alframe.labelling.sentences import SentencesMissingError, sentence_features
+from alframe.data import sentences
+from alframe.data.sentences import SentencesMissingError, sentence_features
 
 
 class Loaded:
     def embed(self, texts, norm):
         assert not norm
-        return np.array([[len(text), 0.0] for text in texts], dtype=np.float32)
+        return np.array([[len(text), 0.0] for text in texts], dtype=np.float32).reshape(-1, 2)
 
 
 @pytest.fixture
@@ -38,10 +39,11 @@ def test_rows_have_unit_length_and_a_text_without_words_is_zeros(package, monkey
     assert asked == {"cache_dir": tmp_path / "wordllama", "disable_download": True}
 
 
-def test_without_the_package_there_is_nothing_to_say(monkeypatch):
+def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(SentencesMissingError, match="^$"):
+    with pytest.raises(SentencesMissingError, match=r"pip install 'alframe\[text\]'") as caught:
         sentence_features(["a"])
+    assert not caught.value.is_installed
 
 
 def test_a_package_that_fails_is_named(package):
@@ -49,8 +51,11 @@ def test_a_package_that_fails_is_named(package):
         raise FileNotFoundError("no weights")
 
     package(load)
-    with pytest.raises(SentencesMissingError, match="wordllama is installed and can't be used: no weights"):
+    with pytest.raises(
+        SentencesMissingError, match="wordllama is installed and can't be used: no weights"
+    ) as caught:
         sentence_features(["a"])
+    assert caught.value.is_installed
 
 
 def test_the_package_itself():
@@ -59,3 +64,23 @@ def test_the_package_itself():
     assert rows.shape == (4, 256)
     assert rows[0] @ rows[1] > rows[0] @ rows[2]
     assert not rows[3].any()
+
+
+def test_what_the_package_does_to_the_root_logger_is_undone(tmp_path, monkeypatch):
+    (tmp_path / "wordllama.py").write_text("import logging\nlogging.basicConfig(level=1, force=True)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "wordllama", raising=False)
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
+    with pytest.raises(SentencesMissingError, match="is installed and can't be used"):
+        sentence_features(["a"])
+    assert (root.level, root.handlers) == before
+    sys.modules.pop("wordllama")
+
+
+def test_the_embeddings_are_read_once(package):
+    asked = []
+    package(lambda **given: asked.append(given) or Loaded())
+    assert sentence_features(["a"])[0].tolist() == sentence_features(["ab"])[0].tolist()
+    assert len(asked) == 1
+    assert sentence_features([])[0].shape == (0, 2)
