@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ARRAYS = {  # each with what it holds, and the files that it may be in
     "features": ("N x D features of the unlabelled pool; for --model whatever it takes", "FILE"),
     "probs": ("N x C class probabilities, or T x N x C of T models, in place of a head", "FILE"),
-    "logits": ("The same as logits", "FILE"),
+    "logits": ("The same as logits, or N of the second of two classes", "FILE"),
     "weight": ("C x D weights of the head", "FILE.npy"),
     "bias": ("C biases of the head", "FILE.npy"),
     "labelled_features": ("L x D features of the labelled set", "FILE"),

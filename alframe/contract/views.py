@@ -400,8 +400,8 @@ class View:
     def _numbers_of(self, samples: int) -> range:
         if 0 < self.members < samples:
             raise UsageError(
-                f"{samples} posterior samples were asked for, and the committee that the trainer left has "
-                f"{self.members} members: ask for at most {self.members}, or train more"
+                f"{samples} posterior samples were asked for, and the committee has {self.members} "
+                f"members: ask for at most {self.members}, or train more"
             )
         return range(samples)
 

@@ -28,7 +28,7 @@ def class_names(given: Any, name: str = "classes") -> Classes | None:
     """
     if given is None:
         return None
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes | Mapping | set | frozenset) or not isinstance(given, Iterable):
         raise UsageError(f"{name} must be a list of class labels in an order, got {_shown(given)}")
     labels = _one_by_one(given, name)
     for label in labels:

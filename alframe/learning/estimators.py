@@ -48,12 +48,13 @@ class Estimator:
         self.kind = type(self.last).__name__
         self.classes = _classes(given)
 
-    def probabilities(self, samples: Any, rows: int) -> Tensor:
+    def probabilities(self, samples: Any, rows: int, first: int = 0) -> Tensor:
         """``rows x C`` class probabilities, on the CPU.
 
         Args:
             samples: what the estimator takes; it gets the object itself.
             rows: how many samples there are.
+            first: number of the first of them, for messages.
 
         Raises:
             UsageError: it can't take them, or gives no probabilities.
@@ -62,7 +63,8 @@ class Estimator:
             raise UsageError(
                 f"{self.kind} knows one class only, {self.classes[0]!r}: fit it to samples of two at least"
             )
-        return ask(self._given, samples, rows, None if self.classes is None else len(self.classes))
+        columns = None if self.classes is None else len(self.classes)
+        return ask(self._given, samples, rows, columns, first)
 
     def transformed(self, samples: Any) -> Any:
         """What the last step of a pipeline gets; the samples themselves where there is no other step.
@@ -161,11 +163,11 @@ class Committee:
                     "them to the same ones"
                 )
 
-    def probabilities(self, samples: Any, rows: int) -> Tensor:
+    def probabilities(self, samples: Any, rows: int, first: int = 0) -> Tensor:
         """The mean of the members' probabilities."""
-        total = self._all[0].probabilities(samples, rows).double()
+        total = self._all[0].probabilities(samples, rows, first).double()
         for one in self._all[1:]:
-            total = total + one.probabilities(samples, rows)
+            total = total + one.probabilities(samples, rows, first)
         return total / self.members
 
     def transformed(self, samples: Any) -> Any:
@@ -233,6 +235,8 @@ def _instead(given: Any) -> str:
             f": pass logits={kind.lower()}.decision_function(X), or fit it inside scikit-learn's "
             "CalibratedClassifierCV"
         )
+    if getattr(given, "voting", "") == "hard":
+        return ": fit it with voting='soft'"
     if hasattr(given, "predict") or hasattr(given, "fit"):
         return ", it has no predict_proba: pass what it predicts as probs=, N x C probabilities of classes"
     return ", it has no predict_proba"
@@ -261,12 +265,12 @@ def _says_the_same(model: Any, weight: Any, bias: Any) -> bool:
 
 def _is_committee(model: Any) -> bool:
     """Whether members are fitted to the same question side by side, and their mean is the answer."""
+    if not len(getattr(model, "estimators_", ())):
+        return False
     from sklearn.ensemble import BaggingClassifier, VotingClassifier
     from sklearn.ensemble._forest import ForestClassifier
 
-    if not isinstance(model, ForestClassifier | BaggingClassifier | VotingClassifier):
-        return False
-    return len(getattr(model, "estimators_", ())) > 0
+    return isinstance(model, ForestClassifier | BaggingClassifier | VotingClassifier)
 
 
 def _without_names(samples: Any) -> Any:

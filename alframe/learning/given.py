@@ -79,7 +79,8 @@ class Asked:
             return logits_of(self._estimator.probabilities(self._samples, self._size)).to(self._device)
         stored, whole = self._samples, torch.empty(0)
         for block in row_blocks(self._size, stored.shape[1], torch.device("cpu")):
-            found = self._estimator.probabilities(stored[block].cpu().numpy(), block.stop - block.start)
+            samples, size = stored[block].cpu().numpy(), block.stop - block.start
+            found = self._estimator.probabilities(samples, size, block.start)
             if not len(whole):
                 stored.require(found.shape[1], "probabilities")
                 whole = torch.empty(self._size, found.shape[1])

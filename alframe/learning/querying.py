@@ -104,7 +104,7 @@ def query(
         probs: instead of ``head`` the pool's ``N x C`` class probabilities, or ``T x N x C`` of ``T`` members
             of a committee or samples of a posterior: an array, a tensor, a DataFrame with a column a class,
             lists, or the path of a ``.npy``. Rows may be off from adding up to 1 by 0.001.
-        logits: the same as logits.
+        logits: the same as logits; ``N`` of them are those of the second of two classes.
         labelled_features: the labelled set, ``L`` samples of the same kind as ``features``.
         labelled_targets: its ``L`` labels: class numbers, or texts or any other labels.
         labelled_rows: instead of ``labelled_features``, the ``L`` rows of ``features`` that are labelled: row

@@ -15,7 +15,7 @@ from alframe.data.shards import mapped
 from alframe.errors import UsageError
 from alframe.learning.classes import Classes
 from alframe.learning.inputs import as_tensor
-from alframe.networks.probabilities import OFF, checked, logits_of, numbers
+from alframe.networks.probabilities import OFF, checked, logits_of, numbers, require_shape
 from alframe.ops.blocks import row_blocks
 
 Kind = Literal["probs", "logits"]
@@ -26,7 +26,8 @@ class Table:
 
     Args:
         values: ``n x C`` or ``T x n x C`` probabilities or logits: an array, a tensor, a DataFrame with a
-            column a class, lists, or the path of a ``.npy``.
+            column a class, lists, or the path of a ``.npy``. Of logits also ``n``, those of the second of two
+            classes.
         kind: which of the two they are.
         device: where numbers are wanted.
 
@@ -117,12 +118,13 @@ def _parts(values: Any, kind: Kind) -> Any:
         values = mapped(Path(values))
     if not (isinstance(values, np.ndarray) and values.dtype.kind in "biuf"):
         values = as_tensor(values, kind)
-    if values.ndim != 3 or not len(values):
-        numbers(values[:0] if values.ndim == 2 else values, kind)
-        return values
-    if len(values) == 1:
+    is_one = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
+    if kind == "logits" and is_one:
+        half = as_tensor(values, kind).reshape(-1, 1) / 2
+        return torch.cat([-half, half], dim=1)
+    if values.ndim == 3 and len(values) == 1:
         return _parts(values[0], kind)
-    numbers(values[0][:0], kind)
+    require_shape(values.shape[1:] if values.ndim == 3 and len(values) else values.shape, kind)
     return values
 
 

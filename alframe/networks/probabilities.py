@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ OFF = 1e-3  # how far a row may be from adding up to 1, and a number outside 0..
 LEAST = torch.finfo(torch.float32).tiny  # a probability of 0 has this one's logarithm: all logits are finite
 
 
-def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> Tensor:
+def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None, first: int = 0) -> Tensor:
     """What a fitted estimator's ``predict_proba`` says of samples, checked.
 
     Args:
@@ -25,6 +26,7 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
         samples: what it takes; handed on as it is.
         rows: how many samples there are.
         classes: how many classes the estimator knows, if that is known.
+        first: number of the first sample, for messages.
 
     Returns:
         ``rows x C`` tensor on the CPU, float32 or float64 as the estimator has it; rows add up to 1.
@@ -51,7 +53,7 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None) -> 
             f"{kind}.predict_proba gives {len(given)} arrays, as models of several labels a sample do: "
             "active learning here is for classification with one label a sample"
         )
-    return checked(given, f"{kind}.predict_proba", rows, classes)
+    return checked(given, f"{kind}.predict_proba", rows, classes, first)
 
 
 def checked(
@@ -101,21 +103,28 @@ def numbers(values: Any, name: str, rows: int | None = None, classes: int | None
         UsageError: they are none.
     """
     made = values.detach() if isinstance(values, Tensor) else _of_array(values, name)
-    if made.ndim == 1 or (made.ndim == 2 and made.shape[1] == 1):
-        raise UsageError(
-            f"{name}: wanted a row of class probabilities for each sample, N x C, got shape "
-            f"{list(made.shape)}: of two classes give both columns, numpy.column_stack([1 - p, p])"
-        )
-    if made.ndim != 2 or not made.shape[1]:
-        raise UsageError(
-            f"{name}: wanted a row of class probabilities for each sample, N x C, got shape "
-            f"{list(made.shape)}"
-        )
+    require_shape(made.shape, name)
     if rows is not None and len(made) != rows:
         raise UsageError(f"{name}: there are {rows:,} samples, and probabilities of {len(made):,}")
     if classes is not None and made.shape[1] != classes:
         raise UsageError(f"{name}: there are {classes} classes, and {made.shape[1]} columns of probabilities")
     return made if made.dtype == torch.float64 else made.float()
+
+
+def require_shape(shape: Sequence[int], name: str) -> None:
+    """Raises `UsageError` unless a shape is ``n x C``, of two classes or more.
+
+    Args:
+        shape: what was given.
+        name: where it is from, for messages.
+    """
+    if len(shape) == 2 and shape[1] > 1:
+        return
+    both = ": of two classes give both columns, numpy.column_stack([1 - p, p])"
+    hint = both if len(shape) == 1 or tuple(shape[1:]) == (1,) else ""
+    raise UsageError(
+        f"{name}: wanted a row of class probabilities for each sample, N x C, got shape {list(shape)}{hint}"
+    )
 
 
 def logits_of(probs: Tensor) -> Tensor:

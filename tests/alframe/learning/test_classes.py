@@ -86,6 +86,12 @@ def test_names_of_classes():
     assert not are_numbers((1, 0))
     assert not are_numbers(("0", "1"))
     assert not are_numbers(None)
-    for wrong, message in (("ab", "list of class labels"), (3, "got 3"), ([1, 1], "1 twice"), ([], "empty")):
+    for wrong, message in (
+        ("ab", "list of class labels"),
+        (3, "got 3"),
+        ({"a"}, "in an order"),
+        ([1, 1], "1 twice"),
+        ([], "empty"),
+    ):
         with pytest.raises(UsageError, match=message):
             class_names(wrong)

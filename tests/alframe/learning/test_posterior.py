@@ -179,7 +179,7 @@ class TestCommittee:
 
     def test_more_samples_than_members_are_an_error_before_any_is_made(self, members):
         view = PoolView(rows_of(network("behind the features"), draw(20, 32), members=members))
-        message = "4 posterior samples were asked for, and the committee that the trainer left has 3 members"
+        message = "4 posterior samples were asked for, and the committee has 3 members"
         with pytest.raises(UsageError, match=message):
             next(view.sample_probs(4))
         with pytest.raises(UsageError, match=message):

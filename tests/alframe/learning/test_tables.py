@@ -56,6 +56,13 @@ def test_members_and_their_mean(kind):
     np.testing.assert_allclose(table.member_probs(range(4), slice(5, 9)), SEVERAL[:, 5:9], atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(50,), (50, 1)])
+def test_one_logit_is_that_of_the_second_of_two_classes(shape):
+    z = RNG.normal(size=shape)
+    probs = Table(z, "logits", CPU).logits().softmax(dim=1)
+    np.testing.assert_allclose(probs[:, 1], 1 / (1 + np.exp(-z.ravel())), atol=1e-6)
+
+
 def test_columns_have_names():
     assert Table(pd.DataFrame(P, columns=["a", "b", "c"]), "probs", CPU).names == ("a", "b", "c")
     assert Table(pd.DataFrame(P, columns=[2, 1, 0]), "probs", CPU).names == (2, 1, 0)
