@@ -37,7 +37,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], not
 
 def facts(title: str, values: Mapping[str, Any], note: str = "") -> str:
     """Names and values, a row each."""
-    return table(title, ("", ""), values.items(), note)
+    return table(title, ("", ""), [(name, written(value)) for name, value in values.items()], note)
 
 
 def written(value: Any) -> str:

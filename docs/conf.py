@@ -14,7 +14,7 @@ project = "alframe"
 copyright = "the alframe developers, MIT licence"  # noqa: A001 (Sphinx's word)
 version = release = metadata.version("alframe")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "strategy_directives"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "strategy_directives"]
 html_theme = "furo"
 html_title = f"alframe {version}"
 html_math_renderer = "mathml"
@@ -25,6 +25,8 @@ html_show_sphinx = False
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # the outputs are stored, see _ext/notebook_outputs.py
+exclude_patterns = ["**.ipynb_checkpoints"]
 highlight_language = "none"
 smartquotes_action = "D"  # the dashes that Sphinx puts behind parameters; quotes stay as they are written
 

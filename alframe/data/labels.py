@@ -48,11 +48,14 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
         values = np.array(rest.tolist())
         if values.dtype.kind == "f" and np.isinf(values).any():
             raise UnusableLabelsError("holds infinite values, classes are needed")
-        _check(values)
+        _check(values, is_whole=2 * len(values) > len(column))
         found, codes[known] = np.unique(values, return_inverse=True)
         return codes, [_name(value) for value in found], ""
     rows, names = distinct_texts(rest)
-    _check(np.array(names))
+    if column.dtype != "category" or not are_numbers(
+        names
+    ):  # categories of numbers are declared to be classes
+        _check(np.array(names))
     signs = [name for name in names if name.lower() in GAPS]
     words = [name for name in names if name.lower() not in GAPS]
     if signs and words and are_numbers(words):
@@ -64,8 +67,8 @@ def read_labels(column: pd.Series, missing: frozenset[str] = frozenset()) -> tup
     return codes, words, guess
 
 
-def _check(values: np.ndarray[Any, Any]) -> None:
-    if problem := why_no_classes(values):
+def _check(values: np.ndarray[Any, Any], *, is_whole: bool = True) -> None:
+    if problem := why_no_classes(values, is_whole=is_whole):
         raise UnusableLabelsError(f"holds {problem}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alframe.data.texts import are_numbers
+from alframe.data.texts import say
 
 MANY = 20  # distinct numbers that may be classes, however few samples there are
 RULE = "alframe learns one class a sample"
@@ -67,18 +67,25 @@ def _is_gap(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value) or str(value) in ("<NA>", "NaT")
 
 
-def _numbers(values: Array, is_whole: bool) -> str | None:
+def _numbers(values: Array, is_whole: bool, as_texts: bool = False) -> str | None:
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]
         if len(fractions := values[values != np.floor(values)]):
-            return f"numbers with fractions, as {fractions[0]:g}, a quantity (a regression); {RULE}: {CUT}"
+            first = f"{fractions[0]:g}"
+            return f"numbers with fractions, as {first}, a quantity (a regression); {RULE}: " + (
+                _cut(first) if is_whole or as_texts else CUT
+            )
     distinct = len(np.unique(values)) if is_whole else 0
     if distinct <= max(MANY, len(values) / 2):
         return None
     return (
         f"{distinct:,} different numbers in {len(values):,} samples, which looks like a regression; {RULE}: "
-        f"{CUT}; if they are classes, write them with a letter, as c{values[0]:g}"
+        f"{_cut(f'{values[0]:g}')}"
     )
+
+
+def _cut(first: str) -> str:
+    return f"{CUT}; if they are classes, give them as texts, as c{first}"
 
 
 def _rows(rows: Array) -> str:
@@ -113,9 +120,9 @@ def _lists(cells: list[Any]) -> str:
 def _texts(texts: list[str]) -> str | None:
     """Of distinct texts."""
     texts = [text.strip() for text in texts if text.strip()]
-    if len(texts) > MANY and are_numbers(texts):
-        values = np.array([float(text) for text in texts])
-        return _numbers(values, is_whole=False)
+    said = say(texts) if len(texts) > MANY else None
+    if said and said.what.startswith("numbers"):
+        return _numbers(said.values, is_whole=False, as_texts=True)
     if lists := [text for text in texts if text[0] + text[-1] in BRACKETS and "," in text]:
         return (
             f"lists in text, as {_short(lists[0])}, several classes a sample (multi-label); {RULE}: {SINGLE}"

@@ -66,6 +66,8 @@ def dataset_from_frame(
         UsageError: no such column or two of the name, a target that holds no classes, a test part with other
             classes than the training part, infinite values, or a column of too many texts.
     """
+    if not isinstance(target, str) and isinstance(target, Collection):
+        raise UsageError(f"data set {name!r}: {several_targets([str(one) for one in target])}")
     where, remarks = f"data set {name!r}", Remarks(target_option.removesuffix("target="), notes)
     if not len(frame):
         raise UsageError(f"{where} has no rows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Codes = np.ndarray[Any, np.dtype[np.int64]]
 
 SEVERAL = (list, tuple, set, frozenset, dict, np.ndarray)
+LIST = re.compile(r"\s*\[.*\]\s*", re.DOTALL)  # as a table holds it
 NAMED = 40  # characters of a value in a message
 
 
@@ -142,12 +144,15 @@ def _part(
 def _classes(
     where: str, labels: pd.Series, target: str, classes: list[str] | None, notes: list[str]
 ) -> tuple[Codes, list[str]]:
-    for value in labels if labels.dtype == object else ():
-        if isinstance(value, SEVERAL):
-            raise UsageError(
-                f"{where}: the target {target!r} holds several labels a text, as {str(value)[:NAMED]}; one "
-                "class a text is needed, multi-label data are not supported"
-            )
+    known = labels.dropna().tolist()
+    listed = [value for value in known if isinstance(value, SEVERAL)]
+    if not listed and known and all(isinstance(value, str) and LIST.fullmatch(value) for value in known):
+        listed = known
+    if listed:
+        raise UsageError(
+            f"{where}: the target {target!r} holds several labels a text, as {str(listed[0])[:NAMED]}; one "
+            "class a text is needed, multi-label data are not supported"
+        )
     try:
         codes, found, gaps = read_labels(labels)
         if gaps:

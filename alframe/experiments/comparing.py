@@ -77,7 +77,7 @@ def compare(
         reference: whom to hold the others against; random and margin by default.
         level: what the folder is; found out by default.
         ddof: degrees of freedom that the penalty matrix's deviation lacks; 1 or 0.
-        critical: the |t| that counts in the matrix; Student's by default.
+        critical: the magnitude of t that counts in the matrix; Student's by default.
         holm: correct for many comparisons by Holm's procedure.
         registry: where strategies' other names are looked up; the installed plugins by default.
 

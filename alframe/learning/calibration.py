@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView
+from alframe.data.dataset import Dataset
 from alframe.errors import UsageError
 from alframe.learning.estimator_heads import EstimatorHead, name_of
 from alframe.learning.rows import HEAD, Members
@@ -22,13 +23,14 @@ LINEAR = ("weight", "bias")
 
 
 @torch.no_grad()
-def require_scalable(recipe: Recipe, model: Classifier, example: Tensor) -> None:
+def require_scalable(recipe: Recipe, model: Classifier, dataset: Dataset, device: torch.device) -> None:
     """Refuses a network that can't be calibrated, before anything is trained.
 
     Args:
         recipe: nothing is asked of the network unless it calibrates.
         model: the network, in evaluation mode; its weights are the same afterwards.
-        example: ``n x ...`` inputs, on its device.
+        dataset: of which a sample passes through it.
+        device: the network's.
 
     Raises:
         UsageError: no linear layer ends its head.
@@ -41,7 +43,7 @@ def require_scalable(recipe: Recipe, model: Classifier, example: Tensor) -> None
             f"train.calibrate=temperature is for networks, and {name} is none: leave it at none, or give "
             f"CalibratedClassifierCV({name}(...)) of sklearn.calibration as the model"
         )
-    features = model.features(example)
+    features = model.features(dataset.example().to(device))
     layer = _last_layer(model)
     if layer is None or not _ends_the_head(model, layer, features):
         raise UsageError(

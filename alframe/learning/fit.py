@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+import torch
+from torch import Tensor
+
 from alframe import seeds
 from alframe.contract.training import Training
 from alframe.contract.views import LabelledView
@@ -35,3 +38,20 @@ class Fit:
             state.context("train", trainer),
             seeds.derive(state.seed, state.number, "training"),
         )
+
+
+def held_out(labelled: Tensor, share: float, samples: int, seed: int) -> Tensor:
+    """Which of the labelled samples are the validation part: a round's are mostly those of the last.
+
+    Args:
+        labelled: their positions in the data set.
+        share: of them; at least one sample, and never all.
+        samples: how many the data set has.
+        seed: the learner's.
+    """
+    chosen = torch.zeros(len(labelled), dtype=torch.bool)
+    if share:
+        count = min(max(1, round(len(chosen) * share)), len(chosen) - 1)
+        ranks = torch.randperm(samples, generator=seeds.generator(seed, "validation"))
+        chosen[ranks[labelled].argsort()[:count]] = True
+    return chosen

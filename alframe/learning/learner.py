@@ -18,10 +18,10 @@ from alframe.contract.sections import NETWORK, STRATEGY, STRATEGY_OF_ESTIMATORS
 from alframe.contract.views import LabelledView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
-from alframe.errors import PluginError, UsageError
+from alframe.errors import UsageError
 from alframe.learning.calibration import calibrate, require_scalable, uncalibrate
 from alframe.learning.diagnostics import describe_picks
-from alframe.learning.fit import Fit
+from alframe.learning.fit import Fit, held_out
 from alframe.learning.frozen import frozen_features
 from alframe.learning.initial import BALANCED, RANDOM, start_named
 from alframe.learning.inputs import class_numbers, fixed_rows, whole_number
@@ -32,8 +32,8 @@ from alframe.learning.pipeline import Pipeline, RoundState, Selection
 from alframe.learning.pool import drawn, parted
 from alframe.learning.refitting import fit_again, is_fitted_again, require_fresh_start
 from alframe.learning.rows import Members, NetworkRows, members_of
-from alframe.learning.snapshots import copied, require_fitting, undone_unless_finished
-from alframe.networks.classifier import initial_state, private_copy, same_state
+from alframe.learning.snapshots import copied, require_fitting, require_same_body, undone_unless_finished
+from alframe.networks.classifier import initial_state, private_copy
 from alframe.networks.devices import on_device, resolve_device
 from alframe.notebooks import learner_html, learner_text, query_html, query_text
 from alframe.ops.blocks import by_blocks
@@ -158,7 +158,7 @@ class ActiveLearner:
         if reason := self.pipeline.why_unsuited(model, dataset.example()):
             raise UsageError(reason)
         self.model = on_device(model, self.device).eval()
-        require_scalable(self.recipe, self.model, dataset.example().to(self.device))
+        require_scalable(self.recipe, self.model, dataset, self.device)
         self._body_is_frozen = self.pipeline.providers["train"].info.trains == "head"
         self._fixed = None if fixed is None else fixed_rows(fixed, len(dataset), self.device)
         self._feature_folder = feature_folder
@@ -213,20 +213,17 @@ class ActiveLearner:
                 uncalibrate(self.model, self.temperature)
                 if not self.recipe.warm_start:
                     self.model.load_state_dict(self._initial_state)
-                held_out = self._held_out()
-                self.validation_size = int(held_out.sum())
+                judges = self._held_out()
+                self.validation_size = int(judges.sum())
                 yield Fit(
                     self.model,
-                    self._labelled_view(~held_out),
-                    self._labelled_view(held_out) if self.validation_size else None,
+                    self._labelled_view(~judges),
+                    self._labelled_view(judges) if self.validation_size else None,
                     self._round_state(self.round),
                 )
-                if self._body_is_frozen and not same_state(self.model.body, self._initial_state, "body."):
-                    raise PluginError(
-                        f"plugin {trainer.name!r} ({trainer.provider}), hook alframe_train: it declares "
-                        "trains='head', but has changed the body's weights or buffers"
-                    )
-                validation = self._labelled_view(held_out)
+                if self._body_is_frozen:
+                    require_same_body(self.model, self._initial_state, trainer)
+                validation = self._labelled_view(judges)
                 self.temperature = calibrate(self.recipe, self.model, validation, self._members())
         except BaseException:
             self.validation_size, self.temperature = before
@@ -236,12 +233,7 @@ class ActiveLearner:
 
     def _held_out(self) -> Tensor:
         """Which of the labelled samples are the validation part: a round's are mostly those of the last."""
-        held_out = torch.zeros(len(self.labelled), dtype=torch.bool)
-        if self.recipe.validation:
-            count = min(max(1, round(len(held_out) * self.recipe.validation)), len(held_out) - 1)
-            ranks = torch.randperm(len(self._samples), generator=seeds.generator(self.seed, "validation"))
-            held_out[ranks[self.labelled].argsort()[:count]] = True
-        return held_out
+        return held_out(self.labelled, self.recipe.validation, len(self._samples), self.seed)
 
     def _labelled_view(self, which: Tensor) -> LabelledView:
         return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))

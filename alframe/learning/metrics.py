@@ -40,7 +40,7 @@ class Evaluation:
     loss: float
     ece: float
     brier: float
-    reliability: tuple[Bin, ...]
+    reliability: tuple[Bin, ...] = dataclasses.field(repr=False)
     _repr_html_ = fields_html
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alframe.errors import UsageError
-from alframe.networks.classifier import Classifier, changes
+from alframe.errors import PluginError, UsageError
+from alframe.networks.classifier import Classifier, changes, same_state
+from alframe.registry.plugin import Plugin
 
 KEYS = frozenset({"labelled", "targets", "round", "fitted", "model", "plugins"})
 SINCE = {"seed": "seed", "samples": "number of samples"}  # what states of earlier versions lack
@@ -95,6 +96,24 @@ def _require_weights(weights: Any, model: Classifier) -> None:
             raise UsageError(
                 f"the state is another network's: {name!r} has shape {got}, here it has {list(value.shape)}"
             )
+
+
+def require_same_body(model: Classifier, initial: Mapping[str, Any], trainer: Plugin) -> None:
+    """Refuses a body that is not as it was at first, of a trainer that says that it trains the head alone.
+
+    Args:
+        model: the network.
+        initial: its initial state.
+        trainer: the plugin.
+
+    Raises:
+        PluginError: it has changed.
+    """
+    if not same_state(model.body, initial, "body."):
+        raise PluginError(
+            f"plugin {trainer.name!r} ({trainer.provider}), hook alframe_train: it declares "
+            "trains='head', but has changed the body's weights or buffers"
+        )
 
 
 @contextlib.contextmanager

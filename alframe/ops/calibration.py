@@ -5,6 +5,8 @@ Guo et al., "On calibration of modern neural networks", ICML 2017, arXiv 1706.04
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -79,18 +81,32 @@ def best_temperature(logits: Tensor, targets: Tensor) -> float:
     logits = logits - logits.amax(dim=1, keepdim=True)
     true = logits.gather(1, targets.cpu()[:, None])[:, 0]
     low, high, inverse = 1 / MOST, 1 / LEAST, 1.0
+    (at_low, _), (at_high, _) = _slopes(logits, true, low), _slopes(logits, true, high)
+    if at_low == at_high == 0:
+        return 1.0
+    if at_low >= 0 or at_high <= 0:
+        return MOST if at_low >= 0 else LEAST
     for _ in range(STEPS):
-        probs = (inverse * logits).softmax(dim=1)
-        expected = (probs * logits).sum(dim=1)
-        slope = float((expected - true).mean())  # of the loss by 1/T
-        curvature = float(((probs * logits.square()).sum(dim=1) - expected.square()).mean())
+        slope, curvature = _slopes(logits, true, inverse)
         if slope == 0:
             break
         low, high = (inverse, high) if slope < 0 else (low, inverse)
-        step = inverse - slope / curvature if curvature > 0 else low
-        following = step if low < step < high else (low + high) / 2
-        if abs(following - inverse) <= 1e-12 * inverse or high - low <= 1e-12 * high:
-            inverse = following
+        step = inverse - slope / curvature if curvature > 0 else math.inf
+        before, inverse = inverse, step if low <= step <= high else (low + high) / 2
+        if abs(inverse - before) <= 1e-12 * before or high - low <= 1e-12 * high:
             break
-        inverse = following
-    return min(MOST, max(LEAST, 1 / inverse))
+    return 1 / inverse
+
+
+def _slopes(logits: Tensor, true: Tensor, inverse: float) -> tuple[float, float]:
+    """First and second derivative of the mean log loss by ``1/T``.
+
+    Args:
+        logits: ``n x C`` tensor, float64.
+        true: ``n`` logits of the labels.
+        inverse: ``1/T``.
+    """
+    probs = (inverse * logits).softmax(dim=1)
+    expected = (probs * logits).sum(dim=1)
+    variance = (probs * logits.square()).sum(dim=1) - expected.square()
+    return float((expected - true).mean()), float(variance.mean())

@@ -81,7 +81,7 @@ def _one_a_sample(y: Array, where: str, notes: list[str]) -> Array:
         notes.append(f"{where.rpartition(' ')[2]} is one-hot: the class is the column that holds 1")
         y = y.argmax(axis=1)
     if y.size != len(y):
-        raise UsageError(f"{where} must hold one class a sample, got shape {y.shape}")
+        raise UsageError(f"{where} of shape {y.shape} holds {why_no_classes(y)}")
     y = y.reshape(-1)  # Keras saves n x 1
     if problem := why_no_classes(y, is_whole=False):
         raise UsageError(f"{where} holds {problem}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alframe import Classifier
+from alframe import Classifier, UsageError
 
 
 class Mixup:
@@ -56,6 +56,11 @@ class Mixup:
             exact = values.to(torch.promote_types(values.dtype, torch.float32))  # shares are no bfloat16
             return (share * exact + (1 - share) * exact.index_select(0, partner)).to(values.dtype)
 
+        if where is None and not x.is_floating_point():
+            raise UsageError(
+                "mixup mixes network inputs, and the bytes of these samples, as texts are, mean nothing when "
+                "mixed; leave --train mixup out"
+            )
         if where is None:
             logits = model(mixed(x))
         else:

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from alframe import Round, RunSummary, TrialRun, UsageError
 
 # Nobody waits for minutes for a server that is away; and nothing goes to anybody but the user's own server.
@@ -31,6 +33,7 @@ ENVIRONMENT = {
 }
 FILE = "mlflow.json"
 TAG = "alframe_trial"
+WAIT = 60  # seconds for another process that makes the database
 LONGEST = 500  # characters of a parameter's value, for any version
 PARAMS, METRICS = 100, 1000  # of one call
 
@@ -72,11 +75,14 @@ class Open:
         client: of its server.
         id: MLflow's.
         place: a hash of server and experiment.
+        steps: which it has of each metric. A trial that went back by a round, as those that are trained at
+            once do, tells of that again.
     """
 
     client: Any
     id: str
     place: str
+    steps: dict[str, set[int]]
 
 
 _open: dict[Path, Open] = {}
@@ -101,19 +107,24 @@ def start(run: TrialRun, rounds: Sequence[Round], uri: str | None, experiment: s
         state = _state(run.folder)
         if state.get("complete") == [place, len(rounds)]:
             return
-        client = mlflow.MlflowClient(tracking_uri=uri)
+        with _alone(run, uri):
+            client = mlflow.MlflowClient(tracking_uri=uri)
         found = _run(client, _experiment(client, experiment), state["token"], run.name)
-        opened = Open(client, found.info.run_id, place)
+        number = found.info.run_id
+        steps = {
+            key: {old.step for old in client.get_metric_history(number, key)} for key in found.data.metrics
+        }
+        opened = Open(client, number, place, steps)
         client.update_run(opened.id, status="RUNNING")
         _send_params(opened, run, found.data.params)
-        _send(opened, _lacking(opened, rounds))
+        _send(opened, rounds)
         _open[run.folder] = opened
 
 
 def append(folder: Path, done: Round) -> None:
     """Adds a round."""
     with quiet():
-        _send(_open[folder], _metrics(done))
+        _send(_open[folder], [done])
 
 
 def finish(folder: Path, summary: RunSummary) -> None:
@@ -132,6 +143,13 @@ def fail(folder: Path, reason: str) -> None:
         with quiet():
             opened.client.set_tag(opened.id, "failure", reason[:LONGEST])
             opened.client.set_terminated(opened.id, "FAILED")
+
+
+def _alone(run: TrialRun, uri: str) -> contextlib.AbstractContextManager[object]:
+    """Keeps processes side by side from making one new database at once, which none of them survives."""
+    if not uri.startswith("sqlite"):
+        return contextlib.nullcontext()
+    return filelock.FileLock(Path(run.config["run"]["out"]) / ".mlflow.lock", timeout=WAIT)
 
 
 def _state(folder: Path) -> dict[str, Any]:
@@ -185,16 +203,6 @@ def _send_params(opened: Open, run: TrialRun, there: Mapping[str, str]) -> None:
         opened.client.log_batch(opened.id, params=params[first : first + PARAMS])
 
 
-def _lacking(opened: Open, rounds: Sequence[Round]) -> list[Any]:
-    """The metrics of these rounds that the run does not have."""
-    metrics = [metric for one in rounds for metric in _metrics(one)]
-    steps = {
-        key: {old.step for old in opened.client.get_metric_history(opened.id, key)}
-        for key in {metric.key for metric in metrics}
-    }
-    return [metric for metric in metrics if metric.step not in steps[metric.key]]
-
-
 def _metrics(done: Round) -> list[Any]:
     """A round's numbers; the step is the labelled-set size."""
     now = int(time.time() * 1000)
@@ -205,7 +213,14 @@ def _metrics(done: Round) -> list[Any]:
     ]
 
 
-def _send(opened: Open, metrics: Sequence[Any]) -> None:
+def _send(opened: Open, rounds: Sequence[Round]) -> None:
+    """Sends what the run lacks of these rounds."""
+    metrics = [
+        metric
+        for one in rounds
+        for metric in _metrics(one)
+        if metric.step not in opened.steps.get(metric.key, ())
+    ]
     for first in range(0, len(metrics), METRICS):
         opened.client.log_batch(opened.id, metrics=metrics[first : first + METRICS])
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alframe import Classifier, ModelRequest, sentence_features, texts_of
+from alframe import Classifier, ModelRequest, UsageError, sentence_features, texts_of
 
 if TYPE_CHECKING:
     from alframe_text import HashedOptions
@@ -81,7 +81,10 @@ def static(request: ModelRequest) -> Classifier:
     Raises:
         UsageError: the package that ships them is not installed, or can't be used.
     """
-    return _with_head(static_rows, request)
+    try:
+        return _with_head(static_rows, request)
+    except UsageError as error:
+        raise UsageError(f"{error}; the network text-hashed needs nothing") from error
 
 
 def _with_head(make: Callable[[Sequence[str]], Rows], request: ModelRequest) -> Classifier:

@@ -189,6 +189,11 @@ def _folder(name: str, request: ModelRequest) -> str:
 
     location, download = request.location, request.download
     if Path(location).is_dir():
+        if not (Path(location) / "config.json").is_file():
+            raise UsageError(
+                f"{name}: the folder has no config.json; save_pretrained of an encoder and of its tokenizer "
+                "write what is needed"
+            )
         return location
     if Path(location).is_absolute() or location.startswith((".", "~")) or location.count("/") > 1:
         raise UsageError(f"{name}: there is no folder {location}")

@@ -39,6 +39,8 @@ def load(location: str, options: TextDataOptions) -> Dataset:
     frame = _frame(path, options, notes)
     text = _text_column(path, list(map(str, frame.columns)), options, notes)
     target = _target_column(path, list(map(str, frame.columns)), text, options, notes)
+    if all(_is_number(value) for value in frame[text] if value is not None):
+        raise _which(path, "text", f"has numbers in column {text!r}", list(map(str, frame.columns)))
     if target is None:
         return dataset_from_texts(
             path.name.partition(".")[0],
@@ -180,9 +182,13 @@ def _target_column(
 def _classes(values: list[Any]) -> list[Any]:
     """Numbers where all are, as those of a table of texts may be; not where ``01`` and ``1`` would be one."""
     known = [value for value in values if value is not None]
-    if not known or not all(isinstance(value, str) and NUMBER.fullmatch(value.strip()) for value in known):
+    if not known or not all(map(_is_number, known)):
         return values
     return [None if value is None else float(value) for value in values]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and NUMBER.fullmatch(value.strip()) is not None
 
 
 def _which(path: Path, option: str, problem: str, columns: list[str]) -> UsageError:

@@ -106,8 +106,7 @@ def start(run: TrialRun, rounds: Sequence[Round], options: Mapping[str, Any]) ->
         if mode in OFFLINE:
             _remove_older(folder, opened)
         for done in rounds:
-            if done.labelled >= opened.step:  # the first that the server lacks
-                _send(opened, done)
+            _send(opened, done)
 
 
 def append(folder: Path, done: Round) -> None:
@@ -159,13 +158,15 @@ def _config(run: TrialRun) -> dict[str, Any]:
 
 
 def _send(opened: Any, done: Round) -> None:
-    """A round's numbers; the step is the labelled-set size. Committed, so that none waits for the next."""
+    """Sends a round's numbers, unless the server has them; the step is the labelled-set size."""
+    if done.labelled < opened.step:  # the first that it lacks
+        return
     values = {
         key: value
         for key, value in done.flat().items()
         if isinstance(value, int | float) and math.isfinite(value)
     }
-    opened.log(values, step=done.labelled, commit=True)
+    opened.log(values, step=done.labelled, commit=True)  # so that none waits for the next
 
 
 def _remove_older(folder: Path, opened: Any) -> None:

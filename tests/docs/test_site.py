@@ -67,7 +67,8 @@ def test_links_and_anchors_lead_somewhere(site):
 
 def test_every_page_is_built_and_can_be_reached(site):
     built = {path for path in site if path.stem not in ("genindex", "py-modindex", "search")}
-    assert len(built) == len(list((ROOT / "docs").rglob("*.md")))
+    sources = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs" / "notebooks").glob("*.ipynb")]
+    assert len(built) == len(sources)
     start = min((path for path in site if path.name == "index.html"), key=lambda path: len(path.parts))
     linked = {(start.parent / urlsplit(link).path).resolve() for link in site[start].links}
     assert built - linked <= {start}

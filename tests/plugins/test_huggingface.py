@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import alframe
-from alframe import AlframeWarning, UsageError
+from alframe import AlframeWarning, UsageError, texts_of
 
 datasets = pytest.importorskip("datasets")
 
@@ -274,6 +274,56 @@ class TestTables:
             UsageError, match="no single column of classes; -o data.target= names one of height,"
         ):
             alframe.load_dataset(f"huggingface:{table}")
+
+
+class TestTexts:
+    @pytest.fixture
+    def saved(self, tmp_path):
+        def saved(**columns):
+            features = {"label": datasets.ClassLabel(names=["neg", "pos"])}
+            features |= {name: datasets.Value("string") for name in columns if name != "label"}
+            parts = {
+                part: datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+                for part in ("train", "test")
+            }
+            datasets.DatasetDict(parts).save_to_disk(tmp_path / "texts")
+            return f"huggingface:{tmp_path / 'texts'}"
+
+        return saved
+
+    def test_the_only_other_column_is_found_if_it_holds_texts(self, saved):
+        data = alframe.load_dataset(saved(text=["fine", "", "dull", "so so"], label=[1, 0, 0, 1]))
+        assert texts_of(data.inputs) == ["fine", "", "dull", "so so"]
+        assert data.targets.tolist() == data.test_targets.tolist() == [1, 0, 0, 1]
+
+    def test_classes_keep_the_numbers_of_their_names(self, saved):
+        name = saved(text=["fine", "good"], label=[1, 1])
+        data = alframe.load_dataset(name)
+        assert (data.targets.tolist(), data.num_classes) == ([1, 1], 2)
+        assert data.test_targets.tolist() == [1, 1]
+        assert texts_of(data.test_inputs) == ["fine", "good"]
+
+    def test_one_of_several_columns_is_named(self, saved):
+        name = saved(title=["a", "b"], text=["fine", "a dull film"], label=[1, 0])
+        data = alframe.load_dataset(name, text="text", length=6)
+        assert texts_of(data.inputs) == ["fine", "a dull"]
+        assert any("longer than 6 bytes are cut: 2" in note for note in data.notes)
+        with pytest.raises(UsageError, match="no column 'body'; -o data.text= names one of"):
+            alframe.load_dataset(name, text="body")
+
+    def test_missing_texts(self, saved):
+        name = saved(text=["fine", None, "dull"], label=[1, 0, 0])
+        with pytest.raises(UsageError, match="1 of 3 rows have no text in 'text', the first is row 2"):
+            alframe.load_dataset(name)
+        data = alframe.load_dataset(name, bad_texts="skip")
+        assert data.targets.tolist() == data.test_targets.tolist() == [1, 0]
+
+    def test_a_folder_of_json_lines(self, tmp_path):
+        (tmp_path / "lines").mkdir()
+        (tmp_path / "lines" / "train.jsonl").write_text('{"text": "a", "y": 3}\n{"text": "b", "y": 1}\n')
+        data = alframe.load_dataset(f"huggingface:{tmp_path / 'lines'}", target="y", test_fraction=0.5)
+        assert len(data) == len(data.test_inputs) == 1
+        assert sorted(texts_of(torch.cat([data.inputs, data.test_inputs]))) == ["a", "b"]
 
 
 class TestUnknownLabels:

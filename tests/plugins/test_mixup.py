@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 import alframe
-from alframe import ActiveLearner, Classifier, ImageModelOptions, ModelRequest
+from alframe import ActiveLearner, Classifier, ImageModelOptions, ModelRequest, UsageError
 from alframe_mixup import Options
 from alframe_mixup._mixup import Mixup, stages
 from alframe_vision._models import build
@@ -140,3 +140,16 @@ def test_it_learns_and_repeats(mix):
 def test_alpha_outside_its_range():
     with pytest.raises(ValueError, match="alpha must be above 0"):
         Options(alpha=0)
+
+
+def test_bytes_of_texts_are_not_mixed():
+    """Mixtures of letters are other letters, not something in between."""
+    x = torch.zeros(4, 9, dtype=torch.uint8)
+    with pytest.raises(UsageError, match="bytes of these samples, as texts are, mean nothing when mixed"):
+        called(
+            Mixup(network(), 0.7, manifold=False, generator=generator()),
+            network(),
+            x,
+            x[:, 0].long(),
+            generator(),
+        )

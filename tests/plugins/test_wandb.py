@@ -134,6 +134,20 @@ def test_what_was_killed_before_its_rounds_were_sent_is_sent(server, trial):
     assert [step for step, _ in sent] == [10, 20]
 
 
+def test_a_round_that_comes_again_is_sent_once(server, trial):
+    """Trials that are trained at once go back by a round where one of them was killed before the others."""
+    trial.start()
+    for size in (10, 20):
+        trial.add(record(size))
+    trial.killed()
+    trial.rounds.pop()
+    (trial.folder / "rounds.jsonl").write_text(json.dumps(trial.rounds[0].as_dict()) + "\n")
+    trial.start()
+    trial.add(record(20))
+    [sent] = server.runs.values()
+    assert [step for step, _ in sent] == [10, 20]
+
+
 def test_several_are_open_at_once_and_one_fails(server, trial, tmp_path):
     other = Trial(tmp_path / "digits" / "mlp-1" / "margin" / "seed-2")
     for one in (trial, other):

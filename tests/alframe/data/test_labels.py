@@ -41,6 +41,13 @@ def test_fractions_are_no_classes():
         read_labels(pd.Series([np.inf, 1.0]))
 
 
+def test_categories_of_numbers_are_classes():
+    values = [f"{row}.5" for row in range(30)]
+    assert len(read_labels(pd.Series(pd.Categorical(values)))[1]) == 30
+    with pytest.raises(UnusableLabelsError, match=r"fractions, as 0.5, .* give them as texts, as c0.5"):
+        read_labels(pd.Series(values))
+
+
 def test_a_test_part_is_numbered_by_the_training_parts_classes():
     codes, renamed = match_labels(np.array([0, 1, -1, 0]), ["b", "c"], ["a", "b", "c"])
     assert (codes.tolist(), renamed) == ([1, 2, -1, 1], {})

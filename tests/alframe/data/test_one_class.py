@@ -23,6 +23,8 @@ from alframe.data.one_class import several_targets, why_no_classes
         ["cat", None, "dog"],
         pd.Series([1, 2, None], dtype="Int64"),
         [f"{row}.0" for row in range(30)],
+        [f"c{row}.5" for row in range(30)],
+        [f"2024-01-{day:02}" for day in range(1, 31)],
         ["Men, shoes", "Women, shoes", "Men, shirts", "Women, shirts"],
         ["a; the first", "b; the second", "c"],
         ["<=50K", ">50K"],
@@ -40,6 +42,8 @@ def test_classes_are_taken(targets):
         ([1.0, 0.37, 1.52], "numbers with fractions, as 0.37, a quantity (a regression)"),
         ([Decimal("0.5"), Decimal(1)], "numbers with fractions, as 0.5"),
         ([f"{row}.5" for row in range(30)], "numbers with fractions, as 0.5"),
+        ([f"{row},50" for row in range(30)], "numbers with fractions, as 0.5"),
+        ([f"${row}.25" for row in range(30)], "numbers with fractions, as 0.25"),
         (range(21), "21 different numbers in 21 samples, which looks like a regression"),
         (np.eye(3)[[0, 2, 1]], "one-hot rows of 3 numbers"),
         ([[0, 1, 1], [0, 0, 0]], "rows of 0 and 1 with up to 2 ones, several classes a sample (multi-label)"),
@@ -73,6 +77,14 @@ def test_several_columns_of_a_table():
     frame = pd.DataFrame({"x": [1, 2], "class 1": [0, 1], "class2": [1, 1]})
     with pytest.raises(UsageError, match="data set 't': 2 columns are named as targets, 'class 1', 'class2'"):
         dataset_from_frame("t", frame, "class 1,class2", target_option="-o data.target=")
+
+    with pytest.raises(UsageError, match="data set 't': 2 columns are named as targets, 'class 1', 'class2'"):
+        dataset_from_frame("t", frame, ["class 1", "class2"])
+
+
+def test_a_table_with_few_labels_may_have_a_class_for_each():
+    frame = pd.DataFrame({"x": range(90), "y": [*range(30), *[None] * 60]})
+    assert dataset_from_frame("t", frame, "y").num_classes == 30
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_missing_texts_are_refused_by_their_row_or_left_out():
     [
         (["a", 3], [0, 1], "'text' holds no texts: '3' in row 2 is of type int"),
         (["a", "b"], [["x", "y"], ["x"]], "several labels a text, as .'x', 'y'.; .*multi-label"),
+        (["a", "b"], ["['x', 'y']", "[]"], "several labels a text, as .'x', 'y'.; .*multi-label"),
         (["a", "b"], [0.5, 1.5], "holds numbers with fractions, classes are needed"),
         (["a", "b"], [0], "2 texts but 1 classes"),
         (["a", "b"], [1, 1], "has 1 class; at least 2"),

@@ -404,3 +404,17 @@ def test_a_trial_that_was_killed_before_its_features_were_written(lab, monkeypat
     trial, summary = lab(keep_features=True)
     assert len(summary.records) == 4
     assert (trial.folder / "features.npy").exists()
+
+
+def test_calibration_is_recorded_and_goes_on_where_it_was(lab, toy):
+    recipe = {"validation": 0.2, "calibrate": "temperature", "warm_start": True}
+    _, whole = lab(train=recipe, out="whole")
+    assert all(0.05 <= record["temperature"] <= 20 for record in whole.records)
+    assert sum(row[1] for row in whole.records[-1]["reliability"]) == len(toy.test_targets)
+    with pytest.raises(KeyboardInterrupt):
+        lab(Watch(stop_after=2), train=recipe)
+    _, again = lab(train=recipe)
+    assert repeatable(again.records) == repeatable(whole.records)
+    _, plain = lab(out="plain")
+    assert "temperature" not in plain.records[0]
+    assert 0 <= plain.records[0]["ece"] <= 1 <= 1 + plain.records[0]["brier"] <= 3

@@ -156,3 +156,19 @@ def test_a_head_of_several_layers(toy):
 def test_a_validation_part_is_needed():
     with pytest.raises(ValueError, match="calibrate needs a validation part: set validation too, as 0.1"):
         Recipe(calibrate="temperature")
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("trainer", ["", "linear-probe", "ensemble"])
+def test_on_a_gpu_as_on_the_cpu(noisy, trainer):
+    chosen = {"stages": {"train": trainer}} if trainer else {}
+    data = noisy.hide_labels(torch.arange(60))
+    found = []
+    for device in ("cpu", "cuda"):
+        learner = ActiveLearner(data, "mlp", "margin", recipe=SCALED, device=device, **chosen)
+        learner.fit()
+        found.append((learner.temperature, learner.evaluate()))
+    (temperature, scores), (other, others) = found
+    assert other == pytest.approx(temperature, rel=0.02)
+    assert (others.ece, others.brier) == pytest.approx((scores.ece, scores.brier), abs=0.03)

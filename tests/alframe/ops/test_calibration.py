@@ -65,6 +65,7 @@ def test_it_is_exact_where_it_is_known():
     ("logits", "target", "temperature"),
     [
         ([[1.0, 0.0]], 0, 0.05),  # all right: as sure as may be
+        ([[90.0, 0.0]], 0, 0.05),  # the loss is 0 to the last digit at most temperatures
         ([[1.0, 0.0]], 1, 20.0),
         ([[3.0, 3.0]], 1, 1.0),  # nothing changes
         ([[math.nan, 1.0]], 0, 1.0),

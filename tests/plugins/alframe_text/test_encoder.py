@@ -127,6 +127,9 @@ def test_what_is_not_there_is_said_in_a_line(build, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="there is no folder /nowhere/it"):
         build("/nowhere/it")
     (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty: the folder has no config.json; save_pretrained"):
+        build(tmp_path / "empty")
+    (tmp_path / "empty" / "config.json").write_text("{}")
     with pytest.raises(UsageError, match="empty can't be read from") as caught:
         build(tmp_path / "empty")
     assert "\n" not in str(caught.value)

@@ -90,6 +90,7 @@ def test_a_file_of_its_own_is_the_test_part(read, tmp_path):
         ("text,b\n1,2\n", "x.csv", {"text": "z"}, "has no column 'z'; -o data.text= names one of text, b"),
         ("text,b\n1,2\n", "x.csv", {"text": "b", "target": "b"}, "has no column 'b' beside the texts"),
         ("text,text,b\n1,2,3\n", "x.csv", {}, "has several columns 'text'; rename"),
+        ("text,b\n1,2\n2.5,1\n", "x.csv", {}, "has numbers in column 'text'; -o data.text= names one of"),
         ("text,b\n1,2,3\n1,2\n", "x.csv", {}, "line 2 has 3 fields, but there are 2 headings"),
         ("a\nb\n", "x.txt", {}, "must be a file of .csv, .tsv or .jsonl, got .txt; .*`alframe label` takes"),
         ("a\nb\n", "x", {}, "must be a file of .csv, .tsv or .jsonl, got none"),
