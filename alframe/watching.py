@@ -61,7 +61,7 @@ class StageProgress:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Shows it: in a notebook, or in the last line of a terminal."""
-        text = f"{printable(stage)} {done} of {total}"
+        text = f"{printable(stage)} {done} of at most {total}"  # training may stop early
         if self._board is not None:
             self._board.show(lambda: bar(done, total, text), now=done >= total)
         elif sys.stderr.isatty():

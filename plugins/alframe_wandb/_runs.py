@@ -28,7 +28,7 @@ SETTINGS = {
     "console": "off",  # several runs share it, and it is alframe's
     "silent": True,
     "init_timeout": 30.0,
-    "finish_timeout": 60.0,
+    "finish_timeout": 30.0,
     "finish_timeout_raises": True,
 }
 OLDER = {
@@ -134,8 +134,14 @@ def fail(folder: Path, reason: str) -> None:
 
 def _end(folder: Path, code: int) -> None:
     if (opened := _open.pop(folder, None)) is not None:
-        with quiet():
-            opened[0].finish(exit_code=code)
+        try:
+            with quiet():
+                opened[0].finish(exit_code=code)
+        except TimeoutError as error:
+            raise UsageError(
+                f"the server has not taken the end of run {opened[0].id} within "
+                f"{SETTINGS['finish_timeout']:.0f} s; the same command sends what it lacks"
+            ) from error
 
 
 def _settings() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 import alframe
 from alframe import notebooks
 from alframe.learning.learner import Query
+from alframe.learning.metrics import evaluate
 
 EVIL = "<script>alert(1)</script>&\"'"
 
@@ -92,7 +93,7 @@ def test_a_learner_an_evaluation_and_a_run(tmp_path):
     learner = alframe.ActiveLearner(data, "linear", "margin", seed=3, device="cpu")
     assert repr(learner) == "ActiveLearner('margin', 10 labelled, 20 unlabelled, seed 3)"
     assert Reader(learner._repr_html_()).texts[1:5] == ["strategy", "margin", "labelled", "10"]
-    shown = Reader(alframe.Evaluation(0.5, 0.25, 0.125, 1.0)._repr_html_())
+    shown = Reader(evaluate(torch.eye(2), torch.tensor([0, 0]))._repr_html_())
     assert shown.texts[:3] == ["Evaluation", "accuracy", "0.5000"]
 
     run = {"strategy": ["random"], "seeds": [1], "rounds": 1, "device": "cpu", "out": str(tmp_path)}

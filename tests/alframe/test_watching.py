@@ -42,7 +42,7 @@ def test_a_bar_in_a_notebook_replaces_itself(notebook):
     assert 2 <= len(notebook) < 50
     assert 'value="1" max="100"' in notebook[0]
     assert 'value="100"' in notebook[-1]
-    assert "&lt;train&gt; 100 of 100" in notebook[-1]
+    assert "&lt;train&gt; 100 of at most 100" in notebook[-1]
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -53,4 +53,6 @@ def test_a_line_in_a_terminal(monkeypatch, terminal):
     progress = watching.StageProgress()
     progress("train\x1b[31m", 1, 2)
     progress("train", 2, 2)
-    assert stream.getvalue() == ("\r\x1b[Ktrain?[31m 1 of 2\r\x1b[Ktrain 2 of 2\n" if terminal else "")
+    assert stream.getvalue() == (
+        "\r\x1b[Ktrain?[31m 1 of at most 2\r\x1b[Ktrain 2 of at most 2\n" if terminal else ""
+    )

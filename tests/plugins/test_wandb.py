@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import alframe_wandb
+import wandb_server
 from alframe import Round, RunSummary, UsageError
 
 
@@ -113,7 +114,7 @@ def test_a_trial_is_one_run_however_often_it_is_killed(server, trial):
     assert (asked["project"], asked["group"], asked["name"]) == ("alframe", "digits/mlp-1", "margin seed 1")
     assert asked["config"] == {"strategy": "margin", "seed": 1, "run": {"rounds": 2}}
     assert (asked["mode"], asked["resume"], asked["reinit"]) == ("online", "allow", "create_new")
-    assert asked["settings"] == {"silent": True, "init_timeout": 30.0, "finish_timeout": 60.0}
+    assert asked["settings"] == {"silent": True, "init_timeout": 30.0, "finish_timeout": 30.0}
 
     trial.start()  # the same command again: nothing is sent twice, nothing is asked
     trial.finish()
@@ -183,6 +184,20 @@ def test_nobody_is_asked_for_a_password(server, trial):
     server.global_settings.mode = "offline"
     trial.start()
     assert [asked["mode"] for asked in server.asked] == ["offline", "offline"]
+
+
+def test_a_server_that_went_away_is_named(server, trial):
+    def finish(exit_code):
+        raise TimeoutError("Timed out finishing run.")
+
+    trial.start()
+    trial.add(record(10))
+    sys.modules["alframe_wandb._runs"]._open[trial.folder][0].finish = finish
+    with pytest.raises(UsageError, match="within 30 s; the same command sends what it lacks"):
+        trial.finish()
+    trial.start()
+    trial.finish()
+    assert [end[1] for end in server.ends] == [0]
 
 
 def test_without_the_library_the_line_says_what_to_install(trial, monkeypatch):
@@ -261,6 +276,29 @@ def recorded(out):
             for path in out.rglob("rounds.jsonl")
         ]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the package's own threads and sockets
+def test_online_it_goes_on_where_the_server_is(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
+    monkeypatch.delitem(sys.modules, "alframe_wandb._runs", raising=False)
+    with wandb_server.serving() as (address, runs):
+        monkeypatch.setenv("WANDB_BASE_URL", address)
+        monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+        monkeypatch.delenv("WANDB_MODE", raising=False)
+        trial = Trial(tmp_path / "digits" / "mlp-1" / "margin" / "seed-1")
+        for size in (10, 20):
+            trial.start()
+            trial.add(record(size, size / 100))
+            alframe_wandb.alframe_run_failed(trial, "the disk is full")
+        trial.start()
+        trial.add(record(30, 0.3))
+        trial.finish()
+        [run] = runs.values()
+    assert [(point["_step"], point["accuracy"]) for point in run.points] == [(10, 0.1), (20, 0.2), (30, 0.3)]
+    assert (run.codes, run.name, run.group) == ([1, 1, 0], "margin seed 1", "digits/mlp-1")
+    sys.modules["wandb"].teardown()
 
 
 @pytest.mark.slow
