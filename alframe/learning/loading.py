@@ -154,6 +154,8 @@ def network_for(model: Any, dataset: Dataset, seed: int, device: torch.device) -
     example = dataset.example()
     if is_estimator(model):
         return estimator_network(model, example[0].numel(), dataset.num_classes)
+    if isinstance(model, type):
+        raise UsageError(f"model is the class {model.__name__}: give an object of it, {model.__name__}(...)")
     if not isinstance(model, Classifier):
         raise UsageError(
             "model must be a network's name, an alframe.Classifier(body, head) or an estimator with fit and "
