@@ -1,7 +1,9 @@
 import json
+import tomllib
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -150,6 +152,8 @@ def test_nobody_named_a_strategy(toy, tmp_path):
 def test_a_model_is_a_name_a_network_or_an_estimator(toy):
     with pytest.raises(UsageError, match="or an estimator with fit and predict_proba, got int"):
         ActiveLearner(toy, 3)
+    with pytest.raises(UsageError, match="model is the class GaussianNB: give an object of it, Gauss"):
+        ActiveLearner(toy, GaussianNB)
     with pytest.raises(
         UsageError, match="model_options are for a network by name, and model is a GaussianNB"
     ):
@@ -200,6 +204,16 @@ def test_the_options_and_the_trainer_are_the_settings(tmp_path):
     assert folder() == folder(max_depth="none")
     assert folder() != folder(max_depth=3)
     assert folder() != folder("sklearn:ExtraTrees")
+
+
+@pytest.mark.parametrize("name", ["RandomForest", "HistGradientBoosting", "MLP", "LogisticRegression"])
+def test_the_written_configuration_is_the_same_setting(name):
+    given = {"model": {"name": f"sklearn:{name}", "random_state": 1}}
+    (settings,) = resolve_sweep(installed(), given)
+    text = tomli_w.dumps(settings.sections())
+    (again,) = resolve_sweep(installed(), tomllib.loads(text))
+    assert again.setting_folder == settings.setting_folder
+    assert again.model_options == settings.model_options
 
 
 def test_lists_of_values_make_settings(tmp_path):
