@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alframe.errors import UsageError, one_line
 from alframe.learning.estimators import Estimator
+from alframe.learning.recent import Recent
 from alframe.networks.classifier import Classifier
 from alframe.networks.probabilities import ask, logits_of
 from alframe.ops.pools import few_threads
@@ -59,6 +60,7 @@ class EstimatorHead(nn.Module):
         self.prototype = unfitted(prototype)
         self.out_features = num_classes
         self.fitted: Fitted | None = None
+        self._recent = Recent()
 
     def rows_for(self, features: Tensor) -> np.ndarray[Any, Any]:
         """Features as the estimator takes them: ``n x D``, which may be the same memory.
@@ -76,6 +78,7 @@ class EstimatorHead(nn.Module):
             columns: the class numbers of what its ``predict_proba`` gives, ascending.
         """
         self.fitted = Fitted(estimator, columns)
+        self._recent.forget()
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits of features: ``n x C``, float32, all finite; equal ones before anything was fitted.
@@ -87,10 +90,14 @@ class EstimatorHead(nn.Module):
             return features.new_zeros(len(features), self.out_features, dtype=torch.float32)
         if self.fitted.estimator is None:
             return self._placed(torch.ones(len(features), 1)).to(features.device)
+        if (known := self._recent.of(features)) is not None:
+            return known
         rows = self.rows_for(features)
         with few_threads():
             probs = ask(self.fitted.estimator, rows, len(rows))
-        return self._placed(probs).to(features.device)
+        logits = self._placed(probs).to(features.device)
+        self._recent.keep(features, logits)
+        return logits
 
     def _placed(self, probs: Tensor) -> Tensor:
         """Logits of the estimator's probabilities, each in its class's column."""
@@ -299,8 +306,14 @@ def rows_for(estimator: Any, features: Tensor) -> np.ndarray[Any, Any]:
         features: ``n x D``.
     """
     parts = [estimator, *(value for value in estimator.get_params().values() if hasattr(value, "get_params"))]
-    exact = all(type(part).__module__.startswith("sklearn.") for part in parts)
+    exact = all(map(_is_of_scikit_learn, parts))
     return features.detach().to("cpu", torch.float64 if exact else torch.float32).numpy()
+
+
+def _is_of_scikit_learn(estimator: Any) -> bool:
+    """Whether it is one of scikit-learn's estimators, or inherits from one and not from its base alone."""
+    homes = [kind.__module__.split(".") for kind in type(estimator).__mro__]
+    return any(home[0] == "sklearn" and home[1] not in ("base", "utils") for home in homes if len(home) > 1)
 
 
 def name_of(estimator: Any) -> str:

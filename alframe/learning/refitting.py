@@ -55,5 +55,6 @@ def fit_again(learner: ActiveLearner, state: Mapping[str, Any]) -> None:
     twin.labelled, twin.targets = state["labelled"][:count].clone(), state["targets"][:count].clone()
     twin.round = round_
     twin.fit()
-    head.fitted = twin.model.head.fitted
+    again: Any = twin.model.head.fitted
+    head.take(again.estimator, again.columns)
     learner._fitted_to = count, round_

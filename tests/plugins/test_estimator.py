@@ -133,6 +133,24 @@ def test_what_did_not_converge_is_logged_and_not_warned_of(toy):
         LogisticRegression(max_iter=1).fit(*(part[:40] for part in flat(toy)))
 
 
+class Counting(GaussianNB):
+    asked = 0
+
+    def predict_proba(self, x):
+        Counting.asked += len(x)
+        return super().predict_proba(x)
+
+
+@pytest.mark.parametrize("strategy", ["margin", "badge", "cal", "uherding"])
+def test_each_row_is_asked_about_once_a_query(strategy, digits):
+    learner = ActiveLearner(digits.hide_labels(), Counting(), strategy)
+    learner.tell(range(100), digits.targets[:100])
+    learner.fit()
+    Counting.asked = 0
+    learner.ask(10)
+    assert Counting.asked <= len(digits) + 5
+
+
 def test_who_can_not_be_fitted_says_why_in_a_line(toy):
     learner = ActiveLearner(toy.hide_labels(), MultinomialNB(), "margin")
     learner.tell(range(40), toy.targets[:40])

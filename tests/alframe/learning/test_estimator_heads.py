@@ -182,3 +182,21 @@ def test_texts_are_no_columns():
     model = estimator_network(GaussianNB(), 9, 2)
     with pytest.raises(UsageError, match="takes columns of numbers, and these samples are texts: take"):
         model.features(torch.zeros(2, 9, dtype=torch.uint8))
+
+
+class Heir(GaussianNB):
+    """Somebody's own, and still one of scikit-learn's."""
+
+
+@pytest.mark.parametrize(
+    ("estimator", "dtype"),
+    [
+        (GaussianNB(), np.float64),
+        (Heir(), np.float64),
+        (make_pipeline(StandardScaler(), GaussianNB()), np.float64),
+        (Constant(), np.float32),
+        (make_pipeline(StandardScaler(), Constant()), np.float32),
+    ],
+)
+def test_scikit_learns_own_compute_in_float64(estimator, dtype):
+    assert estimator_network(estimator, 5, C).head.rows_for(torch.zeros(2, 5)).dtype == dtype
