@@ -69,6 +69,12 @@ def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     help="Rows of the pool that are labelled, a number or an id a line, or a .npy of numbers; in place of "
     "--labelled-features.",
 )
+@click.option(
+    "--classes",
+    metavar="LABEL,...",
+    help="Labels of classes in the order of --probs or --weight.  [default: the model's or the table's, or "
+    "else sorted]",
+)
 @stage_flags("embed", "score", "select")
 @option_flags("A plugin's option, as alfamix.cap=0.1; see show.")
 @plugin_files
@@ -109,6 +115,7 @@ def query(
     model_file: Path | None,
     trust: bool,
     labelled_rows: Path | None,
+    classes: str | None,
     overrides: tuple[tuple[str, str, str], ...],
     seed: int,
     device: str,
@@ -170,6 +177,7 @@ def query(
             labelled_features=arrays.get("labelled_features"),
             labelled_targets=arrays.get("labelled_targets"),
             labelled_rows=rows,
+            classes=None if classes is None else inputs.labels_of(classes.split(",")),
             seed=seed,
             options=by_section(overrides),
             stages={stage: others[stage] for stage in ("embed", "score", "select") if others[stage]},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ARRAYS = {  # each with what it holds, and the files that it may be in
     "features": ("N x D features of the unlabelled pool; for --model whatever it takes", "FILE"),
     "probs": ("N x C class probabilities, or T x N x C of T models, in place of a head", "FILE"),
-    "logits": ("The same as logits, or N of the second of two classes", "FILE"),
+    "logits": ("Logits in place of probabilities, or N of the second of two classes", "FILE"),
     "weight": ("C x D weights of the head", "FILE.npy"),
     "bias": ("C biases of the head", "FILE.npy"),
     "labelled_features": ("L x D features of the labelled set", "FILE"),
@@ -124,13 +124,18 @@ def _are_numbers(fields: list[str]) -> bool:
 
 
 def _labels(path: Path) -> list[Any]:
-    """A label a line; class numbers where all of them are whole numbers."""
+    """A label a line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise UsageError(f"{path} can't be read: {reason}") from error
-    labels = [line.strip() or None for line in lines]
+    return labels_of(lines)
+
+
+def labels_of(texts: Sequence[str]) -> list[Any]:
+    """Class labels of texts: numbers where all of them are whole numbers; None of an empty one."""
+    labels = [text.strip() or None for text in texts]
     whole = all(label is not None and label.isascii() and label.isdigit() for label in labels)
     return [int(label) for label in labels if label is not None] if whole else labels
 

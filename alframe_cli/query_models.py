@@ -53,8 +53,8 @@ def read_model(path: Path, trust: bool) -> Any:
     except (Exception, SystemExit) as error:
         why = reason(error).split(TRACE)[0]
         raise DamagedFileError(
-            f"--model {path} can't be read as {path.suffix}: {why}; it is cut off or changed, or was written by "
-            "another version of its library"
+            f"--model {path} can't be read as {path.suffix}: {why}; it is cut off or changed, or was written "
+            "by another version of its library"
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from alframe.contract.needs import NEEDS
+from alframe.contract.needs import in_words as needs_in_words
 from alframe.contract.resources import ModelInfo
 from alframe.contract.scores import RANGES, in_words
 from alframe.contract.sections import SECTIONS
@@ -99,8 +99,8 @@ def _show_plugin(plugin: Plugin) -> None:
     _show_head(kind, plugin.name, plugin.info.summary, plugin.info.reference, plugin)
     if plugin.info.aliases:
         echo(f"also called {', '.join(plugin.info.aliases)}")
-    if plugin.info.needs:
-        echo(f"needs {', '.join(NEEDS[need].words for need in plugin.info.needs)}")
+    for line in needs_in_words(plugin.info.needs, STAGES):
+        echo(line)
     if plugin.info.score_range:
         echo(f"its scores are {RANGES[plugin.info.score_range]}")
     if "score" in plugin.info.rowwise:

@@ -29,7 +29,8 @@ class PluginInfo:
         needs: what it can't work without: ``"dropout"``, a network with Dropout layers; ``"network"``, the
             whole network and inputs that a gradient can change, as images are; ``"weights"``, a head with
             weights, which estimators as scikit-learn's lack; ``"committee"``, a trainer's or a forest's;
-            ``"estimator"``, of a trainer, that the model is one.
+            ``"estimator"``, of a trainer, that the model is one; ``"leaves"``, a model of trees. Of one
+            stage alone, ``"embed:weights"``.
         trains: what its train stage changes: the whole ``"network"``, or the ``"head"`` alone, and then the
             features of all samples are computed once and kept.
         on_request: whether its event hooks are called only where ``--log NAME`` asks for it, as suits one

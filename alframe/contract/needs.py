@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alframe.networks.classifier import Classifier
 
 ESTIMATOR = "estimator"  # the plugin that trains estimators, and the need of trainers that can
-WITHOUT_WEIGHTS = "a strategy that needs none, as margin, entropy, cal, coreset, typiclust, uherding"
+WITHOUT_WEIGHTS = "a strategy that needs none, as margin, entropy, badge, cal, coreset, uherding"
 COMMITTEE = "several trained models"
 FORESTS = "take a forest or bagging, as sklearn:RandomForest, or margin, entropy, coreset"
 DROPOUT_WANTED = "one with a Dropout layer whose rate is above 0, e.g. `-o model.dropout=0.5`"
@@ -59,6 +59,13 @@ def _committee(model: Classifier, inputs: Tensor) -> str:
     return f"{COMMITTEE}, and {name} is one: {FORESTS}" if name and not model.head.members else ""
 
 
+def _leaves(model: Classifier, inputs: Tensor) -> str:
+    if getattr(model.head, "has_leaves", False):
+        return ""
+    none = f"{_estimator(model)} has none" if _estimator(model) else "this is a network"
+    return f"trees that say into which leaf a sample falls, and {none}: take sklearn:RandomForest or xgboost"
+
+
 def _trainable(model: Classifier, inputs: Tensor) -> str:
     if _estimator(model):
         return ""
@@ -75,6 +82,44 @@ NEEDS = {
     "committee": Need("several trained models", _committee),
     "dropout": Need("a network with dropout", _dropout),
     ESTIMATOR: Need("an estimator in the network's place", _trainable),
+    "leaves": Need("a model of trees", _leaves),
     "network": Need("the whole network, and inputs that a gradient can change", _network),
     "weights": Need("a head with weights", _weights),
 }
+
+
+def unknown_needs(needs: Iterable[str], stages: Iterable[str]) -> list[str]:
+    """What of `PluginInfo.needs` there is not.
+
+    Args:
+        needs: as declared.
+        stages: of the engine.
+    """
+    known = {*NEEDS, *(f"{stage}:{need}" for stage in stages for need in NEEDS)}
+    return sorted(set(needs) - known)
+
+
+def in_words(needs: Iterable[str], stages: Iterable[str]) -> list[str]:
+    """A sentence's end for each need, as "needs a head with weights".
+
+    Args:
+        needs: as declared.
+        stages: of the engine.
+    """
+    found = needed(needs, stages)
+    return [f"{f'its {stage} stage ' if stage else ''}needs {need.words}" for stage, need in found]
+
+
+def needed(needs: Iterable[str], stages: Iterable[str]) -> list[tuple[str, Need]]:
+    """What a plugin needs that serves some stages: the stage, "" where it is all of it, and the need.
+
+    Args:
+        needs: `PluginInfo.needs`, as ``"dropout"`` or of one stage alone ``"embed:weights"``.
+        stages: which it serves.
+    """
+    served, found = set(stages), []
+    for one in needs:
+        stage, colon, name = one.partition(":")
+        if not colon or stage in served:
+            found.append((stage if colon else "", NEEDS[name if colon else one]))
+    return found

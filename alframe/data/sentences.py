@@ -39,7 +39,8 @@ def sentence_features(texts: Sequence[str]) -> tuple[Rows, str]:
         ``N x 256`` rows of unit length, zeros for a text without words; and how they were made.
 
     Raises:
-        UsageError: the package is not installed, or can't be used.
+        UsageError: the package is not installed, or can't be used; it is a ``SentencesMissingError``, whose
+            ``is_installed`` tells the two apart.
     """
     try:
         package = _package()

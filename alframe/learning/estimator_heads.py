@@ -131,6 +131,31 @@ class EstimatorHead(nn.Module):
         placed[:, torch.from_numpy(columns)] = probs
         return placed.to(features.device)
 
+    @property
+    def has_leaves(self) -> bool:
+        """Whether it is made of trees that say into which leaf a sample falls."""
+        return has_leaves(self.prototype)
+
+    def leaves(self, features: Tensor) -> Tensor:
+        """The leaf of each tree that a sample falls into: ``n x T`` int64, on the features' device.
+
+        Before anything was fitted, and where all labels are of one class, there is one leaf.
+
+        Args:
+            features: ``n x D``.
+        """
+        if self.fitted is None or self.fitted.estimator is None or not len(features):
+            return torch.zeros(len(features), 1, dtype=torch.int64, device=features.device)
+        whole = Estimator(self.fitted.estimator)
+        with few_threads():
+            samples = whole.transformed(self.rows_for(features))
+            if hasattr(whole.last, "apply"):
+                leaves = whole.last.apply(samples)
+            else:
+                leaves = whole.last.predict(samples, pred_leaf=True)
+        found = np.asarray(leaves, dtype=np.int64).reshape(len(features), -1)
+        return torch.from_numpy(found).to(features.device)
+
 
 class LinearEstimatorHead(nn.Linear):
     """The head of logistic regression: a linear layer that has the estimator's weights once it is fitted.
@@ -291,6 +316,12 @@ def members_to_come(estimator: Any) -> int:
     if hasattr(last, "n_estimators"):
         return int(last.n_estimators)
     return sum(one != "drop" for _, one in last.estimators)
+
+
+def has_leaves(estimator: Any) -> bool:
+    """Whether a model of trees says into which leaves a sample falls."""
+    last = _last_step(estimator)
+    return hasattr(last, "apply") or any(kind.__name__ == "LGBMClassifier" for kind in type(last).__mro__)
 
 
 def _is_ensemble(estimator: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from alframe.contract.needs import ESTIMATOR, NEEDS
+from alframe.contract.needs import ESTIMATOR, needed
 from alframe.learning.estimator_heads import name_of, prototype_of
 from alframe.networks.classifier import Classifier
 from alframe.registry.plugin import Plugin
@@ -21,8 +21,9 @@ def why_lacking(providers: Mapping[str, Plugin], model: Classifier, inputs: Tens
         inputs: samples.
     """
     for plugin in providers.values():
-        for need in plugin.info.needs:
-            if lacking := NEEDS[need].lacking(model, inputs):
+        served = [stage for stage, one in providers.items() if one is plugin]
+        for _, need in needed(plugin.info.needs, served):
+            if lacking := need.lacking(model, inputs):
                 return f"{plugin.name} needs {lacking}"
     return ""
 

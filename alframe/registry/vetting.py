@@ -9,7 +9,7 @@ import pluggy
 
 from alframe import hookspecs
 from alframe.contract.info import PluginInfo
-from alframe.contract.needs import NEEDS
+from alframe.contract.needs import NEEDS, unknown_needs
 from alframe.contract.options import build, check_declaration
 from alframe.contract.scores import RANGES
 from alframe.errors import PluginError, UsageError, unknown_name
@@ -63,8 +63,8 @@ def _info(module: Any) -> PluginInfo:
         raise PluginError(f"summary must be a text, got {info.summary!r}")
     if unknown := set(info.uses) - set(STAGES):
         raise PluginError(f"uses names unknown stages {sorted(unknown)}; there are {', '.join(STAGES)}")
-    if unknown := set(info.needs) - set(NEEDS):
-        raise PluginError(f"needs names {sorted(unknown)}; there are {', '.join(NEEDS)}")
+    if missing := unknown_needs(info.needs, STAGES):
+        raise PluginError(f"needs names {missing}; there are {', '.join(NEEDS)}")
     if odd := [stage for stage in info.rowwise if stage != "score"]:
         raise PluginError(f'rowwise may name "score" alone, as ("score",), got {odd[0]!r}')
     check_declaration(info.options)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from alframe.data.samples import Samples
-from alframe.learning.estimator_heads import LinearEstimatorHead
+from alframe.learning.estimator_heads import EstimatorHead, LinearEstimatorHead
 from alframe.learning.rows import Members, NetworkRows
 from alframe.networks.classifier import Classifier
 
@@ -102,7 +103,7 @@ def make_problem(
     features: int = FEATURES,
     dropout: float = 0.0,
     head_scale: float = 1.0,
-    estimator: bool = False,
+    estimator: Literal["", "estimator", "leaves"] = "",
 ) -> Problem:
     """Draws a problem; each call makes a new network of the same numbers.
 
@@ -116,7 +117,8 @@ def make_problem(
         features: features of a sample.
         dropout: of the network.
         head_scale: what the head is multiplied by, a power of two or 0.
-        estimator: whether the head is an estimator's, logistic regression, before it is fitted.
+        estimator: whether the head is an estimator's: logistic regression before it is fitted, or, with
+            ``"leaves"``, trees that are fitted to the labelled samples.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -131,7 +133,7 @@ def make_problem(
         nn.BatchNorm1d(features, eps=TINY),  # has buffers; changes nothing as long as they stay as they are
         nn.ReLU(),
     )
-    head: nn.Linear = nn.Linear(features, C)
+    head = nn.Linear(features, C)
     with torch.no_grad():
         first.weight.copy_(draw(features, inputs, scale=0.5, steps=16))
         head.weight.copy_(draw(C, features, scale=0.5, steps=16) * head_scale)
@@ -144,11 +146,27 @@ def make_problem(
         }
         for _ in range(MEMBERS)
     ]
-    if estimator:
+    model = Classifier(body, head, dropout).eval()
+    if estimator == "estimator":
         from sklearn.linear_model import LogisticRegression
 
-        head = LinearEstimatorHead(LogisticRegression(), features, C)
-    return Problem(x, targets, C, n, Classifier(body, head, dropout).eval(), members)
+        model.head = LinearEstimatorHead(LogisticRegression(), features, C)
+    if estimator == "leaves":
+        model.head = _trees(model, x[N:], targets, C)
+    return Problem(x, targets, C, n, model, members)
+
+
+@torch.no_grad()
+def _trees(model: Classifier, x: Tensor, targets: Tensor, classes: int) -> EstimatorHead:
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(4, random_state=0)
+    head = EstimatorHead(forest, classes)
+    seen = targets.unique()
+    if len(seen):
+        fitted = forest.fit(head.rows_for(model.features(x)), targets.numpy()) if len(seen) > 1 else None
+        head.take(fitted, seen.numpy())
+    return head
 
 
 def blank_rows(problem: Problem) -> Problem:

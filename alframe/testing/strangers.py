@@ -109,6 +109,7 @@ class Lab:
             NETWORK: ModelInfo(summary="one small layer", build=build_network, options=NoOptions),
             f"{NETWORK}-dropout": ModelInfo(summary="the same with dropout", build=build_with_dropout),
             f"{NETWORK}-estimator": ModelInfo(summary="logistic regression", build=build_estimator),
+            f"{NETWORK}-leaves": ModelInfo(summary="a forest", build=build_forest, trainer="estimator"),
         }
 
 
@@ -136,3 +137,11 @@ def build_estimator(request: ModelRequest) -> Classifier:
     from sklearn.linear_model import LogisticRegression
 
     return estimator_network(LogisticRegression(), request.input_shape.numel(), request.num_classes)
+
+
+def build_forest(request: ModelRequest) -> Classifier:
+    """An estimator of trees."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(4)
+    return estimator_network(forest, request.input_shape.numel(), request.num_classes)

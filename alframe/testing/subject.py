@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -91,7 +91,7 @@ class Subject:
     @property
     def network(self) -> str:
         """The kit's network that suits it."""
-        suiting = [f"{NETWORK}-{need}" for need in ("dropout", ESTIMATOR) if self._needs(need)]
+        suiting = [f"{NETWORK}-{need}" for need in ("dropout", ESTIMATOR, "leaves") if self._needs(need)]
         return suiting[0] if suiting else NETWORK
 
     def _needs(self, need: str) -> bool:
@@ -100,7 +100,9 @@ class Subject:
     def problem(self, seed: int = 0, **changes: Any) -> Problem:
         """A problem that suits it; see `make_problem`."""
         rate = 0.5 if self._needs("dropout") else 0.0
-        return make_problem(seed, dropout=rate, estimator=self._needs(ESTIMATOR), **changes)
+        kinds: tuple[Literal["estimator", "leaves", ""], ...] = ("estimator", "leaves", "")
+        estimator = next(kind for kind in kinds if not kind or self._needs(kind))
+        return make_problem(seed, dropout=rate, estimator=estimator, **changes)
 
     def ask(self, problem: Problem, seed: int = 0, pipeline: Pipeline | None = None) -> Answer:
         """Its answer to a problem: a query, its embeddings, a training on the labelled set.

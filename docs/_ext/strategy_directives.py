@@ -10,7 +10,7 @@ from docutils.parsers.rst import Directive
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from alframe.contract.needs import NEEDS
+from alframe.contract.needs import needed
 from alframe.contract.options import describe, written
 from alframe.contract.scores import RANGES, in_words
 from alframe.hookspecs import STAGE_DEFAULTS, STAGES
@@ -66,7 +66,10 @@ def _facts(plugin: Plugin) -> list[tuple[str, nodes.Node]]:
     for stage in STAGES:
         facts.append((stage, _server(plugin, stage)))
     if info.needs:
-        facts.append(("needs", nodes.Text("; ".join(NEEDS[need].words for need in info.needs))))
+        found = [
+            need.words + (f" ({stage} stage)" if stage else "") for stage, need in needed(info.needs, STAGES)
+        ]
+        facts.append(("needs", nodes.Text("; ".join(found))))
     if info.score_range:
         facts.append(("its scores are", nodes.Text(RANGES[info.score_range])))
     if scores := in_words(info.needs_scores):

@@ -67,7 +67,7 @@ def alframe_info() -> PluginInfo:
         reference="Parvaneh et al., CVPR 2022, arXiv 2203.07034",
         options=Options,
         aliases=("AlphaMixSampling",),
-        needs=("weights",),
+        needs=("score:weights",),
         family="both",
         score_range="any",
         api=3,

@@ -33,7 +33,6 @@ def alframe_info() -> PluginInfo:
         reference="Ash et al., ICLR 2020, arXiv 1906.03671",
         options=Options,
         aliases=("BadgeSampling",),
-        needs=("weights",),
         family="both",
         api=3,
     )

@@ -41,7 +41,6 @@ def alframe_info() -> PluginInfo:
         summary="lowest tr(M^-1 F): the Fisher information of the batch against that of the pool",
         reference="Ash et al., NeurIPS 2021, arXiv 2106.09675",
         options=Options,
-        needs=("weights",),
         family="both",
         api=3,
     )

@@ -36,6 +36,7 @@ def alframe_info() -> PluginInfo:
         reference="Gupte et al., TMLR 2024, arXiv 2401.14555",
         options=Options,
         expected_failures={"cuda": "dropout masks are drawn on the device, and a GPU draws others"},
+        needs=("score:weights",),
         family="both",
         score_range="unit",
         api=3,

@@ -75,6 +75,8 @@ def _frame(path: Path, options: TextDataOptions, notes: list[str]) -> pd.DataFra
     """All columns, those of a table as texts; what is missing is None."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED]
     suffix = suffixes[-1] if suffixes else ""
+    if suffix in LINES and path.suffix.lower() in PACKED:
+        raise UsageError(f"texts: {path} is packed, and of packed files tables alone are read; unpack it")
     if suffix in LINES:
         return _of_lines(path, options.encoding or "utf-8-sig")
     if suffix in TABLES:

@@ -32,7 +32,7 @@ def test_strategies_stand_together_by_what_they_go_by(alframe, make_plugin):
     families = dict(by_family(installed().strategies))
     assert next(iter(families)) == "uncertainty"
     assert list(families)[-3:] == ["baseline", "", "part"]
-    assert [plugin.name for plugin in families["part"]] == ["stochastic"]
+    assert [plugin.name for plugin in families["part"]] == ["leaves", "stochastic"]
     assert [plugin.name for plugin in families[""]] == ["silent"]
     assert "coreset" in [plugin.name for plugin in families["diversity"]]
     assert sum(map(len, families.values())) == len(rows) + 1

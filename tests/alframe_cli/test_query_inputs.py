@@ -65,6 +65,10 @@ def test_labels_are_texts_and_the_classes_are_told(alframe):
     assert json.loads(outcome.out)["classes"] == NAMES
     given = ["--probs", "p.npy", "--labelled-targets", "numbers.txt"]
     assert len(rows(alframe(*command, *given))) == 5
+    given = ["--probs", "p.npy", "--labelled-targets", "labels.txt"]
+    assert "3 classes and 2 labels of classes, 'cat', 'dog': pass classes=" in alframe(*command, *given).err
+    outcome = alframe(*command, *given, "--classes", "emu, dog,cat", "--json")
+    assert json.loads(outcome.out)["classes"] == ["emu", "dog", "cat"]
     given = ["--probs", "named.csv", "--labelled-targets", "labels.csv"]
     assert "labelled_targets has 'yak' at 1, and probs's columns has 'cat'" in alframe(*command, *given).err
 

@@ -302,7 +302,7 @@ def test_all_with_dropout_leaves_nothing_out(alframe, quick):
     planned = json.loads(alframe("run", *quick, *QUICK_GRAPH, *flags).out)
     found = [row["strategy"].partition("+")[0] for row in planned]
     assert found == installed().worth_running
-    assert {plugin.name for plugin in installed().strategies} - set(found) == {"stochastic"}
+    assert {plugin.name for plugin in installed().strategies} - set(found) == {"leaves", "stochastic"}
 
 
 def test_all_leaves_out_whose_scores_do_not_suit_the_selector(alframe, quick):

@@ -176,7 +176,7 @@ def run(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("stop_after", [0, 1])
+@pytest.mark.parametrize("stop_after", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_run_that_was_interrupted_goes_on_as_if_it_never_was(run, stop_after):
     whole = run("whole")
     assert whole.keys() == {"margin", "qbc"}

@@ -6,7 +6,7 @@ from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
 from alframe import Classifier, estimator_network
-from alframe.contract.needs import NEEDS
+from alframe.contract.needs import NEEDS, needed
 
 
 def network(rate):
@@ -31,6 +31,12 @@ def test_what_is_lacking(need, rate, dtype, lacking):
     found = NEEDS[need].lacking(network(rate), torch.zeros(1, 3, dtype=dtype))
     assert found.startswith(lacking)
     assert bool(found) is bool(lacking)
+
+
+def test_a_need_may_be_of_one_stage():
+    needs = ("dropout", "embed:weights")
+    assert needed(needs, ["select"]) == [("", NEEDS["dropout"])]
+    assert needed(needs, ["embed"]) == [("", NEEDS["dropout"]), ("embed", NEEDS["weights"])]
 
 
 def test_each_has_words():

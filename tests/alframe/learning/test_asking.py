@@ -211,3 +211,16 @@ class TestLibraries:
         assert torch.equal(ask(features=X.astype(np.float32), head=net).indices, wanted.indices)
         with pytest.raises(UsageError, match=r"same dtype.* wants float32, X.astype"):
             ask(features=X, head=net)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "badge", "coreset", "qbc", "bald"])
+def test_the_device_does_not_change_the_answer(strategy):
+    forest = RandomForestClassifier(5, random_state=0).fit(X, NAMES[Y])
+    members = np.stack([tree.predict_proba(X) for tree in forest.estimators_])
+    for given in ({"features": X, "head": forest}, {"features": X, "probs": members}):
+        wanted = ask(strategy, **given, **KNOWN)
+        found = ask(strategy, **given, **KNOWN, device="cuda")
+        assert found.indices.device.type == "cpu"
+        assert torch.equal(found.indices, wanted.indices)

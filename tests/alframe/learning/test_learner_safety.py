@@ -127,7 +127,7 @@ def test_a_network_made_in_inference_mode(toy):
         ({"stages": {"select": 3}}, "unknown plugin for --select 3"),
         ({"options": {"cap": 0.1}}, "options must be a dictionary by plugin name"),
         ({"strategy": 3}, "unknown strategy 3"),
-        ({"model": nn.Linear(6, 3)}, r"an alframe.Classifier\(body, head\), got Linear"),
+        ({"model": nn.Linear(6, 3)}, r"an alframe.Classifier\(body, head\) or an estimator .* got Linear"),
         ({"seed": 1.5}, "seed must be a whole number"),
         ({"seed": None}, "seed must be a whole number"),
         ({"device": "meta"}, "device 'meta' can't be used"),

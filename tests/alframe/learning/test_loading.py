@@ -109,3 +109,16 @@ def test_a_damaged_file_of_a_networks_options_is_named(tmp_path, bare_registry, 
     bare_registry.register(make_plugin(alframe_models=lambda: offers), "theirs")
     with pytest.raises(alframe.DamagedFileError, match="model 'net': .*w.pt is damaged or not what"):
         build_model(bare_registry, "net", toy, {"weights": str(tmp_path / "w.pt")}, 0)
+
+
+def test_images_that_are_bytes_yet_are_no_texts(bare_registry, make_plugin):
+    """Before a test part is split off nothing has been learned that makes numbers of them."""
+    images = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
+    data = alframe.Dataset("photos", images, torch.tensor([0, 1, 1, 0]), 2, fit=alframe.Normalize.of)
+
+    def build(request):
+        return alframe.Classifier(torch.nn.Flatten(), torch.nn.Linear(64, request.num_classes))
+
+    offers = {"net": alframe.ModelInfo(summary="", build=build)}
+    bare_registry.register(make_plugin(alframe_models=lambda: offers), "theirs", "their-package")
+    assert build_model(bare_registry, "net", data, {}, seed=0).head.in_features == 64

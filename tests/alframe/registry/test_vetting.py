@@ -5,6 +5,7 @@ from typing import Literal
 import pytest
 
 from alframe import API_VERSION, PluginError, PluginInfo, hookimpl, option
+from alframe.contract.needs import NEEDS
 from alframe.registry import vetting
 
 
@@ -88,7 +89,7 @@ def test_ranges_of_scores_must_be_known(bare_registry, make_plugin, fields, reas
 def test_needs_must_be_known(bare_registry, make_plugin):
     hooks = {"alframe_info": lambda: PluginInfo(summary="x", needs=("coffee",))}
     plugin = bare_registry.register(make_plugin(**hooks), "tired")
-    assert plugin.problem == "needs names ['coffee']; there are dropout, network"
+    assert plugin.problem == "needs names ['coffee']; there are " + ", ".join(NEEDS)
 
 
 def test_a_plugin_for_a_newer_alframe_is_called_that_whatever_else_is_new(bare_registry, make_plugin):

@@ -93,6 +93,7 @@ def test_a_file_of_its_own_is_the_test_part(read, tmp_path):
         ("text,b\n1,2\n2.5,1\n", "x.csv", {}, "has numbers in column 'text'; -o data.text= names one of"),
         ("text,b\n1,2,3\n1,2\n", "x.csv", {}, "line 2 has 3 fields, but there are 2 headings"),
         ("a\nb\n", "x.txt", {}, "must be a file of .csv, .tsv or .jsonl, got .txt; .*`alframe label` takes"),
+        ("x", "x.jsonl.gz", {}, "x.jsonl.gz is packed, and of packed files tables alone are read"),
         ("a\nb\n", "x", {}, "must be a file of .csv, .tsv or .jsonl, got none"),
         ('{"text": "a"\n', "x.jsonl", {}, "x.jsonl, line 1: this is no JSON"),
         ("[1]\n", "x.jsonl", {}, "x.jsonl, line 1: expected an object"),
