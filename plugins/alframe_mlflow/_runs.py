@@ -6,6 +6,7 @@ dies, the run is found again.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import hashlib
@@ -143,6 +144,15 @@ def fail(folder: Path, reason: str) -> None:
         with quiet():
             opened.client.set_tag(opened.id, "failure", reason[:LONGEST])
             opened.client.set_terminated(opened.id, "FAILED")
+
+
+@atexit.register
+def interrupted() -> None:
+    """Ends the runs of trials that were interrupted; they go on when the trials do."""
+    with contextlib.suppress(Exception), quiet():  # a server that is away is asked once
+        while _open:
+            _, opened = _open.popitem()
+            opened.client.set_terminated(opened.id, "KILLED")
 
 
 def _alone(run: TrialRun, uri: str) -> contextlib.AbstractContextManager[object]:

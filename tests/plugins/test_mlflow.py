@@ -149,6 +149,8 @@ def trial(tmp_path, server):
 def test_a_trial_is_one_run_however_often_it_is_killed(server, trial):
     trial.start()
     trial.add(record(10, 0.1, diagnostics={"odd:name": 0.25}, bad=math.nan, note="text"))
+    sys.modules["alframe_mlflow._runs"].interrupted()  # as when the program ends
+    assert found(server)[0].status == "KILLED"
     trial.killed()
     trial.rounds.append(record(20, 0.2))
     lines = [json.dumps(one.as_dict() | {"round": k}) + "\n" for k, one in enumerate(trial.rounds)]

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import signal
 import struct
 import subprocess
@@ -302,33 +303,23 @@ def test_online_it_goes_on_where_the_server_is(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_offline_runs_of_processes_side_by_side(tmp_path):
+def test_killed_and_continued_in_processes_side_by_side_each_trial_is_one_run(tmp_path):
     pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
     out = tmp_path / "runs"
-    started = command(out, "--seeds", "1-2", "--jobs", "2")
+    many = ["--seeds", "1-2", "--rounds", "8", "--jobs", "2"]
+    started = command(out, *many, "-o", "train.epochs=60", "-o", "train.stop_accuracy=none")
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(started, start_new_session=True, **silent) as running:
+        deadline = time.monotonic() + 100
+        while not any(len(rounds) > 2 for rounds in recorded(out)):
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGKILL)
+    assert all(len(before) < 9 for before in recorded(out))
     done = subprocess.run(started, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert "wandb" not in done.stdout + done.stderr
     found = histories(out)
     assert sorted(points for [(points, _)] in found.values()) == recorded(out)
-    assert [code for [(_, code)] in found.values()] == [0, 0]
-
-
-@pytest.mark.slow
-def test_killed_and_continued_it_is_one_run(tmp_path):
-    pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
-    out = tmp_path / "runs"
-    started = command(out, "--seeds", "1-2", "--rounds", "12", "-o", "train.epochs=60")
-    with subprocess.Popen(started, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
-        deadline = time.monotonic() + 100
-        while not any(len(rounds) > 3 for rounds in recorded(out)):
-            assert running.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        running.send_signal(signal.SIGKILL)
-    assert all(len(before) < 13 for before in recorded(out))
-    done = subprocess.run(started, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
-    found = histories(out)  # of two trials in step
-    assert sorted(points for [(points, _)] in found.values()) == recorded(out)
-    assert [(len(points), code) for [(points, code)] in found.values()] == [(13, 0)] * 2
+    assert [(len(points), code) for [(points, code)] in found.values()] == [(9, 0)] * 2
