@@ -15,7 +15,7 @@ from alframe.records.tree import SettingRuns
 PLACE = ("dataset", "setting", "strategy")
 SUMMARY = (
     *("seeds", "labelled", "accuracy", "accuracy_std", "area", "area_std", "area_low", "area_high"),
-    *("query_seconds", "query_seconds_std", "query_peak_memory", "train_seconds"),
+    *("query_seconds", "query_seconds_std", "query_peak_memory", "train_seconds", "ece", "brier"),
 )
 CURVES = ("labelled", "seeds", "accuracy", "accuracy_std")
 VERDICTS = ("reference", "outcome", "difference", "low", "high", "p", "seeds", "labels_saved", "words")
@@ -37,11 +37,13 @@ def _summary(one: SettingComparison, references: Sequence[str]) -> Iterator[list
 
     for name in sorted(one.curves, key=rank):
         last, area, cost = one.curves[name][-1], one.areas.get(name), one.costs[name]
+        sure = one.calibrations.get(name)
         yield [
             *_place(one.setting, name),
             *(len(one.setting.strategies[name]), last.labelled, last.mean, last.std),
             *((area.mean, area.std, area.low, area.high) if area else (None,) * 4),
             *(cost.seconds, cost.seconds_std, cost.peak_memory, cost.train_seconds),
+            *((sure.ece.mean, sure.brier.mean) if sure else (None, None)),
             *(outcomes.get((name, reference)) for reference in references),
         ]
 

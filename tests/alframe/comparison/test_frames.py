@@ -40,6 +40,7 @@ def test_a_summary_has_a_row_a_setting_and_strategy(make_setting):
     assert frame["against random"].fillna("").tolist() == ["beats", ""]
     assert "against margin" not in frame  # the pair is judged once
     assert frame["accuracy"].dtype.kind == "f"
+    assert margin[["ece", "brier"]].isna().all()  # these records have none
 
 
 def test_what_is_not_known_is_empty(found):
