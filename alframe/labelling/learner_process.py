@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -200,6 +201,8 @@ class LearnerProcess:
 def _live(end: Connection, folder: Path, learning: str, plugins: Sequence[Path]) -> None:
     """What the process runs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then ends this one
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)  # who labels comes first
     module, _, name = learning.partition(":")
     made: list[Callable[[Request], Iterator[Message]]] = []
 

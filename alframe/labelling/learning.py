@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,8 +40,6 @@ class Learning:
     """
 
     def __init__(self, folder: Path) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            os.nice(5)  # who labels comes first
         self._folder = folder
         self._version = 0
         self._before: Tensor | None = None
