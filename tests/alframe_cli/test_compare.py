@@ -21,7 +21,7 @@ def test_no_torch_is_imported(runs, tmp_path):
 
 
 def test_it_is_a_command():
-    assert list(COMMANDS)[:2] == ["run", "compare"]
+    assert list(COMMANDS)[:3] == ["demo", "run", "compare"]
 
 
 def test_the_table(alframe, runs):

@@ -215,7 +215,7 @@ def test_a_memory_that_is_none(folder):
 
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
 WHOLE = {"bait", "coregcn", "falcun", "uncertaingcn"}
-OF_NETWORKS = {"deepfool", "qbc", "variationratio"}  # no query on features serves them
+OF_NETWORKS = {"deepfool", "leaves", "qbc", "variationratio"}  # no query on features serves them
 
 
 @pytest.mark.parametrize("strategy", sorted({plugin.name for plugin in Registry().strategies} - OF_NETWORKS))
