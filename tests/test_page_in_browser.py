@@ -197,6 +197,7 @@ def test_dark_mode(open_page):
     assert grounds == ["rgb(255, 255, 255)", "rgb(21, 23, 27)"]
 
 
+@pytest.mark.slow
 def test_without_scripts_the_numbers_are_there(chromium, file):
     page = chromium.new_page(java_script_enabled=False)
     page.goto(file.as_uri())

@@ -23,7 +23,7 @@ def drawn(folder):
     return {path.name for path in (folder / "figures").rglob("embedding-*.png")}
 
 
-@pytest.mark.parametrize("method", ["tsne", "pca"])
+@pytest.mark.parametrize("method", [pytest.param("tsne", marks=pytest.mark.slow), "pca"])
 def test_one_picture_a_strategy(alframe, keep, tmp_path, method):
     keep("random", 1, features=False)
     for strategy, seed in (("random", 3), ("random", 2), ("badge", 10), ("badge", 9)):

@@ -24,6 +24,7 @@ def test_every_figure_in_every_format(alframe, runs, tmp_path):
     assert "a_b beats random" in outcome.out
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes_and_pyplot_is_left_alone(alframe, runs, tmp_path, monkeypatch):
     assert alframe("compare", "runs/digits/s2", "--figures", "one").code == 0
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

@@ -161,6 +161,7 @@ def test_a_source_from_the_path_to_predictions(folder, alframe, served, monkeypa
     }
 
 
+@pytest.mark.slow
 def test_features_that_fail_end_a_prediction_with_the_plugins_name(folder, alframe, served, monkeypatch):
     label_points(folder, alframe, served)
     monkeypatch.undo()

@@ -113,6 +113,7 @@ def test_select(add):
     assert len({tuple(picks) for picks in drawn}) > 1
 
 
+@pytest.mark.slow
 def test_executors(add, finish):
     add("alframe_executors")
     folder = finish("--executor", "shell")

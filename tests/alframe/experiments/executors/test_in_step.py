@@ -241,6 +241,7 @@ def default_trainer(tmp_path, **run):
     return accuracies, [[done.queried for done in end.rounds] for end in ends]
 
 
+@pytest.mark.slow
 def test_the_default_trainer_gives_the_same_picks_for_several_rounds(tmp_path):
     one = default_trainer(tmp_path, seeds=[1, 2, 3], rounds=3, together="off")
     other = default_trainer(tmp_path, seeds=[1, 2, 3], rounds=3, together="3")

@@ -43,6 +43,7 @@ def stable(outcomes):
     return {trial.seed: repeatable(summary.records) for trial, summary in outcomes}
 
 
+@pytest.mark.slow
 def test_side_by_side_is_as_in_turn(plan):
     _, planned = plan("in-turn")
     alone = Watch()
