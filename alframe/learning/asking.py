@@ -18,7 +18,7 @@ from alframe.data.shards import Shards, open_shards
 from alframe.errors import UsageError
 from alframe.learning.classes import Classes, are_numbers, class_labels, class_names
 from alframe.learning.estimators import Committee, Estimator, estimator_of
-from alframe.learning.given import ALONE, Asked, GivenRows, Lacking, Points, Whole, features_of
+from alframe.learning.given import ALONE, Asked, GivenRows, Lacking, Points, Trees, Whole, features_of
 from alframe.learning.heads import WANTED, as_head, classes_of, of_weights
 from alframe.learning.inputs import count_of, matrix, whole_number
 from alframe.learning.labelled_rows import LabelledRows
@@ -195,7 +195,7 @@ def _of_estimator(
     if not size:
         raise UsageError("features has no rows: the pool is empty")
     weights = estimator.weights()
-    head = Lacking(estimator.kind) if weights is None else of_weights(*weights, place.device)
+    head = _lacking(estimator) if weights is None else of_weights(*weights, place.device)
     pool = _asked(estimator, samples, size, "features", place.device)
     names = estimator.classes
     labels = _Labels(labelled.classes, names, estimator.kind)
@@ -270,6 +270,13 @@ def _of_whole(
         side = GivenRows(rest, None, head, seed, first, place.device)
     _require_fitting(len(side), targets, classes)
     return Sides(unlabelled, side, targets.to(place.device), classes, labels.names, head, known, None)
+
+
+def _lacking(estimator: Estimator | Committee) -> Lacking:
+    """The head of a model without weights."""
+    if isinstance(estimator, Estimator) and estimator.has_leaves:
+        return Trees(estimator.kind, estimator)
+    return Lacking(estimator.kind)
 
 
 def _asked(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.errors import UsageError, one_line
-from alframe.learning.estimators import Estimator
+from alframe.learning.estimators import Estimator, has_leaves
 from alframe.learning.recent import Recent
 from alframe.networks.classifier import Classifier
 from alframe.networks.probabilities import ask, logits_of
@@ -141,7 +141,7 @@ class EstimatorHead(nn.Module):
     @property
     def has_leaves(self) -> bool:
         """Whether it is made of trees that say into which leaf a sample falls."""
-        return has_leaves(self.prototype)
+        return has_leaves(_last_step(self.prototype))
 
     def leaves(self, features: Tensor) -> Tensor:
         """The leaf of each tree that a sample falls into: ``n x T`` int64, on the features' device.
@@ -155,13 +155,8 @@ class EstimatorHead(nn.Module):
             return torch.zeros(len(features), 1, dtype=torch.int64, device=features.device)
         whole = Estimator(self.fitted.estimator)
         with few_threads():
-            samples = whole.transformed(self.rows_for(features))
-            if hasattr(whole.last, "apply"):
-                leaves = whole.last.apply(samples)
-            else:
-                leaves = whole.last.predict(samples, pred_leaf=True)
-        found = np.asarray(leaves, dtype=np.int64).reshape(len(features), -1)
-        return torch.from_numpy(found).to(features.device)
+            leaves = whole.leaves(whole.transformed(self.rows_for(features)), len(features))
+        return leaves.to(features.device)
 
 
 class LinearEstimatorHead(nn.Linear):
@@ -329,12 +324,6 @@ def members_to_come(estimator: Any) -> int:
     if hasattr(last, "n_estimators"):
         return int(last.n_estimators)
     return sum(one != "drop" for _, one in last.estimators)
-
-
-def has_leaves(estimator: Any) -> bool:
-    """Whether a model of trees says into which leaves a sample falls."""
-    last = _last_step(estimator)
-    return hasattr(last, "apply") or any(kind.__name__ == "LGBMClassifier" for kind in type(last).__mro__)
 
 
 def _is_ensemble(estimator: Any) -> bool:

@@ -109,6 +109,39 @@ class Estimator:
         return len(self.last.estimators_) if _is_committee(self.last) else 0
 
     @property
+    def has_leaves(self) -> bool:
+        """Whether the last step is made of trees that say into which leaf a sample falls."""
+        return has_leaves(self.last)
+
+    def leaves(self, samples: Any, rows: int) -> Tensor:
+        """The leaf of each tree that a sample falls into: ``rows x T`` int64, on the CPU.
+
+        Args:
+            samples: what the last step takes, as `transformed` gives it.
+            rows: how many they are.
+
+        Raises:
+            UsageError: it can't say so of these samples.
+        """
+        of_sklearn = type(self.last).__module__.startswith("sklearn.")
+        names = None if of_sklearn else getattr(self.last, "feature_names_in_", None)
+        if names is not None and isinstance(samples, np.ndarray) and samples.shape[1] == len(names):
+            samples = _named(samples, names)  # XGBoost insists
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+                if hasattr(self.last, "apply"):
+                    found = self.last.apply(samples)
+                else:
+                    found = self.last.predict(samples, pred_leaf=True)
+        except Exception as error:
+            raise UsageError(
+                f"{self.kind} can't say into which leaves these samples fall: {type(error).__name__}: "
+                f"{one_line(error)}"
+            ) from error
+        return torch.from_numpy(np.asarray(found, dtype=np.int64).reshape(rows, -1))
+
+    @property
     def is_one_step(self) -> bool:
         """Whether there is no pipeline: the classifier gets the samples as they are."""
         return not self._steps
@@ -183,6 +216,11 @@ class Committee:
         """As `Estimator.member_probs`."""
         for number in range(self.members) if which is None else which:
             yield self._all[number].probabilities(samples, rows).float()
+
+
+def has_leaves(last: Any) -> bool:
+    """Whether a classifier, be it fitted or not, says into which leaves of its trees a sample falls."""
+    return hasattr(last, "apply") or any(kind.__name__ == "LGBMClassifier" for kind in type(last).__mro__)
 
 
 def estimator_of(head: Any) -> Estimator | Committee | None:
@@ -271,6 +309,12 @@ def _is_committee(model: Any) -> bool:
     from sklearn.ensemble._forest import ForestClassifier
 
     return isinstance(model, ForestClassifier | BaggingClassifier | VotingClassifier)
+
+
+def _named(samples: np.ndarray[Any, Any], names: Any) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(samples, columns=names)
 
 
 def _without_names(samples: Any) -> Any:

@@ -318,5 +318,28 @@ class Lacking(nn.Module):
         )
 
 
+class Trees(Lacking):
+    """The head of a model of trees: all that it says of features is into which leaves they fall.
+
+    Args:
+        source: what the predictions come from.
+        estimator: the fitted model.
+    """
+
+    def __init__(self, source: str, estimator: Estimator) -> None:
+        super().__init__(source)
+        self._estimator = estimator
+
+    def leaves(self, features: Tensor) -> Tensor:
+        """The leaf of each tree that a sample falls into: ``n x T`` int64, on the features' device.
+
+        Args:
+            features: ``n x D``, what a pipeline's last step takes.
+        """
+        if not len(features):
+            return torch.zeros(0, 1, dtype=torch.int64, device=features.device)
+        return self._estimator.leaves(features.cpu().numpy(), len(features)).to(features.device)
+
+
 def _count(rows: Tensor | slice) -> int:
     return len(rows) if isinstance(rows, Tensor) else rows.stop - rows.start

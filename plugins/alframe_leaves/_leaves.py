@@ -72,7 +72,10 @@ def embed(pool: PoolView, labelled: LabelledView, model: Any) -> Embeddings:
         UsageError: there is no model of trees.
     """
     if not hasattr(getattr(model, "head", None), "leaves"):
-        raise UsageError("leaves needs a model of trees: use alframe.ActiveLearner or `alframe run` with one")
+        raise UsageError(
+            "leaves needs a model of trees: pass a fitted forest or boosted trees of XGBoost or LightGBM as "
+            "head=, or use alframe.ActiveLearner or `alframe run` with one"
+        )
     both = numbered(model.head.leaves(torch.cat([pool.features, labelled.features])))
     count = int(both.max()) + 1 if both.numel() else 0
     return Embeddings(*(Leaves(part, count) for part in both.split([len(pool), len(labelled)])))

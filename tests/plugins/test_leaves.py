@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.ensemble import (
@@ -10,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import alframe
-from alframe import ActiveLearner, UsageError
+from alframe import ActiveLearner, UsageError, query
 from alframe_leaves import _leaves
 from alframe_leaves._leaves import Leaves, numbered
 
@@ -105,3 +106,40 @@ def test_who_has_no_leaves_is_refused(toy):
             ActiveLearner(toy.hide_labels(), model, "leaves")
     with pytest.raises(UsageError, match="leaves needs a model of trees"):
         alframe.query("leaves", features=np.eye(4), n=1)
+
+
+@pytest.mark.parametrize("kind", ["forest", "gradient boosting", "xgboost", "lightgbm"])
+def test_a_fitted_model_of_trees_is_a_head_of_a_query(kind):
+    """Fitted to a table with names; the picks are the farthest by the shares of its trees."""
+    x = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32), columns=["a", "b", "c"]
+    )
+    y = (x["a"] > 0).to_numpy().astype(int)
+    if kind == "xgboost":
+        model = pytest.importorskip("xgboost", reason="XGBoost is not installed").XGBClassifier(
+            n_estimators=5
+        )
+    elif kind == "lightgbm":
+        library = pytest.importorskip("lightgbm", reason="LightGBM is not installed")
+        model = library.LGBMClassifier(n_estimators=5, min_child_samples=5, verbose=-1)
+    else:
+        models = {"forest": RandomForestClassifier, "gradient boosting": GradientBoostingClassifier}
+        model = models[kind](n_estimators=5, random_state=0)
+    model.fit(x, y)
+    if kind == "lightgbm":
+        leaves = model.predict(x, pred_leaf=True)
+    else:
+        leaves = model.apply(x.to_numpy() if kind == "gradient boosting" else x)
+    leaves = np.asarray(leaves).reshape(60, -1)
+    result = query(
+        "leaves", features=x[10:], head=model, n=1, labelled_features=x[:10], labelled_targets=y[:10]
+    )
+    apart = 2 - 2 * (leaves[10:, None] == leaves[None, :10]).mean(axis=2)
+    nearest = apart.min(axis=1)
+    assert nearest[int(result.indices[0])] == pytest.approx(nearest.max())
+
+
+def test_who_has_no_trees_is_told_what_to_pass():
+    x = np.zeros((4, 2), np.float32)
+    with pytest.raises(UsageError, match="pass a fitted forest or boosted trees"):
+        query("leaves", features=x, head=(np.ones((2, 2)), None), n=1)
