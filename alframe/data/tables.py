@@ -115,7 +115,7 @@ def _positions(frame: pd.DataFrame, name: str) -> list[int]:
 
 
 def _no_single_column(where: str, frame: pd.DataFrame, name: str, count: int, option: str) -> UsageError:
-    parts = [part.strip() for part in re.split("[,;]", name)]
+    parts = [part.strip() for part in re.split("[,;]", str(name))]
     if len(parts) > 1 and all(_positions(frame, part) for part in parts):
         return UsageError(f"{where}: {several_targets(parts)}")
     if count:

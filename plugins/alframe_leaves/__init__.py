@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def alframe_info() -> PluginInfo:
     """Describes the embedding."""
     return PluginInfo(
-        summary="farthest by the leaves of a forest or of boosted trees; for --embed, too",
+        summary="farthest by the leaves of a forest or of boosted trees; also an embedding",
         reference="Breiman, Machine Learning 2001",
         uses={"select": "coreset"},
         needs=("leaves",),

@@ -95,6 +95,7 @@ def test_classes_are_numbered_in_ascending_order_and_gaps_are_unknown(values, ta
     ("frame", "target", "message"),
     [
         (table(), "kid", "no column 'kid'; it has size, count, colour, kind"),
+        (table(), 7, "no column 7; it has size, count, colour, kind"),
         (table(), "size", "'size' holds numbers with fractions, as .* one class a sample"),
         (table()[["kind"]], "kind", "no column beside the target"),
         (table().assign(kind="yes"), "kind", "has 1 class"),
