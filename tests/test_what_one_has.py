@@ -16,7 +16,7 @@ OF_DROPOUT = {"bald", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
 OF_A_HEAD = {"alfamix", "base", "dropquery"}  # which they ask about features that they make up
 OF_A_NETWORK = {"deepfool"}
-OF_TREES = {"leaves"}  # which `alframe run` and `ActiveLearner` train
+OF_TREES = {"leaves"}  # that say into which leaves a sample falls
 SOME = ("probs", "features, forest", "texts, linear pipeline")
 
 
@@ -32,7 +32,7 @@ def test_a_strategy_works_or_says_in_one_line_what_it_lacks(kinds):
         "features, probs": able - OF_DROPOUT - OF_SEVERAL - OF_A_HEAD,
         "features, (W, b)": able - OF_SEVERAL,
         "features, linear model": able - OF_SEVERAL,
-        "features, forest": able - OF_A_HEAD,
+        "features, forest": able - OF_A_HEAD | OF_TREES,
         "features, boosted trees": able - OF_DROPOUT - OF_SEVERAL - OF_A_HEAD,
         "texts, linear pipeline": able - OF_SEVERAL,
     }
