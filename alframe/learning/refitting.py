@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+from torch import Tensor
 
 from alframe.contract.recipe import Recipe
 from alframe.errors import UsageError
 from alframe.learning.estimator_heads import name_of, prototype_of
 from alframe.networks.classifier import Classifier
 
-if TYPE_CHECKING:
-    from alframe.learning.learner import ActiveLearner
+
+class Learner(Protocol):
+    """What is known here of an `alframe.ActiveLearner`.
+
+    Attributes:
+        model: the network, or an estimator in its place.
+        labelled: positions of the labelled samples.
+        targets: their class numbers.
+        round: number of the round.
+    """
+
+    model: Classifier
+    labelled: Tensor
+    targets: Tensor
+    round: int
+    _fitted_to: tuple[int, int]
+
+    def fit(self) -> Any:
+        """Trains the model."""
+        ...
 
 
 def require_fresh_start(model: Classifier, recipe: Recipe) -> None:
@@ -28,7 +48,7 @@ def is_fitted_again(model: Classifier) -> bool:
     return getattr(model.head, "keeps_weights", True) is False
 
 
-def fit_again(learner: ActiveLearner, state: Mapping[str, Any]) -> None:
+def fit_again(learner: Learner, state: Mapping[str, Any]) -> None:
     """Has a learner's model what it had when a state was made: by the same labels and random numbers.
 
     Args:
