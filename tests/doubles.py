@@ -1,5 +1,9 @@
 """Doubles that several test files use, and the one place that says which fields of a record are measured."""
 
+import itertools
+
+import numpy as np
+
 from alframe import ActiveLearner, Recipe
 from alframe.contract.trial import MEASURED, Round
 from alframe.experiments.sweep import resolve_sweep
@@ -20,6 +24,16 @@ def make_round(number=0, labelled=100, accuracy=0.5, **others):
 def repeatable(records):
     """Records without what is measured, which no two runs have in common."""
     return [{key: value for key, value in record.items() if key not in MEASURED} for record in records]
+
+
+def error_by_bins(confidence, right, bins):
+    """The expected calibration error of Naeini et al., AAAI 2015, one bin after the other."""
+    total, edges = 0.0, np.linspace(0, 1, bins + 1)
+    for low, high in itertools.pairwise(edges):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            total += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    return total
 
 
 class Watch(Listener):

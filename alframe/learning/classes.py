@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from alframe.errors import UsageError
-from alframe.learning.inputs import ONE_LABEL, class_numbers
+from alframe.learning.inputs import class_numbers
+from alframe.networks.probabilities import ONE_LABEL
 
 Classes = tuple[Hashable, ...]
 

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import UsageError, one_line
-from alframe.learning.inputs import ONE_LABEL
-from alframe.networks.probabilities import ask
+from alframe.networks.probabilities import ONE_LABEL, ask
 
 PROBED = 5  # rows that show whether weights say what probabilities do
 NEAR = 1e-3

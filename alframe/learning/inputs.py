@@ -16,10 +16,10 @@ from torch import Tensor
 
 from alframe.errors import UsageError, one_line
 from alframe.learning.rows import without_distances
+from alframe.networks.probabilities import ONE_LABEL
 from alframe.ops.blocks import row_blocks
 from alframe.ops.machine import machine_memory
 
-ONE_LABEL = "active learning here is for classification with one label a sample"
 SHARE = 4  # of this machine's memory, what a sparse matrix may take once its zeros are written out
 FARTHEST = 1 << 62  # what lies beyond it is brought to it: no position and no class number is as large
 

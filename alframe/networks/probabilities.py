@@ -14,6 +14,7 @@ from torch import Tensor
 from alframe.errors import UsageError, one_line
 from alframe.ops.blocks import by_blocks
 
+ONE_LABEL = "active learning here is for classification with one label a sample"
 OFF = 1e-3  # how far a row may be from adding up to 1, and a number outside 0..1
 LEAST = torch.finfo(torch.float32).tiny  # a probability of 0 has this one's logarithm: all logits are finite
 
@@ -51,7 +52,7 @@ def ask(estimator: Any, samples: Any, rows: int, classes: int | None = None, fir
     if isinstance(given, list) and given and getattr(given[0], "ndim", 0) == 2:
         raise UsageError(
             f"{kind}.predict_proba gives {len(given)} arrays, as models of several labels a sample do: "
-            "active learning here is for classification with one label a sample"
+            f"{ONE_LABEL}"
         )
     return checked(given, f"{kind}.predict_proba", rows, classes, first)
 

@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import numpy as np
@@ -7,16 +6,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from alframe.ops import best_temperature, calibration_error, reliability_bins
-
-
-def error(confidence, right, bins):
-    """Naeini et al., AAAI 2015, one bin after the other."""
-    total, edges = 0.0, np.linspace(0, 1, bins + 1)
-    for low, high in itertools.pairwise(edges):
-        inside = (confidence > low) & (confidence <= high)
-        if inside.any():
-            total += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    return total
+from doubles import error_by_bins
 
 
 @pytest.mark.parametrize("bins", [2, 10, 15, 100])
@@ -24,7 +14,7 @@ def test_the_error_is_that_of_its_formula(bins):
     rng = np.random.default_rng(0)
     confidence, right = rng.uniform(size=500), rng.uniform(size=500) < 0.6
     found = calibration_error(torch.tensor(confidence), torch.tensor(right), bins)
-    assert found == pytest.approx(error(confidence, right, bins), rel=1e-9)
+    assert found == pytest.approx(error_by_bins(confidence, right, bins), rel=1e-9)
     assert calibration_error(torch.tensor([1.0, 0.0]), torch.tensor([True, False]), bins) == 0
 
 

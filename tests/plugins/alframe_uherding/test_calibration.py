@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -12,20 +10,11 @@ from alframe_uherding._calibration import (
     holdout_temperature,
     refitted_logits,
 )
+from doubles import error_by_bins
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def error(confidence, right, bins):
-    """Naeini et al., AAAI 2015, one bin after the other."""
-    total, edges = 0.0, np.linspace(0, 1, bins + 1)
-    for low, high in itertools.pairwise(edges):
-        inside = (confidence > low) & (confidence <= high)
-        if inside.any():
-            total += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    return total
 
 
 def test_temperatures_are_those_of_the_program():
@@ -75,7 +64,7 @@ def test_the_whole():
     held = held_out(targets, generator(2))
     logits, classes = refitted_logits(x[~held].double(), targets[~held], x[held].double())
     errors = [
-        error(
+        error_by_bins(
             (logits / temperature).softmax(dim=1).amax(dim=1).numpy(),
             (classes[logits.argmax(dim=1)] == targets[held]).numpy(),
             3,
