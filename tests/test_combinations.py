@@ -35,6 +35,7 @@ SELECTORS = [
     "bait",
     "base",
     "centroids",
+    "clustermargin",
     "coreset",
     "dropquery",
     "falcun",
