@@ -5,7 +5,17 @@ import pytest
 from what_one_has import answers, what
 
 ALONE = {
-    *("cdal", "entropy", "falcun", "least-confidence", "margin", "powerentropy", "powermargin"),
+    *(
+        "cdal",
+        "direct",
+        "entropy",
+        "falcun",
+        "galaxy",
+        "least-confidence",
+        "margin",
+        "powerentropy",
+        "powermargin",
+    ),
     *("random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {

@@ -153,6 +153,18 @@ class TestWhatUsersHave:
         *("stochastic", "typiclust"),
         *("clustermargin",),
         *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *(
+            "bait",
+            "cal",
+            "direct",
+            "falcun",
+            "galaxy",
+            "lcmd",
+            "maxdet",
+            "maxherding",
+            "uherding",
+            "probcover",
+        ),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
