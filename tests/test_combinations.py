@@ -36,6 +36,7 @@ SELECTORS = [
     "base",
     "centroids",
     "coreset",
+    "dal",
     "dropquery",
     "falcun",
     "lcmd",
