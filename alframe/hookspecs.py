@@ -74,6 +74,7 @@ def alframe_train(  # type: ignore[empty-body]
     recipe: Recipe,
     options: Any,
     ctx: Context,
+    pool: PoolView,
 ) -> TrainResult:
     """Fit the network in place on the labelled set. Called once a round, after the labels came.
 
@@ -83,7 +84,9 @@ def alframe_train(  # type: ignore[empty-body]
         validation: labelled samples held out for early stopping, or None.
         recipe: epochs, batch size, learning rate and so on: the ``[train]`` section.
         options: the plugin's own options object.
-        ctx: generator, device, progress, log.
+        ctx: generator, device, progress, log; ``ctx.state`` keeps what this plugin's score stage needs.
+        pool: the unlabelled pool, for its ``inputs()`` and ``samples()``; what a network computes of them,
+            as ``pool.features``, is by the weights at the time when it is first read.
 
     Returns:
         A `TrainResult`: epochs trained and the last training accuracy and loss.

@@ -77,8 +77,9 @@ def ask(
 
     import alframe
     from alframe.data.samples import Samples
-    from alframe.learning.pipeline import Pipeline, RoundState
+    from alframe.learning.pipeline import Pipeline
     from alframe.learning.rows import NetworkRows
+    from alframe.learning.state import RoundState
     from alframe.networks.classifier import Classifier
     from alframe.registry.registry import installed
 

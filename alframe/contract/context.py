@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from alframe.errors import PluginError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alframe.contract.views import LabelledView, PoolView
     from alframe.networks.classifier import Classifier
 
 
 def _no_progress(done: int, total: int) -> None:
     """Nobody is watching."""
+
+
+class Asking(Protocol):
+    """What answers `Context.ask`."""
+
+    def __call__(
+        self,
+        strategy: str,
+        pool: PoolView,
+        labelled: LabelledView,
+        n: int,
+        options: Mapping[str, Any] | None,
+        pending: PoolView | None,
+    ) -> Tensor:
+        """Positions in the pool."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,6 +43,10 @@ class Context:
 
     Attributes:
         round: number of the query, from 1; in training the number of queries so far, from 0.
+        step: how many queries of this round came before this one: one round may have several, each with the
+            labels of those before it, and the network is the same in all of them.
+        left: how many samples are still to be asked for in this round, those of this query among them; 0 in
+            training.
         num_classes: number of classes, ``C``.
         device: where the tensors are.
         generator: a CPU generator derived from seed, round, stage and provider; the only source of
@@ -35,8 +58,11 @@ class Context:
         cache: a dictionary of this plugin's own for what follows from ``view.fixed`` and costs much to make.
             It is kept between queries where ``view.is_fixed``, else it is empty at each; it is in no
             checkpoint and may be lost at any time. What a plugin returns must not depend on what is in it.
+        round_cache: the same for what follows from the network as it is, empty at a round's first query:
+            predictions, say, by `View.positions`, for the pool shrinks between the queries.
         logged: numbers for the round's record, see `log`.
         progress: call ``progress(done, total)`` in long work; the display shows it.
+        asking: what `ask` calls; the engine's.
     """
 
     round: int
@@ -46,8 +72,45 @@ class Context:
     model: Classifier | None = None
     state: dict[str, Any] = dataclasses.field(default_factory=dict)
     cache: dict[str, Any] = dataclasses.field(default_factory=dict)
+    round_cache: dict[str, Any] = dataclasses.field(default_factory=dict)
     logged: dict[str, float] = dataclasses.field(default_factory=dict)
     progress: Callable[[int, int], None] = _no_progress
+    step: int = 0
+    left: int = 0
+    asking: Asking | None = None
+
+    def ask(
+        self,
+        strategy: str,
+        pool: PoolView,
+        labelled: LabelledView,
+        n: int,
+        options: Mapping[str, Any] | None = None,
+        pending: PoolView | None = None,
+    ) -> Tensor:
+        """Has another strategy choose of some samples, as the engine would have it choose.
+
+        Each call has random numbers of its own, by its place in the order of calls. What the other keeps in
+        ``ctx.state`` is kept apart for who asks it; caches it has only where the pool is the whole one.
+
+        Args:
+            strategy: its name, best one that an option in `PluginInfo.asks` has.
+            pool: samples to choose from: the hook's own ``pool``, or a part of it, as ``pool[positions]``.
+            labelled: the labelled set as it shall see it: the hook's own, or a part of it.
+            n: how many, at least 1; all where there are fewer.
+            options: its options; None: what the user gave for it.
+            pending: samples that it shall keep away from, as the hook's own ``pending``.
+
+        Returns:
+            Distinct positions in ``pool``, best first: ``min(n, len(pool))`` int64 numbers on the device.
+
+        Raises:
+            UsageError: an unknown strategy, or one that does not suit the network.
+            PluginError: the other strategy broke its contract, or this is no query.
+        """
+        if self.asking is None:
+            raise PluginError("ctx.ask is for who answers a query: nobody can be asked in training")
+        return self.asking(strategy, pool, labelled, n, options, pending)
 
     def log(self, name: str, value: float) -> None:
         """Writes a number into the round's record, under the plugin's name.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from alframe.contract.options import NoOptions
 from alframe.errors import PluginError
 
-API_VERSION = 3
+API_VERSION = 4
 
 
 class NewerApiError(PluginError):
@@ -49,6 +49,11 @@ class PluginInfo:
         rowwise: ``("score",)`` where its score of a sample depends on that sample, the labelled set and the
             network alone, never on the other samples or on ``ctx``'s random numbers. A pool that is larger
             than memory is then scored a block at a time.
+        wants_labels_every: name of its option, a whole number, that says after how many samples its select
+            stage wants their labels. A round's samples are then asked for in parts of so many, each with the
+            labels of those before it, and the network is trained after the last, see `Context.step`.
+        asks: names of its options that hold names of strategies which it asks by `Context.ask`, a text or
+            several: they are looked up, and refused where they don't suit, before anything runs.
         expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
 
@@ -70,6 +75,8 @@ class PluginInfo:
     needs_scores: Literal["any", "nonnegative", "unit"] | Mapping[str, str] = "any"
     part: bool = False
     rowwise: tuple[Literal["score"], ...] = ()
+    wants_labels_every: str = ""
+    asks: tuple[str, ...] = ()
     expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = 1
 

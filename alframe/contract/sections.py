@@ -40,6 +40,12 @@ class RunOptions(CheckedOptions):
     pool_size: int | None = option(
         None, "a query looks at a random part of the pool of so many samples; none: at all", least=1
     )
+    retrain_every: int | None = option(
+        None,
+        "the network is trained after so many queries, which share a round's samples, each with the labels "
+        "of those before; none: after one, or as a strategy wants it that looks at labels within a round",
+        least=1,
+    )
     jobs: int = option(1, "trials run side by side, each in a process", least=1, heading="Machine")
     executor: str = option(
         LOCAL,

@@ -6,10 +6,11 @@ A view of the pool holds no labels: there is nothing to leak.
 from __future__ import annotations
 
 import collections
+import copy
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ from alframe.ops.lazy import LazyRows
 
 SHARE_KEPT = 16  # of the bytes that a pool in files may take, numbers that are kept: a quarter in float32
 Numbers = Literal["features", "fixed", "logits", "probs"]
+READ = ("features", "fixed", "positions", "logits", "probs")  # what a view keeps once it has been read
 
 
 class UnknownLabelsError(AlframeError):
@@ -91,8 +93,8 @@ class Rows(Protocol):
         """``n`` positions of the samples in the data set, int64, on the device."""
         ...
 
-    def part(self, rows: slice) -> Rows:
-        """Some of the rows, with the numbers that they have here."""
+    def part(self, rows: slice | Tensor) -> Rows:
+        """Some of the rows, by int64 positions or a slice, with the numbers that they have here."""
         ...
 
     def logits(self, features: Tensor) -> Tensor:
@@ -135,6 +137,51 @@ class View:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __getitem__(self, which: Tensor | slice) -> Self:
+        """A view of some of the samples, with the numbers that they have here; what is known is shared.
+
+        Args:
+            which: int64 positions, a boolean for each sample, or a slice.
+
+        Raises:
+            TypeError: anything else.
+            UsageError: rows of a pool in files take more memory than it may have.
+        """
+        if not isinstance(which, slice):
+            if (
+                not isinstance(which, Tensor)
+                or which.dim() != 1
+                or which.dtype not in (torch.int64, torch.bool)
+            ):
+                raise TypeError("a part of a view is asked for by int64 positions, booleans, or a slice")
+            which = which.nonzero()[:, 0] if which.dtype == torch.bool else which
+        part = copy.copy(self)
+        part._rows = self._rows.part(which)
+        part.__dict__.pop("embedding", None)
+        for name in READ:
+            if name in self.__dict__:
+                part.__dict__[name] = self.__dict__[name][which]
+        if self._embed is not None:
+            part._embed = lambda: self.embedding[which]
+        return part
+
+    def twin(self, embed: Callable[[], Geometry] | None) -> Self:
+        """The same samples as another strategy sees them; for the engine.
+
+        Args:
+            embed: gives its embedding; None while that is being made.
+        """
+        twin = copy.copy(self)
+        twin.__dict__.pop("embedding", None)
+        twin._embed = embed
+        return twin
+
+    def take_over(self, twin: View) -> None:
+        """Knows from now on what a twin has read; for the engine."""
+        for name in READ:
+            if name in twin.__dict__:
+                self.__dict__.setdefault(name, twin.__dict__[name])
 
     def inputs(self, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
         """Batches of network inputs, in order: ``b x ...`` tensors on the device."""
@@ -413,6 +460,11 @@ class View:
         return self._embed()
 
 
+def rows_of(view: View) -> Rows:
+    """Where a view's numbers come from; for the engine."""
+    return view._rows
+
+
 def _of_block(rows: Rows, asked: tuple[Callable[[Tensor], Tensor], Numbers], block: slice) -> Tensor:
     function, of = asked
     return function(View(rows)._at(block, of))
@@ -437,3 +489,9 @@ class LabelledView(View):
     def __init__(self, rows: Rows, targets: Tensor, embed: Callable[[], Geometry] | None = None) -> None:
         super().__init__(rows, embed)
         self.targets = targets
+
+    def __getitem__(self, which: Tensor | slice) -> Self:
+        """A view of some of the samples and their labels, see `View.__getitem__`."""
+        part = super().__getitem__(which)
+        part.targets = self.targets[which]
+        return part

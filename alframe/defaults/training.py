@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from alframe.contract.recipe import TrainResult
@@ -51,6 +52,8 @@ def train_supervised(
     recipe: Recipe,
     ctx: Context,
     objective: Objective = cross_entropy,
+    beside: nn.Module | None = None,
+    on_epoch: Callable[[int, int], None] | None = None,
 ) -> TrainResult:
     """Fits ``model`` in place, as the recipe says: optimiser, schedule, augmentation, precision, stopping.
 
@@ -70,6 +73,9 @@ def train_supervised(
             function ``draws(b, generator)`` is given, in place of the generator, what that returns: all of a
             batch's random tensors, each batch's of the same shapes, and words that say what is done, such as
             the name of a layer. It can be captured then, and may read nothing else that changes.
+        beside: a module of the trainer's own, on the device, that the loss goes through: its parameters move
+            with the network's, by the same recipe, and it is in training mode during the epochs.
+        on_epoch: told ``(epoch, epochs)`` before each epoch, from 1.
 
     Raises:
         TrialError: the loss is not a number.
@@ -79,8 +85,9 @@ def train_supervised(
     augment = augmentation(recipe, samples.stored.shape[1:], ctx.generator)
     if augment is None:
         samples = samples.made()
-    judge = None if validation is None else EarlyStopping(model, validation, recipe)
-    update = Update(model, recipe)
+    whole = model if beside is None else nn.ModuleList([model, beside])
+    judge = None if validation is None else EarlyStopping(model, validation, recipe, whole)
+    update = Update(whole, recipe)
     bfloat16 = recipe.precision == "bfloat16"
     step = Step(
         model, samples, labelled.targets, augment, objective, update, ctx.generator, bfloat16=bfloat16
@@ -88,9 +95,13 @@ def train_supervised(
     accuracy = loss = float("nan")
     epoch = 0
     one = samples.batch(torch.zeros(1, dtype=torch.int64, device=ctx.device))
+    if beside is not None or on_epoch is not None:  # a graph would not see what these change
+        recipe = dataclasses.replace(recipe, capture="off")
     with threads_for_training(model, one, recipe.batch_size), _runner(step, len(samples), recipe, ctx) as run:
         for epoch in range(1, recipe.epochs + 1):
-            model.train()
+            if on_epoch is not None:
+                on_epoch(epoch, recipe.epochs)
+            whole.train()
             update.set_rate(recipe.rate_factor(epoch - 1))
             order = torch.randperm(len(samples), generator=ctx.generator)
             with products(recipe.precision):
@@ -103,7 +114,7 @@ def train_supervised(
             if recipe.stop_accuracy is not None and accuracy >= recipe.stop_accuracy:
                 break
     update.forget_gradients()
-    model.eval()
+    whole.eval()
     if judge is None:
         return TrainResult(epoch, accuracy, loss)
     return TrainResult(epoch, accuracy, loss, *judge.verdict(epoch))
@@ -171,11 +182,11 @@ class Best:
     """Follows a network's validation accuracy over the epochs, and keeps its best weights.
 
     Args:
-        model: the network.
+        model: what is trained.
         recipe: the patience, and whether the best weights are kept.
     """
 
-    def __init__(self, model: Classifier, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self._model = model
         self._recipe = recipe
         self._state: dict[str, Tensor] = {}
@@ -207,10 +218,14 @@ class EarlyStopping(Best):
         model: the network.
         validation: the samples that judge.
         recipe: the patience, and whether the best weights are kept.
+        whole: what is kept of the best epoch, the network and what is trained beside it; the network alone.
     """
 
-    def __init__(self, model: Classifier, validation: LabelledView, recipe: Recipe) -> None:
-        super().__init__(model, recipe)
+    def __init__(
+        self, model: Classifier, validation: LabelledView, recipe: Recipe, whole: nn.Module | None = None
+    ) -> None:
+        super().__init__(whole or model, recipe)
+        self._network = model
         self._samples = validation.samples().near().made()
         self._targets = validation.targets
         rows = torch.arange(len(self._targets), device=self._targets.device)
@@ -220,8 +235,8 @@ class EarlyStopping(Best):
     @torch.no_grad()
     def is_over(self, epoch: int) -> bool:
         """Judges the network as it is after an epoch; whether there was none better for too long."""
-        self._model.eval()
-        logits = torch.cat([self._model(self._samples.batch(part)) for part in self._parts])
+        self._network.eval()
+        logits = torch.cat([self._network(self._samples.batch(part)) for part in self._parts])
         right = (logits.argmax(dim=1) == self._targets).float().mean()
         loss = functional.cross_entropy(logits, self._targets)
         return self.hears(epoch, *torch.stack([right.double(), loss.double()]).tolist())  # one wait

@@ -299,9 +299,9 @@ def _facts(trial: Trial, folder: TrialFolder, learner: ActiveLearner, rounds: in
 def _serving(trial: Trial) -> list[Plugin]:
     """The plugins that a trial depends on; files all, as one may listen or wrap and serve no stage."""
     settings, registry = trial.settings, trial.pipeline.registry
-    stages = [trial.pipeline.strategy, *trial.pipeline.providers.values()]
+    stages = [*trial.pipeline.plugins]
     if start := settings.start_of(trial.pipeline):
-        stages += [start.strategy, *start.providers.values()]
+        stages += start.plugins
     files = [plugin for plugin in registry.plugins if plugin.path and not plugin.problem]
     offered = [settings.dataset.plugin, settings.model.plugin]
     if settings.features and settings.features.offer:

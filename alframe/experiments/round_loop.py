@@ -66,9 +66,13 @@ class RoundLoop:
     def begin(self) -> None:
         """Begins a round: the query, and its labels. The learner is to be fitted then."""
         number, learner, oracle = len(self.rounds), self._learner, self._oracle
-        query, cost = self._query(number)
+        with measured(learner.device) as cost:
+            query, told = self._query(number)
+        if number == 0 and learner.start is None:
+            cost = Cost()  # nobody was asked
         diagnostics = learner.diagnose(query.indices, oracle[query.indices]) if number else {}
-        learner.tell(query.indices, oracle[query.indices])
+        rest = query.indices[told:]
+        learner.tell(rest, oracle[rest])
         self._begun = _Begun(query, cost, diagnostics)
 
     def tested(self, result: TrainResult, training: Cost) -> Round:
@@ -120,15 +124,38 @@ class RoundLoop:
         name = self._learner.pipeline.providers["train"].name
         return {name: {**logged.get(name, {}), "committee_accuracy": accuracy}}
 
-    def _query(self, number: int) -> tuple[Query, Cost]:
-        options = self._settings.run
-        if number == 0 and self._learner.start is None:
-            order = self._learner.ask(len(self._oracle))
+    def _query(self, number: int) -> tuple[Query, int]:
+        """What is to be labelled in this round, and how many of it have been: all but the last part."""
+        options, learner = self._settings.run, self._learner
+        if number == 0 and learner.start is None:
+            order = learner.ask(len(self._oracle))
             chosen = initial_set(order, self._oracle, options.initial_size, options.initial)
-            return Query(picks=chosen, scores=None, topped_up=0, indices=chosen), Cost()
-        with measured(self._learner.device) as cost:
-            query = self._learner.query(options.size_of_query(number) if number else options.initial_size)
-        return query, cost
+            return Query(picks=chosen, scores=None, topped_up=0, indices=chosen), 0
+        if number == 0:
+            return learner.query(options.initial_size), 0
+        total = min(options.size_of_query(number), len(learner.unlabelled))
+        parts = learner.pipeline.parts(total, options.retrain_every)
+        return self._in_parts(parts) if len(parts) > 1 else (learner.query(total), 0)
+
+    def _in_parts(self, parts: Sequence[int]) -> tuple[Query, int]:
+        """A query in parts, each of which is asked for with the labels of those before."""
+        queries: list[Query] = []
+        later = sum(parts)
+        for size in parts:
+            if queries:
+                done = queries[-1].indices
+                self._learner.tell(done, self._oracle[done], later=later)
+            later -= size
+            queries.append(self._learner.query(size, later=later))
+        logged: dict[str, dict[str, float]] = {}
+        for query in queries:
+            logged = _merged(logged, query.logged)
+        name = self._learner.pipeline.providers["select"].name
+        logged[name] = {**logged.get(name, {}), "queries": len(queries)}
+        indices = torch.cat([query.indices for query in queries])
+        topped_up = sum(query.topped_up for query in queries)
+        merged = Query(picks=indices, scores=None, topped_up=topped_up, logged=logged, indices=indices)
+        return merged, len(indices) - len(queries[-1].indices)
 
     def _why_early(self) -> str:
         """Why the trial ends with the round that was run last, where it is not the last one."""

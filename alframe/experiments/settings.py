@@ -193,6 +193,7 @@ class Settings:
             else None,
             **({"start": self._start_key} if self._start_key else {}),
             **({"pool_size": self.run.pool_size} if self.run.pool_size else {}),
+            **({"retrain_every": self.run.retrain_every} if self.run.retrain_every else {}),
         }
 
     @property

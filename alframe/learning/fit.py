@@ -9,8 +9,8 @@ from torch import Tensor
 
 from alframe import seeds
 from alframe.contract.training import Training
-from alframe.contract.views import LabelledView
-from alframe.learning.pipeline import RoundState
+from alframe.contract.views import LabelledView, PoolView
+from alframe.learning.state import RoundState
 from alframe.networks.classifier import Classifier
 from alframe.registry.plugin import Plugin
 
@@ -23,6 +23,7 @@ class Fit:
     labelled: LabelledView
     validation: LabelledView | None
     state: RoundState
+    pool: PoolView
 
     def training(self, trainer: Plugin) -> Training:
         """What a trainer of several is told of it.

@@ -176,7 +176,7 @@ class GivenRows(FeatureRows):
         rows: ``n`` positions in it, int64 on the CPU; None means all.
         head: the head as a module, which may refuse to be asked.
         seed: seed of the dropout masks of Monte Carlo passes.
-        first: position of the first row, where another view's rows come before.
+        first: position of the first row, where another view's rows come before; or of each of them.
         device: where numbers are wanted.
         holes: the other rows, where these are all but some: what is in files stays there then.
     """
@@ -187,7 +187,7 @@ class GivenRows(FeatureRows):
         rows: Tensor | None,
         head: nn.Module,
         seed: int = 0,
-        first: int = 0,
+        first: int | Tensor = 0,
         device: torch.device | str = "cpu",
         holes: Holes | None = None,
     ) -> None:
@@ -218,12 +218,11 @@ class GivenRows(FeatureRows):
         """A block of `features` is one of logits."""
         return features
 
-    def part(self, rows: slice) -> GivenRows:
+    def part(self, rows: slice | Tensor) -> GivenRows:
         """Some of the rows."""
-        chosen = range(len(self))[rows]
-        some = torch.arange(chosen.start, chosen.stop) if self._rows is None else self._rows[rows]
-        first = self._first + chosen.start
-        return GivenRows(self._whole, some, self._module, self._seed, first, self._device)
+        whole = torch.arange(len(self)) if self._rows is None else self._rows
+        some = whole[rows if isinstance(rows, slice) else rows.cpu()]
+        return GivenRows(self._whole, some, self._module, self._seed, self._places(rows), self._device)
 
     def points(self) -> Tensor | RowsInFiles:
         """The features, ``n x D``.
@@ -245,6 +244,8 @@ class GivenRows(FeatureRows):
 
     def positions(self) -> Tensor:
         """As the rows stand."""
+        if isinstance(self._first, Tensor):
+            return self._first
         return torch.arange(self._first, self._first + len(self), device=self._device)
 
     @property

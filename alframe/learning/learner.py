@@ -15,10 +15,11 @@ from torch import Tensor
 from alframe import seeds
 from alframe.contract.recipe import Recipe, TrainResult
 from alframe.contract.sections import NETWORK, STRATEGY, STRATEGY_OF_ESTIMATORS
-from alframe.contract.views import LabelledView, View
+from alframe.contract.views import LabelledView, PoolView, View
 from alframe.data.dataset import UNKNOWN, Dataset
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
+from alframe.learning.answers import require_answer
 from alframe.learning.calibration import calibrate, require_scalable, uncalibrate
 from alframe.learning.diagnostics import describe_picks
 from alframe.learning.fit import Fit, held_out
@@ -26,13 +27,15 @@ from alframe.learning.frozen import frozen_features
 from alframe.learning.initial import BALANCED, RANDOM, start_named
 from alframe.learning.inputs import class_numbers, fixed_rows, whole_number
 from alframe.learning.inputs import positions as as_positions
+from alframe.learning.lasting import Lasting
 from alframe.learning.loading import build_model, network_for, trainer_of
-from alframe.learning.metrics import Evaluation, evaluate
-from alframe.learning.pipeline import Pipeline, RoundState, Selection
+from alframe.learning.metrics import Evaluation, evaluate, samples_to_test_on
+from alframe.learning.pipeline import Pipeline
 from alframe.learning.pool import drawn, parted
 from alframe.learning.refitting import fit_again, is_fitted_again, require_fresh_start
 from alframe.learning.rows import Members, NetworkRows, members_of
 from alframe.learning.snapshots import copied, require_fitting, require_same_body, undone_unless_finished
+from alframe.learning.state import RoundState, Selection
 from alframe.networks.classifier import initial_state, private_copy
 from alframe.networks.devices import on_device, resolve_device
 from alframe.notebooks import learner_html, learner_text, query_html, query_text
@@ -134,10 +137,7 @@ class ActiveLearner:
         if start == BALANCED:
             raise UsageError("start: a balanced start needs labels that are not known yet; try random")
         self.start = start if isinstance(start, Pipeline) else start_named(start, strategy, options or {})
-        of_start = self.start.options if self.start is not None else {}
-        strategy.require_used(
-            {name: given for name, given in (options or {}).items() if name not in of_start}
-        )
+        strategy.require_used(options or {}, () if self.start is None else self.start.options)
         self.pool_size = None if pool_size is None else whole_number(pool_size, "pool_size", least=1)
         self.seed = seed = whole_number(seed, "seed")
         self.recipe = recipe or Recipe()
@@ -146,10 +146,7 @@ class ActiveLearner:
         self.progress = told(progress)
         dataset = dataset.near(self.device)
         self._samples = Samples(dataset.inputs, self.device, dataset.transform)
-        self._test = None
-        if dataset.test_inputs is not None and dataset.test_targets is not None:
-            samples = Samples(dataset.test_inputs, self.device, dataset.transform)
-            self._test = (samples, dataset.test_targets.to(self.device))
+        self._test = samples_to_test_on(dataset, self.device)
         if isinstance(model, str):
             model = build_model(registry or installed(), model, dataset, model_options or {}, seed)
         else:
@@ -169,6 +166,7 @@ class ActiveLearner:
         self.round = 0 if len(self.labelled) else -1
         self._states: dict[str, dict[str, Any]] = {}
         self._caches: dict[str, dict[str, Any]] = {}
+        self._lasting = Lasting()
         self.validation_size = 0
         self.temperature: float | None = None
         self._fitted = False
@@ -193,7 +191,8 @@ class ActiveLearner:
             UsageError: nothing is labelled yet.
         """
         with self.fitting() as fit:
-            return self.pipeline.train(fit.model, fit.labelled, fit.validation, self.recipe, fit.state)
+            views = fit.labelled, fit.validation
+            return self.pipeline.train(fit.model, *views, self.recipe, fit.state, fit.pool)
 
     @contextlib.contextmanager
     def fitting(self) -> Iterator[Fit]:
@@ -208,7 +207,10 @@ class ActiveLearner:
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
         trainer, before = self.pipeline.providers["train"], (self.validation_size, self.temperature)
+        round_, lasting = self.round, self._lasting
         try:
+            if lasting.step:  # the labels that were to come later did not
+                self._end_round()
             with undone_unless_finished(self.model, self._initial_state, self._states, trainer.name):
                 uncalibrate(self.model, self.temperature)
                 if not self.recipe.warm_start:
@@ -220,6 +222,7 @@ class ActiveLearner:
                     self._labelled_view(~judges),
                     self._labelled_view(judges) if self.validation_size else None,
                     self._round_state(self.round),
+                    PoolView(self._rows(self.unlabelled)),
                 )
                 if self._body_is_frozen:
                     require_same_body(self.model, self._initial_state, trainer)
@@ -227,7 +230,9 @@ class ActiveLearner:
                 self.temperature = calibrate(self.recipe, self.model, validation, self._members())
         except BaseException:
             self.validation_size, self.temperature = before
+            self.round, self._lasting = round_, lasting
             raise
+        self._lasting = Lasting()
         self._fitted = True
         self._fitted_to = len(self.labelled), self.round
 
@@ -260,13 +265,14 @@ class ActiveLearner:
         return self.query(n, pending, without).indices
 
     @ALWAYS_GRADIENTS
-    def query(self, n: int, pending: Any = (), without: Any = ()) -> Query:
+    def query(self, n: int, pending: Any = (), without: Any = (), later: int = 0) -> Query:
         """As `ask`, with the scores, and what plugins logged.
 
         Args:
             n: how many; the whole pool where that is smaller.
             pending: as in `ask`.
             without: as in `ask`.
+            later: how many more of this round are asked for when these have labels, see `tell`.
 
         Raises:
             UsageError: as `ask`.
@@ -275,7 +281,8 @@ class ActiveLearner:
         given = {"pending": pending, "without": without}
         parts = [as_positions(values, name, len(self._samples)) for name, values in given.items()]
         pool, taken = parted(self.unlabelled, *parts)
-        n, labelled, targets = min(n, len(pool)), self.labelled, self.targets.to(self.device)
+        labelled, targets = self.labelled, self.targets.to(self.device)
+        n = min(n, len(pool))
         knows_nothing = not self._fitted and len(self.targets.unique()) < min(2, self.num_classes)
         pipeline = self.start if knows_nothing else self.pipeline
         if pipeline is None:
@@ -287,14 +294,18 @@ class ActiveLearner:
         if knows_nothing:  # a start is never shown labels
             labelled, targets, taken = labelled[:0], targets[:0], torch.cat([labelled, taken])
         if self.pool_size is not None:
-            pool = drawn(pool, max(n, self.pool_size), self.seed, self.round + 1)
-        state = self._round_state(0 if knows_nothing else self.round + 1)
+            wanted = max(n + later, self.pool_size)
+            pool = self._lasting.part(pool, lambda: drawn(pool, wanted, self.seed, self.round + 1))
+            n = min(n, len(pool))
+        if later and not self._body_is_frozen:
+            self._lasting.hold(self._rows(torch.arange(len(self._samples))).features)
+        state = self._round_state(0 if knows_nothing else self.round + 1, n + later)
         rows = self._rows(torch.cat([pool, taken])), self._rows(labelled)
         chosen = pipeline.query(*rows, targets, n, state, pending=len(taken))
         return Query(**vars(chosen), indices=pool[chosen.picks])
 
     @ALWAYS_GRADIENTS
-    def tell(self, indices: Any, labels: Any) -> None:
+    def tell(self, indices: Any, labels: Any, later: int = 0) -> None:
         """Adds labels; all of them, or where one can't be used none.
 
         Samples that nobody could label are left out of both: they stay in the pool.
@@ -303,6 +314,8 @@ class ActiveLearner:
             indices: positions in the data set, none of them labelled yet, or a boolean for each sample of it.
             labels: their class numbers in the same order. Both may be arrays, tensors, lists or Series, and
                 of any type that holds whole numbers; a Series' index is not looked at.
+            later: how many more of this round come before the network is trained again: the round goes on,
+                and its next query has these labels and the same network.
 
         Raises:
             UsageError: lengths differ, a position is wrong, repeated or labelled, or a label is missing, no
@@ -310,28 +323,17 @@ class ActiveLearner:
         """
         positions = as_positions(indices, "indices", len(self._samples))
         targets = class_numbers(labels, "labels")
-        self._check_answer(positions, targets)
+        require_answer(positions, targets, self.labelled, self.num_classes)
         self.labelled = torch.cat([self.labelled, positions])
         self.targets = torch.cat([self.targets, targets])
-        self.round += 1
+        if later:
+            self._lasting.step += 1
+        else:
+            self._end_round()
 
-    def _check_answer(self, positions: Tensor, targets: Tensor) -> None:
-        if len(positions) != len(targets):
-            raise UsageError(f"{len(positions)} indices but {len(targets)} labels")
-        if not len(positions):
-            raise UsageError("no labels were given")
-        values, counts = positions.unique(return_counts=True)
-        if len(values) < len(positions):
-            raise UsageError(f"an index is repeated: {int(values[counts.argmax()])}")
-        known = torch.isin(positions, self.labelled)
-        if known.any():
-            raise UsageError(f"a sample is labelled already: {int(positions[known][0])}")
-        outside = targets[(targets < 0) | (targets >= self.num_classes)]
-        if len(outside):
-            unlabelled = "; leave samples without a label out of both" if outside[0] == UNKNOWN else ""
-            raise UsageError(
-                f"labels must lie in 0..{self.num_classes - 1}, got {int(outside[0])}{unlabelled}"
-            )
+    def _end_round(self) -> None:
+        self.round += 1
+        self._lasting = Lasting()
 
     @torch.no_grad()
     def evaluate(self) -> Evaluation:
@@ -416,6 +418,7 @@ class ActiveLearner:
             "samples": len(self._samples),
             "model": initial_state(self.model, "cpu"),
             "plugins": copied(self._states),
+            **({"step": self._lasting.step} if self._lasting.step else {}),
             **({"fitted_to": list(self._fitted_to)} if is_fitted_again(self.model) else {}),
         }
 
@@ -435,6 +438,7 @@ class ActiveLearner:
         self.round, self._fitted = state["round"], state["fitted"]
         self.temperature = state.get("temperature")
         self._states, self._caches = copied(state["plugins"]), {}
+        self._lasting = Lasting(state.get("step", 0))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A learner that goes on on its own; it shares what neither changes, the data above all."""
@@ -443,12 +447,14 @@ class ActiveLearner:
         twin.__dict__ |= self.__dict__
         twin.model = private_copy(self.model)
         twin._states, twin._caches = copied(self._states), {}
+        twin._lasting = self._lasting.alone()
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: all but the display, and features that are computed anew."""
         left_out = ("progress", "_known", "_known_of_test", "_caches")
-        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+        kept = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return kept | {"_lasting": self._lasting.alone()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state | {"progress": told(False), "_caches": {}}
@@ -456,9 +462,8 @@ class ActiveLearner:
     def _rows(self, positions: Tensor) -> NetworkRows:
         seed = seeds.derive(self.seed, self.round, "views")
         known = self._known if self._body_is_frozen else None
-        on_device = positions.to(self.device)
-        members = self._members()
-        return NetworkRows(self.model, self._samples, on_device, seed, known, members, self._fixed)
+        which, more = positions.to(self.device), (self._members(), self._fixed, self._lasting.features)
+        return NetworkRows(self.model, self._samples, which, seed, known, *more)
 
     @functools.cached_property
     def _known(self) -> Tensor:
@@ -478,7 +483,7 @@ class ActiveLearner:
             functools.partial(self.progress, "features"),
         )
 
-    def _round_state(self, number: int) -> RoundState:
+    def _round_state(self, number: int, left: int = 0) -> RoundState:
         return RoundState(
             seed=self.seed,
             number=number,
@@ -488,4 +493,7 @@ class ActiveLearner:
             states=self._states,
             caches=self._caches if self._body_is_frozen or self._fixed is not None else {},
             progress=self.progress,
+            step=self._lasting.step,
+            left=left,
+            round_caches=self._lasting.caches,
         )

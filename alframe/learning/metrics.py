@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from alframe.data.dataset import Dataset
+from alframe.data.samples import Samples
 from alframe.notebooks import fields_html
 from alframe.ops.blocks import row_blocks
 from alframe.ops.calibration import reliability_bins
@@ -88,3 +90,10 @@ def _calibration(logits: Tensor, targets: Tensor) -> dict[str, Any]:
             if count
         ),
     }
+
+
+def samples_to_test_on(dataset: Dataset, device: torch.device) -> tuple[Samples, Tensor] | None:
+    """The test part's samples and class numbers on a device; None where a data set has no such part."""
+    if dataset.test_inputs is None or dataset.test_targets is None:
+        return None
+    return Samples(dataset.test_inputs, device, dataset.transform), dataset.test_targets.to(device)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,19 @@ import torch
 from torch import Tensor
 
 from alframe import seeds
-from alframe.contract.context import Context
 from alframe.contract.options import build, differences
 from alframe.contract.recipe import Recipe, TrainResult
 from alframe.contract.scores import needed_scores, why_refused
 from alframe.contract.training import Training
-from alframe.contract.views import LabelledView, PoolView, Rows
+from alframe.contract.views import LabelledView, PoolView, Rows, rows_of
 from alframe.errors import PluginError, TrialError, UsageError, unknown_name
 from alframe.hookspecs import STAGES
 from alframe.learning.blame import blame
+from alframe.learning.embedding import Embedding
+from alframe.learning.nested import Asked, names_asked, require_no_circle
 from alframe.learning.pool import top_up
 from alframe.learning.rows import without_distances
+from alframe.learning.state import RoundState, Selection
 from alframe.learning.stored import blocks_to_score, is_in_files
 from alframe.learning.suiting import why_lacking, why_not_trained
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
@@ -31,68 +32,6 @@ from alframe.ops.crew import gathered, over_rows
 from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import DEFAULT, Plugin
 from alframe.registry.registry import Registry, installed
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RoundState:
-    """What the hooks of one round have in common.
-
-    Attributes:
-        seed: the trial's seed.
-        number: the round, see `Context.round`.
-        num_classes: number of classes.
-        device: where the tensors are.
-        model: the network, or None.
-        states: each plugin's dictionary, by plugin name, kept between rounds.
-        caches: the same of what may be lost at any time.
-        logged: each plugin's numbers for the record, by plugin name.
-        progress: told ``(stage, done, total)`` during long work.
-    """
-
-    seed: int
-    number: int
-    num_classes: int
-    device: torch.device
-    model: Classifier | None
-    states: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    caches: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    logged: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
-
-    def context(self, stage: str, plugin: Plugin) -> Context:
-        """The context of one hook call."""
-        return Context(
-            round=self.number,
-            num_classes=self.num_classes,
-            device=self.device,
-            generator=seeds.generator(self.seed, self.number, stage, plugin.name),
-            model=self.model,
-            state=self.states.setdefault(plugin.name, {}),
-            cache=self.caches.setdefault(plugin.name, {}),
-            logged=self.logged.setdefault(plugin.name, {}),
-            progress=functools.partial(self.progress, stage),
-        )
-
-    def numbers(self) -> dict[str, dict[str, float]]:
-        """What plugins have logged so far; nothing of those that logged nothing."""
-        return {name: dict(values) for name, values in self.logged.items() if values}
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Selection:
-    """The answer to one query of a pool.
-
-    Attributes:
-        picks: ``n`` distinct positions in the unlabelled pool, on the CPU, best first.
-        scores: ``N`` scores on the CPU, or None where no scorer served.
-        topped_up: how many of the last picks the engine drew at random.
-        logged: numbers that plugins logged, by plugin name.
-    """
-
-    picks: Tensor
-    scores: Tensor | None
-    topped_up: int
-    logged: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
 
 class Pipeline:
@@ -106,10 +45,12 @@ class Pipeline:
         refuse: raise where scores do not suit the selector; else `why_unsuited` says so.
         trainer: the plugin that trains the model where the user names none, whatever the strategy, see
             `ModelInfo.trainer`; "" where the model is a network that any can train.
+        within: names of the strategies that ask this one, the outermost first.
 
     Raises:
-        UsageError: an unknown name of a stage or of a plugin, a plugin that does not provide the stage, or a
-            scorer whose scores the selector can't work with.
+        UsageError: an unknown name of a stage or of a plugin, a plugin that does not provide the stage, a
+            scorer whose scores the selector can't work with, or strategies that would ask each other in a
+            circle.
         PluginError: a plugin that was asked for is broken.
     """
 
@@ -122,6 +63,7 @@ class Pipeline:
         *,
         refuse: bool = True,
         trainer: str = "",
+        within: tuple[str, ...] = (),
     ) -> None:
         stages, options = _checked_stages(stages), _checked_options(options)
         self.registry = registry
@@ -131,6 +73,8 @@ class Pipeline:
         self._asked = stages
         self._given = options
         self._trainer = trainer
+        self._within = (*within, self.strategy.name)
+        require_no_circle(self._within)
         self._default = registry.plugin(DEFAULT)
         self.providers: dict[str, Plugin] = {}
         for stage in STAGES:
@@ -141,6 +85,11 @@ class Pipeline:
             plugin.name: build(plugin.info.options, options.get(plugin.name, {}), plugin.name)
             for plugin in dict.fromkeys((self.strategy, *self.providers.values()))
         }
+        self._asked_for: dict[str, Pipeline] = {}
+        named = names_asked(dict.fromkeys(self.providers.values()), self.options)
+        self._asked_for = {name: self.inner(name, None) for name in named}
+        for pipeline in self._asked_for.values():
+            self.options = pipeline.options | self.options
         if refuse and (reason := self._why_scores_do_not_suit()):
             raise UsageError(reason)
 
@@ -150,7 +99,7 @@ class Pipeline:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by names: plugins are modules, and are looked up among the installed ones."""
-        plugins = dict.fromkeys((self.strategy, *self.providers.values()))
+        plugins = self.plugins
         for plugin in plugins:
             if plugin.distribution == "local" and not plugin.path:
                 raise UsageError(
@@ -159,6 +108,46 @@ class Pipeline:
                 )
         paths = [plugin.path for plugin in plugins if plugin.path]
         return _resolved_again, (self.asked_for, self._asked, dict(self._given), paths, self._trainer)
+
+    @property
+    def plugins(self) -> list[Plugin]:
+        """Its own and those of the strategies that it asks, each once."""
+        asked = [plugin for pipeline in self._asked_for.values() for plugin in pipeline.plugins]
+        return list(dict.fromkeys((self.strategy, *self.providers.values(), *asked)))
+
+    def inner(self, name: str, options: Mapping[str, Any] | None) -> Pipeline:
+        """A strategy that this one asks, see `Context.ask`.
+
+        Args:
+            name: the strategy's.
+            options: its options; None: what the user gave.
+
+        Raises:
+            UsageError: there is none of that name, or it would ask this one in turn.
+        """
+        if options is None and name in self._asked_for:
+            return self._asked_for[name]
+        given = self._given if options is None else {**self._given, name: options}
+        return Pipeline(
+            self.registry, name, None, given, refuse=False, trainer=self._trainer, within=self._within
+        )
+
+    def parts(self, total: int, count: int | None = None) -> list[int]:
+        """Of how many samples each query of a round is, with the labels of those before.
+
+        Args:
+            total: samples of the round.
+            count: how many queries, where there are samples enough; None: as the selector wants it.
+        """
+        selector = self.providers["select"]
+        if count is not None:
+            sizes = [total * (i + 1) // count - total * i // count for i in range(count)]
+        elif option := selector.info.wants_labels_every:
+            size = max(1, getattr(self.options[selector.name], option))
+            sizes = [min(size, total - start) for start in range(0, total, size)]
+        else:
+            sizes = [total]
+        return [size for size in sizes if size]
 
     def trained_by(self, trainer: str) -> Pipeline:
         """The same for a model that wants a trainer of its own; itself where there is nothing to change.
@@ -213,14 +202,15 @@ class Pipeline:
             raise PluginError(f"plugin {plugin.name!r} uses the {stage} stage of {lender!r}, which has none")
         return provider
 
-    def require_used(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+    def require_used(self, options: Mapping[str, Any], but: Container[str] = ()) -> None:
         """Raises `UsageError` where there are options for a plugin that serves no stage here.
 
         Args:
             options: what the user gave, by plugin name.
+            but: names that somebody else uses.
         """
         for name in options:
-            if name not in self.options:
+            if name not in self.options and name not in but:
                 serving = ", ".join(sorted(set(self.options) - {"default"}))
                 raise UsageError(
                     f"options for {name!r} are of no use here: all stages are those of {serving}"
@@ -261,6 +251,7 @@ class Pipeline:
         validation: LabelledView | None,
         recipe: Recipe,
         state: RoundState,
+        pool: PoolView,
     ) -> TrainResult:
         """Trains ``model`` in place."""
         # Dropout reads torch's global state, which is seeded for the trainer and restored after it.
@@ -273,6 +264,7 @@ class Pipeline:
                 labelled=labelled,
                 validation=validation,
                 recipe=recipe,
+                pool=pool,
             )
         model.eval()
         return dataclasses.replace(result, logged=state.numbers())
@@ -324,7 +316,16 @@ class Pipeline:
         trained = why_not_trained(
             self.strategy, self._follow("train", self.strategy, ()), self.providers["train"], model
         )
-        return why_lacking(self.providers, model, inputs) or trained or self._why_scores_do_not_suit()
+        own = why_lacking(self.providers, model, inputs) or trained or self._why_scores_do_not_suit()
+        if own:
+            return own
+        for name, asked in self._asked_for.items():
+            trainer = asked._follow("train", asked.strategy, ())
+            if trainer is not None and trainer is not self.providers["train"] and not self._trainer:
+                return f"{name} is trained by {trainer.name}: add --train {trainer.name}"
+            if reason := asked.why_unsuited(model, inputs):
+                return f"{self.strategy.name} asks {name}, and {reason}"
+        return ""
 
     def query(
         self, pool: Rows, labelled: Rows, targets: Tensor, n: int, state: RoundState, *, pending: int = 0
@@ -341,14 +342,37 @@ class Pipeline:
         """
         both, size = pool, len(pool) - pending
         pool, taken = both.part(slice(size)) if pending else both, both.part(slice(size, len(both)))
+        views = PoolView(pool), LabelledView(labelled, targets), PoolView(taken)
+        return self.choose(*views, n, state, both)
+
+    def choose(
+        self,
+        pool: PoolView,
+        labelled: LabelledView,
+        pending: PoolView,
+        n: int,
+        state: RoundState,
+        both: Rows,
+    ) -> Selection:
+        """The same for views that somebody has, who may have read them and will know what is read here.
+
+        Args:
+            pool: the unlabelled pool.
+            labelled: the labelled set.
+            pending: what somebody is labelling now.
+            n: the budget.
+            state: the round.
+            both: rows of the pool, and after them of what is pending.
+        """
         keeps_away = self.registry.takes("select", self.providers["select"], "pending")
-        embedding = _Embedding(self, both if keeps_away else pool, labelled, targets, state, size)
-        unlabelled = PoolView(pool, embedding.of_pool)
-        known = LabelledView(labelled, targets, embedding.of_labelled)
+        to_embed = PoolView(both if keeps_away else rows_of(pool)), labelled.twin(None)
+        size = len(pool)
+        embedding = Embedding(lambda: self.embed(*to_embed, state), size)
+        unlabelled, known = pool.twin(embedding.of_pool), labelled.twin(embedding.of_labelled)
         with torch.no_grad():
             scores = None
             if "score" in self.providers:
-                scores = self._scores(pool, state, unlabelled, known)
+                scores = self._scores(state, unlabelled, known)
             picks = self._call(
                 "select",
                 state,
@@ -357,15 +381,18 @@ class Pipeline:
                 labelled=known,
                 scores=scores,
                 n=n,
-                pending=PoolView(taken, embedding.of_pending),
+                pending=pending.twin(embedding.of_pending),
             )
+        pool.take_over(unlabelled)
+        labelled.take_over(known)
         missing = n - len(picks)
         if missing:
-            picks = torch.cat([picks, top_up(picks, missing, size, state.seed, state.number)])
+            picks = torch.cat([picks, top_up(picks, missing, size, state.stream("top-up"))])
         return Selection(picks, None if scores is None else scores.cpu(), missing, state.numbers())
 
-    def _scores(self, rows: Rows, state: RoundState, pool: PoolView, labelled: LabelledView) -> Tensor:
+    def _scores(self, state: RoundState, pool: PoolView, labelled: LabelledView) -> Tensor:
         """Scores of the pool; of one in files block by block, where the scorer says that this is the same."""
+        rows = rows_of(pool)
         if "score" not in self.providers["score"].info.rowwise or not is_in_files(rows):
             return self.scores_of(pool, labelled, state)
         asked = (self, rows, labelled, state)
@@ -403,12 +430,15 @@ class Pipeline:
     def _call(self, stage: str, state: RoundState, check: Callable[[Any], Any], **arguments: Any) -> Any:
         """Calls a stage's provider and checks its answer, both in the provider's name."""
         plugin = self.providers[stage]
+        asking = None
+        if "pool" in arguments and stage != "train":
+            asking = Asked(self, plugin, stage, state, arguments["pool"], arguments["labelled"])
         with blame(plugin, f"hook alframe_{stage}"):
             answer = self.registry.call_stage(
                 stage,
                 plugin,
                 options=self.options[plugin.name],
-                ctx=state.context(stage, plugin),
+                ctx=state.context(stage, plugin, asking),
                 **arguments,
             )
             return check(answer)
@@ -467,29 +497,3 @@ def _checked_options(options: Any) -> Mapping[str, Mapping[str, Any]]:
             f"options must be a dictionary by plugin name, as {{'alfamix': {{'cap': 0.1}}}}, got {options!r}"
         )
     return options or {}
-
-
-class _Embedding:
-    """The embed stage's answer, made when a view first asks for it; after ``size`` rows come the pending."""
-
-    def __init__(
-        self, pipeline: Pipeline, pool: Rows, labelled: Rows, targets: Tensor, state: RoundState, size: int
-    ) -> None:
-        self._make = lambda: pipeline.embed(PoolView(pool), LabelledView(labelled, targets), state)
-        self._made: tuple[Geometry, Geometry] | None = None
-        self._size = size
-
-    def of_pool(self) -> Geometry:
-        whole = self._both()[0]
-        return whole if len(whole) == self._size else whole[: self._size]
-
-    def of_pending(self) -> Geometry:
-        return self._both()[0][self._size :]
-
-    def of_labelled(self) -> Geometry:
-        return self._both()[1]
-
-    def _both(self) -> tuple[Geometry, Geometry]:
-        if self._made is None:
-            self._made = self._make()
-        return self._made

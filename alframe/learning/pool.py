@@ -43,18 +43,17 @@ def drawn(pool: Tensor, size: int, seed: int, number: int) -> Tensor:
     return pool[order[:size].sort().values]
 
 
-def top_up(picks: Tensor, missing: int, size: int, seed: int, number: int) -> Tensor:
+def top_up(picks: Tensor, missing: int, size: int, generator: torch.Generator) -> Tensor:
     """Positions that are drawn of those that nobody picked.
 
     Args:
         picks: what was picked of the pool.
         missing: how many are to be drawn.
         size: of the pool.
-        seed: the trial's.
-        number: the round.
+        generator: what draws.
     """
     free = torch.ones(size, dtype=torch.bool)
     free[picks] = False
     left = free.nonzero().squeeze(1)
-    order = torch.randperm(len(left), generator=seeds.generator(seed, number, "top-up"))
+    order = torch.randperm(len(left), generator=generator)
     return left[order[:missing]]

@@ -16,7 +16,8 @@ from alframe.errors import UsageError
 from alframe.learning.asking import Labelled, Place, sides_of
 from alframe.learning.crew import with_workers
 from alframe.learning.inputs import whole_number
-from alframe.learning.pipeline import Pipeline, RoundState
+from alframe.learning.pipeline import Pipeline
+from alframe.learning.state import RoundState
 from alframe.learning.stored import Reading, memory_of
 from alframe.networks.classifier import Classifier
 from alframe.networks.devices import resolve_device

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alframe.contract.needs import DROPOUT_WANTED
-from alframe.contract.views import RowsInFiles
+from alframe.contract.views import Rows, RowsInFiles
 from alframe.data.samples import Samples
 from alframe.errors import UsageError
 from alframe.learning.posterior import SharedMasks, dropping_layers
@@ -54,6 +54,7 @@ class NetworkRows:
         known: features of all samples, ``M x D``, where the body stays as it is.
         members: weights of each member of a committee: the head's alone, or the whole network's.
         fixed: fixed features of all samples, ``M x D``, where there are any beside the network's.
+        held: gives features of all samples where somebody keeps them as long as the network is the same.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class NetworkRows:
         known: Tensor | None = None,
         members: Members = (),
         fixed: Tensor | None = None,
+        held: Callable[[], Tensor] | None = None,
     ) -> None:
+        self._held = held
         self._members = members
         self._fixed = fixed
         self._model = model
@@ -74,7 +77,7 @@ class NetworkRows:
         self._seed = seed
         self._known = known
         self._features: Tensor | None = None
-        self._whole: tuple[NetworkRows, slice] | None = None
+        self._whole: tuple[NetworkRows, slice | Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -100,17 +103,29 @@ class NetworkRows:
                 self._features = whole.features()[rows]
             elif self._known is not None:
                 self._features = self._known[self._positions]
+            elif self._held is not None:
+                self._features = self._held()[self._positions]
             else:
                 self._features = torch.cat(
                     [self._model.features(x) for x in self.inputs(self._rows_per_pass())]
                 )
         return self._features
 
-    def part(self, rows: slice) -> NetworkRows:
+    def part(self, rows: slice | Tensor) -> NetworkRows:
         """Some of the rows; features are computed once, for all rows."""
         part = copy.copy(self)
         part._positions, part._features, part._whole = self._positions[rows], None, (self, rows)
         return part
+
+    def beside(self, other: Rows) -> NetworkRows:
+        """These rows, and after them others of the same samples."""
+        both = copy.copy(self)
+        both._positions, both._features, both._whole = (
+            torch.cat([self._positions, other.positions()]),
+            None,
+            None,
+        )
+        return both
 
     def points(self) -> Tensor:
         """The features."""
@@ -231,7 +246,7 @@ class FeatureRows:
         head: maps features to logits, or None.
         seed: seed of the dropout masks of Monte Carlo passes.
         largest: largest magnitude of a feature, as far as it is known.
-        first: position of the first row, where another view's rows come before.
+        first: position of the first row, where another view's rows come before; or of each of them.
     """
 
     is_fixed = False
@@ -242,7 +257,7 @@ class FeatureRows:
         head: torch.nn.Module | None,
         seed: int = 0,
         largest: float = 0.0,
-        first: int = 0,
+        first: int | Tensor = 0,
     ) -> None:
         self._first = first
         self._features = features
@@ -270,10 +285,21 @@ class FeatureRows:
         """The features, ``n x D``."""
         return self._features
 
-    def part(self, rows: slice) -> FeatureRows:
-        """Some of the rows."""
-        first = self._first + range(len(self))[rows].start
-        return FeatureRows(self._features[rows], self._head, self._seed, self._largest, first)
+    def part(self, rows: slice | Tensor) -> FeatureRows:
+        """Some of the rows; those of a pool in files are read now.
+
+        Raises:
+            UsageError: these take more memory than the pool may have.
+        """
+        if isinstance(rows, Tensor) and not isinstance(self._features, Tensor):
+            _require_memory(self._features, len(rows))
+        return FeatureRows(self._features[rows], self._head, self._seed, self._largest, self._places(rows))
+
+    def _places(self, rows: slice | Tensor) -> int | Tensor:
+        """The position of the first of some rows, or of each of them."""
+        if isinstance(rows, slice) and not isinstance(self._first, Tensor):
+            return self._first + range(len(self))[rows].start
+        return self.positions()[rows]
 
     def points(self) -> Tensor | RowsInFiles:
         """The features.
@@ -290,6 +316,8 @@ class FeatureRows:
 
     def positions(self) -> Tensor:
         """As the rows stand."""
+        if isinstance(self._first, Tensor):
+            return self._first
         return torch.arange(self._first, self._first + len(self), device=self._features.device)
 
     @torch.no_grad()
@@ -327,6 +355,15 @@ class FeatureRows:
             "this strategy asks several models, and here is one head at most: pass probs=[T, N, C], the "
             "probabilities of T of them, or as head a list of fitted classifiers, or a forest; or use "
             "alframe.ActiveLearner or `alframe run`"
+        )
+
+
+def _require_memory(features: RowsInFiles, count: int) -> None:
+    """Raises `UsageError` where some rows of a pool in files take more than it may."""
+    if 4 * count * features.shape[1] > features.memory:
+        raise UsageError(
+            f"this strategy works on {count} rows of a pool in files, more than memory allows: allow more, "
+            "or take a strategy that works by blocks, as margin, entropy, coreset and badge do"
         )
 
 

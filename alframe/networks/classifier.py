@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from alframe.errors import unknown_name
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -37,6 +40,40 @@ class Classifier(nn.Module):
         """Logits of a batch: ``n x C``."""
         logits: Tensor = self.head(self.dropout(self.body(x)))
         return logits
+
+    @contextlib.contextmanager
+    def taps(self, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+        """The outputs of modules of the body by name, as each pass through it leaves them.
+
+        Gradients flow through them. A module that is called several times in a pass leaves its last output.
+
+        Args:
+            names: as in ``body.named_modules()``; "" is the body itself.
+
+        Raises:
+            UsageError: the body has no module of that name.
+
+        Example:
+            >>> import torch
+            >>> from torch import nn
+            >>> from alframe import Classifier
+            >>> model = Classifier(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), nn.Linear(3, 2))
+            >>> with model.taps(["0"]) as outputs:
+            ...     _ = model(torch.zeros(5, 4))
+            >>> outputs["0"].shape
+            torch.Size([5, 3])
+        """
+        modules, outputs = dict(self.body.named_modules()), {}
+
+        def tap(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            return lambda module, inputs, output: outputs.update({name: output})
+
+        with contextlib.ExitStack() as hooks:
+            for name in names:
+                if name not in modules:
+                    raise unknown_name("module of the network's body", name, modules)
+                hooks.callback(modules[name].register_forward_hook(tap(name)).remove)
+            yield outputs
 
     def freeze(self, *parts: nn.Module | nn.Parameter) -> None:
         """Keeps parts of the network as they are, whatever trains it.

@@ -69,6 +69,7 @@ def _info(module: Any) -> PluginInfo:
         raise PluginError(f'rowwise may name "score" alone, as ("score",), got {odd[0]!r}')
     check_declaration(info.options)
     _check_scores(info)
+    _check_named_options(info)
     return info
 
 
@@ -86,6 +87,20 @@ def _check_scores(info: PluginInfo) -> None:
                 build(info.options, {name: value}, "needs_scores")
             except UsageError as error:
                 raise PluginError(f"needs_scores names {option!r}: {error}") from error
+
+
+def _check_named_options(info: PluginInfo) -> None:
+    """Raises `PluginError` where it names options that it has not, or of another kind than is wanted."""
+    declared = vars(build(info.options, {}, "options"))
+    named = [("asks", name, "a text or several") for name in info.asks]
+    if info.wants_labels_every:
+        named.append(("wants_labels_every", info.wants_labels_every, "a whole number"))
+    for field, name, what in named:
+        if name not in declared:
+            there = ", ".join(declared) or "none"
+            raise PluginError(f"{field} names {name!r}, and there is no such option; there are {there}")
+        if type(declared[name]) not in ((str, tuple) if field == "asks" else (int,)):
+            raise PluginError(f"{field} names {name!r}, an option whose default is not {what}")
 
 
 def _explain(module: Any) -> str:

@@ -13,7 +13,8 @@ from torch import Tensor
 from alframe.contract.needs import ESTIMATOR
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView, PoolView
-from alframe.learning.pipeline import Pipeline, RoundState, Selection
+from alframe.learning.pipeline import Pipeline
+from alframe.learning.state import RoundState, Selection
 from alframe.ops.geometry import Geometry
 from alframe.registry.plugin import Plugin
 from alframe.registry.registry import Registry
@@ -95,7 +96,7 @@ class Subject:
         return suiting[0] if suiting else NETWORK
 
     def _needs(self, need: str) -> bool:
-        return any(need in plugin.info.needs for plugin in self.pipeline.providers.values())
+        return any(need in plugin.info.needs for plugin in self.pipeline.plugins)
 
     def problem(self, seed: int = 0, **changes: Any) -> Problem:
         """A problem that suits it; see `make_problem`."""
@@ -147,7 +148,8 @@ class Subject:
     def _train(self, problem: Problem, seed: int, pipeline: Pipeline) -> dict[str, Tensor]:
         problem = problem.trainable()
         view = LabelledView(problem.labelled(), problem.targets)
-        pipeline.train(problem.model, view, None, RECIPE, _round(problem, seed))
+        pool = PoolView(problem.pool())
+        pipeline.train(problem.model, view, None, RECIPE, _round(problem, seed), pool)
         return problem.model.state_dict()
 
     def watched(self, problem: Problem, seed: int = 0) -> tuple[list[Call], Exception | None]:

@@ -16,8 +16,9 @@ from alframe import (
     hookimpl,
     option,
 )
-from alframe.learning.pipeline import Pipeline, RoundState
+from alframe.learning.pipeline import Pipeline
 from alframe.learning.rows import FeatureRows
+from alframe.learning.state import RoundState
 
 N, L = 20, 4
 
