@@ -40,6 +40,7 @@ SELECTORS = [
     "clustermargin",
     "coreset",
     "direct",
+    "dal",
     "dropquery",
     "falcun",
     "galaxy",

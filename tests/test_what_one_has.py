@@ -19,7 +19,7 @@ ALONE = {
     *("random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
-    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
     *("stochastic", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "powerbald"}
