@@ -151,21 +151,8 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
-        *("clustermargin",),
-        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
-        *(
-            "bait",
-            "cal",
-            "direct",
-            "falcun",
-            "galaxy",
-            "lcmd",
-            "maxdet",
-            "maxherding",
-            "uherding",
-            "probcover",
-        ),
-        *("bait", "cal", "dal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *("bait", "cal", "clustermargin", "dal", "direct", "falcun", "galaxy", "lcmd", "maxdet"),
+        *("maxherding", "probcover", "uherding"),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
