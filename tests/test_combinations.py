@@ -39,6 +39,7 @@ SELECTORS = [
     "coreset",
     "dropquery",
     "falcun",
+    "freesel",
     "lcmd",
     "maxdet",
     "maxherding",
