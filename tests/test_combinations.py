@@ -44,6 +44,7 @@ SELECTORS = [
     "dropquery",
     "falcun",
     "galaxy",
+    "freesel",
     "lcmd",
     "maxdet",
     "maxherding",

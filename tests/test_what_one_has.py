@@ -21,6 +21,8 @@ ALONE = {
 OF_FEATURES = {
     *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
     *("stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("freesel", "stochastic", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}

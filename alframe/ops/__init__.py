@@ -16,6 +16,7 @@ from alframe.ops.linkage import Linkage, average_linkage
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
 from alframe.ops.onward import cover_onward
+from alframe.ops.plusplus import kmeans_plus_plus
 from alframe.ops.pools import few_threads
 from alframe.ops.seeding import drawn
 from alframe.ops.ties import equal_from, first_of_equals
@@ -45,6 +46,7 @@ __all__ = [
     "few_threads",
     "first_of_equals",
     "kmeans",
+    "kmeans_plus_plus",
     "lower_to_nearest",
     "machine_memory",
     "nearest_to_centres",

@@ -157,6 +157,12 @@ class TestWhatUsersHave:
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
         *("dal", "lcmd", "maxdet", "maxherding", "probcover"),
+        *("clustermargin", "freesel"),
+        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+    )
+    NEED_NO_HEAD = (
+        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
+        *("lcmd", "maxdet", "maxherding", "probcover", "freesel"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
