@@ -20,6 +20,7 @@ SCORERS = [
     "deepfool",
     "dropquery",
     "entropy",
+    "epig",
     "least-confidence",
     "margin",
     "powermargin",

@@ -24,7 +24,7 @@ OF_FEATURES = {
     *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
     *("freesel", "stochastic", "typiclust", "uncertaingcn"),
 }
-OF_DROPOUT = {"bald", "batchbald", "powerbald"}
+OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
 OF_A_HEAD = {"alfamix", "base", "dropquery"}  # which they ask about features that they make up
 OF_A_NETWORK = {"deepfool"}

@@ -73,7 +73,8 @@ def alframe_select(pool: PoolView, scores: Tensor | None, n: int, options: Optio
     import torch
 
     from alframe_batchbald._batchbald import greedy
-    from alframe_batchbald._candidates import Candidates, some_of
+    from alframe_batchbald._candidates import Candidates
+    from alframe_batchbald.sampled import some_of
 
     samples = min(options.samples, pool.members or options.samples)
     allowed = torch.ones(len(pool), dtype=torch.bool, device=ctx.device)

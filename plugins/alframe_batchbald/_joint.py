@@ -11,10 +11,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from alframe.ops import kmeans, rows_per_block
+from alframe.ops import kmeans
+from alframe_batchbald.sampled import mixed_entropies
 
-AT_ONCE = 1 << 19  # numbers of the products of a block on the CPU: two such blocks stay in its cache
-TINY = torch.finfo(torch.float32).tiny
 GROUPS = 256  # of configurations whose posteriors are alike, for bounds
 
 
@@ -108,26 +107,10 @@ class Joint:
     def entropies(self, probs: Float[Tensor, "b c t"]) -> Float[Tensor, " b"]:
         """``sum_m w_m H(y_i | y_S = m)``: what is not known of further samples' labels when the batch's are.
 
-        Products are made in the precision of ``probs``, sums of blocks are float64. No more than a block of
-        the ``b C x J`` probabilities is there at a time.
-
         Args:
             probs: probabilities of ``b`` samples.
         """
-        rows, classes, samples = probs.shape
-        flat = probs.reshape(rows * classes, samples)
-        posterior, weights = self.posterior.to(probs.dtype), self.weights.to(probs.dtype)
-        found = torch.zeros(rows * classes, dtype=torch.float64, device=probs.device)
-        width = min(len(weights), 4096)
-        size = rows_per_block(width, probs.device, AT_ONCE)
-        for start in range(0, len(flat), size):
-            part = flat[start : start + size]
-            for first in range(0, len(weights), width):
-                products = part @ posterior[first : first + width].T
-                products.clamp_(min=TINY)  # 0 log 0 = 0
-                logs = products.log()
-                found[start : start + size] -= logs.mul_(products) @ weights[first : first + width]
-        return found.view(rows, classes).sum(dim=1)
+        return mixed_entropies(probs, self.posterior, self.weights)
 
 
 def drawn_labels(
