@@ -31,8 +31,10 @@ SCORERS = [
 SELECTORS = [
     "default",
     "alfamix",
+    "anchoral",
     "badge",
     "bait",
+    "balanced",
     "base",
     "centroids",
     "coreset",
@@ -42,7 +44,11 @@ SELECTORS = [
     "maxdet",
     "maxherding",
     "probcover",
+    "refine",
+    "seals",
+    "selectal",
     "stochastic",
+    "tcm",
     "typiclust",
     "uherding",
 ]
@@ -117,6 +123,8 @@ def test_every_embedder_scorer_and_selector_combine(
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
+    options["refine"] = {"depth": 1, "subsets": 1}
+    options["selectal"] = {"repeats": 1, "draws": 1}
     asked = {stage: name for stage, name in stages.items() if name}
     if not suits(score, select, trained_registry):
         with pytest.raises(

@@ -6,7 +6,7 @@ from what_one_has import answers, what
 
 ALONE = {
     *("cdal", "entropy", "falcun", "least-confidence", "margin", "powerentropy", "powermargin"),
-    *("random", "randomweighted", "stochastic"),
+    *("balanced", "random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
     *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
@@ -14,7 +14,7 @@ OF_FEATURES = {
 }
 OF_DROPOUT = {"bald", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
-OF_A_HEAD = {"alfamix", "base", "dropquery"}  # which they ask about features that they make up
+OF_A_HEAD = {"alfamix", "base", "dropquery", "refine"}  # which they ask about features that they make up
 OF_A_NETWORK = {"deepfool"}
 OF_TREES = {"leaves"}  # that say into which leaves a sample falls
 SOME = ("probs", "features, forest", "texts, linear pipeline")

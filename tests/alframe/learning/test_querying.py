@@ -152,6 +152,7 @@ class TestWhatUsersHave:
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
         *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *("anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
@@ -208,6 +209,8 @@ class TestWhatUsersHave:
         }
         if "gcn" in strategy:
             arguments["options"] = {"steps": 5}
+        if strategy == "refine":
+            arguments["options"] = {"depth": 1, "subsets": 1}
         return ask(strategy, **(arguments | changes))
 
     @pytest.mark.filterwarnings("ignore::alframe.AlframeWarning")
