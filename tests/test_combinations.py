@@ -33,8 +33,10 @@ SCORERS = [
 SELECTORS = [
     "default",
     "alfamix",
+    "anchoral",
     "badge",
     "bait",
+    "balanced",
     "base",
     "batchbald",
     "centroids",
@@ -50,7 +52,11 @@ SELECTORS = [
     "maxdet",
     "maxherding",
     "probcover",
+    "refine",
+    "seals",
+    "selectal",
     "stochastic",
+    "tcm",
     "typiclust",
     "uherding",
 ]
@@ -131,6 +137,8 @@ def test_every_embedder_scorer_and_selector_combine(
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
+    options["refine"] = {"depth": 1, "subsets": 1}
+    options["selectal"] = {"repeats": 1, "draws": 1}
     asked = {stage: name for stage, name in stages.items() if name}
     if not suits(score, select, trained_registry):
         with pytest.raises(

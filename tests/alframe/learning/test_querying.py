@@ -159,6 +159,7 @@ class TestWhatUsersHave:
         *("dal", "lcmd", "maxdet", "maxherding", "probcover"),
         *("clustermargin", "freesel"),
         *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *("anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
@@ -215,6 +216,8 @@ class TestWhatUsersHave:
         }
         if "gcn" in strategy:
             arguments["options"] = {"steps": 5}
+        if strategy == "refine":
+            arguments["options"] = {"depth": 1, "subsets": 1}
         return ask(strategy, **(arguments | changes))
 
     @pytest.mark.filterwarnings("ignore::alframe.AlframeWarning")
