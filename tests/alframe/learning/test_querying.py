@@ -151,7 +151,18 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
-        *("bait", "cal", "dal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *(
+            "bait",
+            "cal",
+            "dal",
+            "falcun",
+            "lcmd",
+            "learningloss",
+            "maxdet",
+            "maxherding",
+            "uherding",
+            "probcover",
+        ),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
