@@ -21,6 +21,7 @@ SCORERS = [
     "dropquery",
     "entropy",
     "epig",
+    "learningloss",
     "least-confidence",
     "margin",
     "powermargin",
@@ -125,7 +126,7 @@ def test_every_built_in_scorer_declares_its_range_and_some_do_not_suit(registry)
     assert all(registry.plugin(score).info.score_range for score in SCORERS if score)
     pairs = itertools.product(SCORERS, SELECTORS)
     refused = {(score, select) for score, select in pairs if not suits(score, select, registry)}
-    negative = ("alfamix", "deepfool", "margin", "uncertaingcn")
+    negative = ("alfamix", "deepfool", "learningloss", "margin", "uncertaingcn")
     assert refused == set(itertools.product(negative, ("maxherding", "uherding")))
 
 
@@ -136,6 +137,7 @@ def test_every_embedder_scorer_and_selector_combine(
     """A selector does not know whose embedding it got, nor whose scores."""
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
+    options["learningloss"] = {"steps": 3}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
     options["refine"] = {"depth": 1, "subsets": 1}
     options["selectal"] = {"repeats": 1, "draws": 1}

@@ -153,6 +153,18 @@ class TestWhatUsersHave:
         *("stochastic", "typiclust"),
         *("bait", "cal", "clustermargin", "dal", "direct", "falcun", "galaxy", "lcmd", "maxdet"),
         *("maxherding", "probcover", "uherding"),
+        *(
+            "bait",
+            "cal",
+            "dal",
+            "falcun",
+            "lcmd",
+            "learningloss",
+            "maxdet",
+            "maxherding",
+            "uherding",
+            "probcover",
+        ),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),

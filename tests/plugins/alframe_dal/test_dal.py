@@ -51,16 +51,17 @@ def regression(x, y, c):
 
 
 def test_the_picks_are_the_algorithm_in_float64(problem):
-    picks = alframe.query("dal", **problem.query).indices
-    assert picks.tolist() == transcribed(problem.X, problem.XL, problem.n)
+    picks = alframe.query("dal", options={"subqueries": 3}, **problem.query).indices
+    assert picks.tolist() == transcribed(problem.X, problem.XL, problem.n, subqueries=3)
 
 
 def test_options_are_those_of_the_algorithm(make):
     problem = make()
-    for options in ({"c": 100.0, "subqueries": 1}, {"subqueries": 7, "ratio": 2.0}):
-        picks = alframe.query("dal", options=options, **problem.query).indices.tolist()
-        assert picks == transcribed(problem.X, problem.XL, problem.n, **options)
-        assert picks != transcribed(problem.X, problem.XL, problem.n)
+    found = []
+    for options in ({}, {"c": 100.0, "subqueries": 1}, {"subqueries": 7, "ratio": 2.0}):
+        found.append(alframe.query("dal", options=options, **problem.query).indices.tolist())
+        assert found[-1] == transcribed(problem.X, problem.XL, problem.n, **options)
+    assert found[0] != found[1] != found[2] != found[0]
 
 
 def two_directions(N=200, D=8):
