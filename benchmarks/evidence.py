@@ -156,14 +156,17 @@ def features_file(name: str, data: Path, out: Path) -> Path:
 @main.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def tables(data: Path, out: Path) -> None:
+@click.option("--studies", type=NameList(), help="Those alone.  [default: all that were run]")
+def tables(data: Path, out: Path, studies: list[str] | None) -> None:
     """Prints what was found."""
-    found = {name: compared(out / name) for name in STUDIES if (out / name).is_dir()}
-    regimes = {name: one for name, one in found.items() if "-start-" not in name}
+    names = [name for one in studies or STUDIES for name in GROUPS.get(one, [one])]
+    found = {name: compared(out / name) for name in names if (out / name).is_dir()}
+    rare = {name: one for name, one in found.items() if name in TAILS}
+    regimes = {name: one for name, one in found.items() if "-start-" not in name and name not in TAILS}
     print_areas(regimes)
-    for name, (full, factor) in TAILS.items():
-        if name in regimes:
-            print_rare(name, out / name, regimes[name], data / f"{full}_effnetlite0.npz", factor)
+    for name, one in rare.items():
+        full, factor = TAILS[name]
+        print_rare(name, out / name, one, data / f"{full}_effnetlite0.npz", factor)
     print_ranks({name: one for name, one in regimes.items() if name not in NARROW})
     for short, full in (("c10", "cifar10"), ("c100", "cifar100")):
         arrays = np.load(data / f"{full}_effnetlite0.npz")
@@ -171,8 +174,9 @@ def tables(data: Path, out: Path) -> None:
         for name in (f"{short}-few", f"{short}-mid", f"{short}-unit"):  # of a long tail the rows are others
             if name in regimes:
                 print_picks(name, out / name, regimes[name], features, labels)
-        begun = {"random": out / f"{short}-few"} | {s: out / f"{short}-start-{s}" for s in STARTS}
-        print_starts(short, {s: folder for s, folder in begun.items() if folder.is_dir()}, labels)
+        begun = {s: out / f"{short}-start-{s}" for s in STARTS if f"{short}-start-{s}" in found}
+        if begun:
+            print_starts(short, {"random": out / f"{short}-few"} | begun, labels)
 
 
 def compared(folder: Path) -> dict[str, Any]:
@@ -185,6 +189,8 @@ def compared(folder: Path) -> dict[str, Any]:
 
 def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
     """Area against random in points of accuracy with its 95 % interval, and what a query costs."""
+    if not regimes:
+        return
     against = {
         name: {v["strategy"]: v for v in one["verdicts"] if v["reference"] == "random"}
         for name, one in regimes.items()
