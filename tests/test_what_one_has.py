@@ -5,14 +5,24 @@ import pytest
 from what_one_has import answers, what
 
 ALONE = {
-    *("cdal", "entropy", "falcun", "least-confidence", "margin", "powerentropy", "powermargin"),
+    *(
+        "cdal",
+        "direct",
+        "entropy",
+        "falcun",
+        "galaxy",
+        "least-confidence",
+        "margin",
+        "powerentropy",
+        "powermargin",
+    ),
     *("random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
-    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
     *("stochastic", "typiclust", "uncertaingcn"),
 }
-OF_DROPOUT = {"bald", "powerbald"}
+OF_DROPOUT = {"bald", "batchbald", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
 OF_A_HEAD = {"alfamix", "base", "dropquery"}  # which they ask about features that they make up
 OF_A_NETWORK = {"deepfool"}
