@@ -32,13 +32,16 @@ from alframe_cli.params import NameList
 
 SCORES = "margin,entropy,least-confidence,powermargin,powerentropy"
 COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet"
-BOTH = "badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
+BOTH = "clustermargin,dal,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
 BAYES = "bald,powerbald,qbc,variationratio"  # a committee of five heads: for ten classes alone
 SLOW = "coregcn,uncertaingcn,deepfool"
-MANY = f"random,{SCORES},{COVERS},{BOTH}"
+RARER = "galaxy,direct,direct+batch=1"  # labels come within a round
+MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
-NARROW = ("c100-more", "c10-unit", "c100-unit")  # not of all strategies
-RARE = "random,margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding"
+NARROW = ("c100-more", "c10-unit", "c100-unit", "c10-dropout", "c10-committee")  # not of all strategies
+RARE = f"random,margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding,{RARER}"
+SMALL = "random,margin,bald,powerbald,batchbald"  # for small batches of Bayesians
+MEMBERS = "random,margin,qbc,bald+masks=shared,powerbald+bald.masks=shared,batchbald"
 STAGES = ("embed", "score", "select")
 STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset")
 
@@ -93,6 +96,8 @@ STUDIES = {
     "c10-tail": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES}", data__imbalance=0.05),
     "c100-tail": study("cifar100", 0.03, 500, 1000, 3, MANY, data__imbalance=0.05),
 }
+STUDIES["c10-dropout"] = study("cifar10", 0.03, 50, 10, 10, SMALL, committee=False)
+STUDIES["c10-committee"] = study("cifar10", 0.03, 50, 10, 10, MEMBERS, **{"linear-probe.members": 20})
 for factor in (10, 100):  # how many samples the first class has for one of the last
     tail = {"data__imbalance": 1 / factor, "committee": False}
     STUDIES[f"c10-tail{factor}"] = study("cifar10", 0.03, 50, 90, 5, RARE, **tail)
