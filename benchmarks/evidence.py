@@ -32,13 +32,16 @@ from alframe_cli.params import NameList
 
 SCORES = "margin,entropy,least-confidence,powermargin,powerentropy"
 COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet"
-BOTH = "badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
+BOTH = "clustermargin,dal,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
 BAYES = "bald,powerbald,qbc,variationratio"  # a committee of five heads: for ten classes alone
 SLOW = "coregcn,uncertaingcn,deepfool"
-MANY = f"random,{SCORES},{COVERS},{BOTH}"
+RARER = "galaxy,direct,direct+batch=1"  # labels come within a round
+MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
-NARROW = ("c100-more", "c10-unit", "c100-unit")  # not of all strategies
-RARE = "random,margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding"
+NARROW = ("c100-more", "c10-unit", "c100-unit", "c10-dropout", "c10-committee")  # not of all strategies
+RARE = f"random,margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding,{RARER}"
+SMALL = "random,margin,bald,powerbald,batchbald"  # for small batches of Bayesians
+MEMBERS = "random,margin,qbc,bald+masks=shared,powerbald+bald.masks=shared,batchbald"
 STAGES = ("embed", "score", "select")
 STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset")
 
@@ -93,6 +96,8 @@ STUDIES = {
     "c10-tail": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES}", data__imbalance=0.05),
     "c100-tail": study("cifar100", 0.03, 500, 1000, 3, MANY, data__imbalance=0.05),
 }
+STUDIES["c10-dropout"] = study("cifar10", 0.03, 50, 10, 10, SMALL, committee=False)
+STUDIES["c10-committee"] = study("cifar10", 0.03, 50, 10, 10, MEMBERS, **{"linear-probe.members": 20})
 for factor in (10, 100):  # how many samples the first class has for one of the last
     tail = {"data__imbalance": 1 / factor, "committee": False}
     STUDIES[f"c10-tail{factor}"] = study("cifar10", 0.03, 50, 90, 5, RARE, **tail)
@@ -156,14 +161,17 @@ def features_file(name: str, data: Path, out: Path) -> Path:
 @main.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def tables(data: Path, out: Path) -> None:
+@click.option("--studies", type=NameList(), help="Those alone.  [default: all that were run]")
+def tables(data: Path, out: Path, studies: list[str] | None) -> None:
     """Prints what was found."""
-    found = {name: compared(out / name) for name in STUDIES if (out / name).is_dir()}
-    regimes = {name: one for name, one in found.items() if "-start-" not in name}
+    names = [name for one in studies or STUDIES for name in GROUPS.get(one, [one])]
+    found = {name: compared(out / name) for name in names if (out / name).is_dir()}
+    rare = {name: one for name, one in found.items() if name in TAILS}
+    regimes = {name: one for name, one in found.items() if "-start-" not in name and name not in TAILS}
     print_areas(regimes)
-    for name, (full, factor) in TAILS.items():
-        if name in regimes:
-            print_rare(name, out / name, regimes[name], data / f"{full}_effnetlite0.npz", factor)
+    for name, one in rare.items():
+        full, factor = TAILS[name]
+        print_rare(name, out / name, one, data / f"{full}_effnetlite0.npz", factor)
     print_ranks({name: one for name, one in regimes.items() if name not in NARROW})
     for short, full in (("c10", "cifar10"), ("c100", "cifar100")):
         arrays = np.load(data / f"{full}_effnetlite0.npz")
@@ -171,8 +179,9 @@ def tables(data: Path, out: Path) -> None:
         for name in (f"{short}-few", f"{short}-mid", f"{short}-unit"):  # of a long tail the rows are others
             if name in regimes:
                 print_picks(name, out / name, regimes[name], features, labels)
-        begun = {"random": out / f"{short}-few"} | {s: out / f"{short}-start-{s}" for s in STARTS}
-        print_starts(short, {s: folder for s, folder in begun.items() if folder.is_dir()}, labels)
+        begun = {s: out / f"{short}-start-{s}" for s in STARTS if f"{short}-start-{s}" in found}
+        if begun:
+            print_starts(short, {"random": out / f"{short}-few"} | begun, labels)
 
 
 def compared(folder: Path) -> dict[str, Any]:
@@ -185,6 +194,8 @@ def compared(folder: Path) -> dict[str, Any]:
 
 def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
     """Area against random in points of accuracy with its 95 % interval, and what a query costs."""
+    if not regimes:
+        return
     against = {
         name: {v["strategy"]: v for v in one["verdicts"] if v["reference"] == "random"}
         for name, one in regimes.items()

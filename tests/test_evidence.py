@@ -33,10 +33,11 @@ def test_every_study_names_what_there_is(program, registry):
             run = {"strategy": flags["--strategy"].split(","), "initial": flags["--initial"]}
             stages = {stage: flags[f"--{stage}"] for stage in program.STAGES if f"--{stage}" in flags}
             sections = {"run": run, "stages": {"train": "linear-probe", **stages}}
-            name = flags["--strategy"]
-            for text in (word for word in command if word.startswith(f"{name}.")):
-                key, _, value = text.removeprefix(f"{name}.").partition("=")
-                sections.setdefault(name, {})[key] = value
+            for text in command[len(words) :]:
+                key, is_option, value = text.partition("=")
+                if is_option:
+                    name, _, key = key.partition(".")
+                    sections.setdefault(name, {})[key] = value
             found += [one.label for one in resolve(registry, sections).pipelines]
         assert sorted(found) == sorted(labels)  # none twice, and each by its name
 
