@@ -342,16 +342,16 @@ class TestFixedFeatures:
         "strategy",
         [
             "centroids",
-            "typiclust",
-            "probcover",
-            "maxherding",
-            "uherding",
             "coreset",
+            "freesel",
             "lcmd",
             "maxdet",
-            "freesel",
+            "maxherding",
+            "probcover",
+            "tcm",
+            "typiclust",
+            "uherding",
         ],
-        ["centroids", "typiclust", "tcm", "probcover", "maxherding", "uherding", "coreset", "lcmd", "maxdet"],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
         learner = fast_learner(toy.hide_labels(), start=strategy, fixed=fixed, seed=3)

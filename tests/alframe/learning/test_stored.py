@@ -215,8 +215,6 @@ def test_a_memory_that_is_none(folder):
 
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
 WHOLE = {"bait", "coregcn", "direct", "falcun", "galaxy", "uncertaingcn"}
-FEW = {"batchbald": {"samples": 5, "configurations": 100}}  # else it takes long
-WHOLE = {"bait", "coregcn", "falcun", "uncertaingcn"}
 FEW = {
     "batchbald": {"samples": 5, "configurations": 100},
     "epig": {"samples": 5, "targets": 20},
