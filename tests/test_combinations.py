@@ -30,6 +30,7 @@ SCORERS = [
 ]
 SELECTORS = [
     "default",
+    "activeft",
     "alfamix",
     "badge",
     "bait",

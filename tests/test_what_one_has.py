@@ -10,7 +10,7 @@ ALONE = {
 }
 OF_FEATURES = {
     *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
-    *("freesel", "stochastic", "typiclust", "uncertaingcn"),
+    *("activeft", "freesel", "stochastic", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}

@@ -350,6 +350,7 @@ class TestFixedFeatures:
             "lcmd",
             "maxdet",
             "freesel",
+            "activeft",
         ],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
