@@ -11,6 +11,8 @@ ALONE = {
 OF_FEATURES = {
     *("centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
     *("random", "stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("activeft", "freesel", "stochastic", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}

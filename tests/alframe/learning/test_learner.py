@@ -351,6 +351,8 @@ class TestFixedFeatures:
             "tcm",
             "typiclust",
             "uherding",
+            "freesel",
+            "activeft",
         ],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):

@@ -158,6 +158,12 @@ class TestWhatUsersHave:
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
         *("dal", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
+        *("activeft", "clustermargin", "freesel"),
+        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+    )
+    NEED_NO_HEAD = (
+        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
+        *("lcmd", "maxdet", "maxherding", "probcover", "freesel", "activeft"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
