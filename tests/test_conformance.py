@@ -9,6 +9,9 @@ from alframe.testing import checks_of, parametrize_with_checks
 
 # The graph networks train in each query: a few steps show as much.
 OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
+OPTIONS["refine"] = {"depth": 2, "subsets": 1}  # of its 495 queries of small pools one is as another
+OPTIONS["selectal"] = {"repeats": 1, "draws": 1}  # and so is one of 35 fits
+OPTIONS["learningloss"] = {"steps": 3}
 NAMES = [plugin.key for plugin in Registry().plugins]
 # Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.
 BEARTYPE = {"leaves_global_random_state": "beartype draws from Python's random state"}

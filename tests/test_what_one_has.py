@@ -17,14 +17,18 @@ ALONE = {
         "powermargin",
     ),
     *("random", "randomweighted", "stochastic"),
+    *("cdal", "entropy", "falcun", "least-confidence", "margin", "powerentropy", "powermargin"),
+    *("balanced", "random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
-    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
     *("stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("freesel", "stochastic", "typiclust", "uncertaingcn"),
 }
-OF_DROPOUT = {"bald", "powerbald"}
+OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
-OF_A_HEAD = {"alfamix", "base", "dropquery"}  # which they ask about features that they make up
+OF_A_HEAD = {"alfamix", "base", "dropquery", "refine"}  # which they ask about features that they make up
 OF_A_NETWORK = {"deepfool"}
 OF_TREES = {"leaves"}  # that say into which leaves a sample falls
 SOME = ("probs", "features, forest", "texts, linear pipeline")

@@ -12,9 +12,11 @@ from alframe.ops.images import FitImages
 from alframe.ops.kernels import Kernel
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.lazy import LazyRows
+from alframe.ops.linkage import Linkage, average_linkage
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
 from alframe.ops.onward import cover_onward
+from alframe.ops.plusplus import kmeans_plus_plus
 from alframe.ops.pools import few_threads
 from alframe.ops.seeding import drawn
 from alframe.ops.ties import equal_from, first_of_equals
@@ -29,7 +31,9 @@ __all__ = [
     "KMeansResult",
     "Kernel",
     "LazyRows",
+    "Linkage",
     "assign_to_nearest",
+    "average_linkage",
     "best_temperature",
     "by_blocks",
     "calibration_error",
@@ -42,6 +46,7 @@ __all__ = [
     "few_threads",
     "first_of_equals",
     "kmeans",
+    "kmeans_plus_plus",
     "lower_to_nearest",
     "machine_memory",
     "nearest_to_centres",

@@ -32,7 +32,7 @@ class Call:
 
 
 class Witness:
-    """A plugin that serves no stage and sees all.
+    """A plugin that serves no stage and sees all, but for what strategies are asked by others.
 
     Attributes:
         calls: what was seen.
@@ -40,6 +40,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self._running = 0  # scorers and selectors, one within another
 
     @hookimpl
     def alframe_info(self) -> PluginInfo:
@@ -70,10 +71,16 @@ class Witness:
         self, stage: str, pool: Any, labelled: Any, scores: Tensor | None = None
     ) -> Generator[None, Any, Any]:
         both = None if scores is None else (scores.clone(), scores)
+        lazily = stage == "embed"  # within whoever reads the embedding first
+        is_inner = self._running > lazily
+        self._running += not lazily
         try:
             answer = yield
         except BaseException as error:
-            self.calls.append(Call(stage, error, pool, labelled, both))
+            answer = error
             raise
-        self.calls.append(Call(stage, answer, pool, labelled, both))
+        finally:
+            self._running -= not lazily
+            if not is_inner:
+                self.calls.append(Call(stage, answer, pool, labelled, both))
         return answer

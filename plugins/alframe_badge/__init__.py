@@ -64,8 +64,7 @@ def alframe_embed(pool: PoolView, labelled: LabelledView, options: Options) -> E
 @hookimpl
 def alframe_select(pool: PoolView, scores: Tensor | None, n: int, pending: PoolView, ctx: Context) -> Tensor:
     """``n`` k-means++ seeds after those that are pending; a score of ``-inf`` means never."""
-    from alframe.ops import eligible
-    from alframe_badge._badge import kmeans_plus_plus
+    from alframe.ops import eligible, kmeans_plus_plus
 
     seeds = pending.embedding if len(pending) else None
     if scores is None:  # whose positions are 8 bytes each

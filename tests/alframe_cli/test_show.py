@@ -26,7 +26,11 @@ from alframe.registry.registry import installed
         ("data", ["data.dir", "`alframe show NAME`"]),
         (
             "stages",
-            ["stages.train", "default, ensemble, estimator, linear-probe, mixup", "dropquery, entropy"],
+            [
+                "stages.train",
+                "default, ensemble, estimator, learningloss, linear-probe, mixup",
+                "dropquery, entropy",
+            ],
         ),
         ("vision", ["plugin vision"]),
         ("alframe/margin", ["strategy margin"]),

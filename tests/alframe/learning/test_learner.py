@@ -340,7 +340,18 @@ class TestFixedFeatures:
 
     @pytest.mark.parametrize(
         "strategy",
-        ["centroids", "typiclust", "probcover", "maxherding", "uherding", "coreset", "lcmd", "maxdet"],
+        [
+            "centroids",
+            "typiclust",
+            "probcover",
+            "maxherding",
+            "uherding",
+            "coreset",
+            "lcmd",
+            "maxdet",
+            "freesel",
+        ],
+        ["centroids", "typiclust", "tcm", "probcover", "maxherding", "uherding", "coreset", "lcmd", "maxdet"],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
         learner = fast_learner(toy.hide_labels(), start=strategy, fixed=fixed, seed=3)

@@ -5,8 +5,8 @@ import torch
 
 from alframe import Embeddings, Euclidean, UsageError
 from alframe.learning.pool import drawn, parted
+from alframe.ops import kmeans_plus_plus
 from alframe.registry.registry import Registry
-from alframe_badge._badge import kmeans_plus_plus
 from doubles import fast_learner, label_rounds
 
 

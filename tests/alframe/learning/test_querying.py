@@ -151,13 +151,15 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
+        *("bait", "cal", "clustermargin", "dal", "direct", "falcun", "galaxy", "lcmd", "maxdet"),
+        *("maxherding", "probcover", "uherding"),
         *(
             "bait",
             "cal",
-            "direct",
+            "dal",
             "falcun",
-            "galaxy",
             "lcmd",
+            "learningloss",
             "maxdet",
             "maxherding",
             "uherding",
@@ -166,7 +168,14 @@ class TestWhatUsersHave:
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
-        *("lcmd", "maxdet", "maxherding", "probcover"),
+        *("dal", "lcmd", "maxdet", "maxherding", "probcover"),
+        *("clustermargin", "freesel"),
+        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *("anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
+    )
+    NEED_NO_HEAD = (
+        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
+        *("lcmd", "maxdet", "maxherding", "probcover", "freesel"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
@@ -219,6 +228,8 @@ class TestWhatUsersHave:
         }
         if "gcn" in strategy:
             arguments["options"] = {"steps": 5}
+        if strategy == "refine":
+            arguments["options"] = {"depth": 1, "subsets": 1}
         return ask(strategy, **(arguments | changes))
 
     @pytest.mark.filterwarnings("ignore::alframe.AlframeWarning")

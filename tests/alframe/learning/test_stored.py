@@ -215,6 +215,12 @@ def test_a_memory_that_is_none(folder):
 
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
 WHOLE = {"bait", "coregcn", "direct", "falcun", "galaxy", "uncertaingcn"}
+FEW = {"batchbald": {"samples": 5, "configurations": 100}}  # else it takes long
+WHOLE = {"bait", "coregcn", "falcun", "uncertaingcn"}
+FEW = {
+    "batchbald": {"samples": 5, "configurations": 100},
+    "epig": {"samples": 5, "targets": 20},
+}  # else it takes long
 OF_NETWORKS = {"deepfool", "leaves", "qbc", "variationratio"}  # no query on features serves them
 
 
@@ -226,9 +232,10 @@ def test_every_strategy_is_exact_or_refused(strategy, tmp_path, monkeypatch):
     for number, part in enumerate(np.split(few, [3, 3, 700, 701, 1200, 1400])):
         np.save(tmp_path / f"{number}.npy", part)
     if strategy not in WHOLE:
-        wanted = ask(strategy, few, n=25)
-        same(ask(strategy, tmp_path, n=25, memory=3e4), wanted)
-        same(ask(strategy, tmp_path, n=25, memory=3e4, workers=BenchCrew(3, (2,))), wanted)
+        asked = {"n": 25, "options": FEW.get(strategy)}
+        wanted = ask(strategy, few, **asked)
+        same(ask(strategy, tmp_path, memory=3e4, **asked), wanted)
+        same(ask(strategy, tmp_path, memory=3e4, workers=BenchCrew(3, (2,)), **asked), wanted)
         return
     with pytest.raises(UsageError, match=r"looks at the whole pool's (features|probabilities) at once"):
         ask(strategy, tmp_path, n=25, memory=3e4)
