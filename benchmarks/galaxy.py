@@ -154,12 +154,12 @@ def walked(order: list[int], labelled: list[bool], is_of_class: list[bool]) -> i
     "-s", "changed", type=Size(), multiple=True, help="A size unlike 49,000 + 1,000 samples, as n=200."
 )
 @click.option("--strategies", type=NameList(), default="galaxy,direct", show_default=True)
-@click.option("--small", default=4_000, show_default=True, help="Samples beside the published loop.")
+@click.option("--small", default=20_000, show_default=True, help="Samples beside the published loop.")
 def main(changed: tuple[tuple[str, int], ...], strategies: list[str], small: int) -> None:
     """Prints the tables."""
     sizes = SIZES._replace(**dict(changed))
-    described = ", ".join(f"{name} = {value:,}" for name, value in sizes._asdict().items())
-    table = Table("strategy", "queries", "seconds", "CPU s", "strategy, CPU s", title=f"A round: {described}")
+    title = f"{sizes.N + sizes.L:,} samples, C = {sizes.C}, n = {sizes.n:,}"
+    table = Table("strategy", "queries", "seconds", "CPU s", "strategy, CPU s", title=title)
     for strategy in strategies:
         count, *seconds = whole_round(strategy, sizes)
         table.add_row(strategy, f"{count:,}", *(f"{value:.2f}" for value in seconds))

@@ -22,12 +22,15 @@ def parted(unlabelled: Tensor, pending: Tensor, without: Tensor) -> tuple[Tensor
     """
     if len(without):
         unlabelled = unlabelled[~torch.isin(unlabelled, without)]
-    taken = torch.isin(unlabelled, pending)
-    if bool(taken.all()):
+    free, taken = unlabelled, unlabelled[:0]
+    if len(pending):  # looking for nothing costs a sort, too, and a round may have a thousand queries
+        is_taken = torch.isin(unlabelled, pending)
+        free, taken = unlabelled[~is_taken], unlabelled[is_taken]
+    if not len(free):
         why = f"all {len(unlabelled)} unlabelled samples are pending: tell() their labels first"
         none = "the unlabelled pool is empty; Dataset.hide_labels() makes a pool of labelled samples"
         raise UsageError(why if len(unlabelled) else none)
-    return unlabelled[~taken], unlabelled[taken]
+    return free, taken
 
 
 def drawn(pool: Tensor, size: int, seed: int, number: int) -> Tensor:

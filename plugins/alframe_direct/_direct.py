@@ -57,7 +57,7 @@ def picks(
     while len(found) < n and _has_more(plan, orders, generator):
         label = (plan["searched"] or plan["fitted"])[0]
         order = orders.of(label)
-        w = _weights(known.and_predicted(found, orders), label, len(orders))[order]
+        w = _weights(known.and_predicted(found, orders), label, len(orders)).index_select(0, order)
         if plan["searched"]:
             ranks = _searched(plan, w, n - len(found), batch, generator)
         else:

@@ -34,15 +34,15 @@ def picks(orders: Orders, known: Known, n: int, turn: int, generator: torch.Gene
 
 def _pick(orders: Orders, known: Known, label: int, generator: torch.Generator) -> int:
     order = orders.of(label)
-    ranks = torch.empty_like(order)
-    ranks[order] = torch.arange(len(order))
-    known_ranks, which = ranks[known.rows].sort()
-    rank = next_rank(known_ranks, (known.labels == label)[which], len(order))
+    is_known, is_of_class = torch.zeros(2, len(order), dtype=torch.bool)
+    is_known[known.rows] = True
+    is_of_class[known.rows] = known.labels == label
+    is_known = is_known.index_select(0, order)  # six times as fast as by brackets
+    ranks = is_known.nonzero()[:, 0]
+    rank = next_rank(ranks, is_of_class[order[ranks]], len(order))
     if rank is None:
-        # The k-th rank that is not known: as many known ones come before it as have fewer than k free before.
-        k = torch.randint(len(order) - len(known_ranks), (1,), generator=generator)
-        free_before = known_ranks - torch.arange(len(known_ranks))
-        rank = int(k + torch.searchsorted(free_before, k, right=True))
+        free = (~is_known).nonzero()[:, 0]
+        rank = int(free[torch.randint(len(free), (1,), generator=generator)])
     return int(order[rank])
 
 

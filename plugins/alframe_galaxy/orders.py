@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 
 from alframe import LabelledView, PoolView
@@ -33,6 +33,7 @@ class Orders:
         self.predicted = self._probs.argmax(dim=1).cpu()
         self._rows = torch.full((int(self.positions[-1]) + 1,), -1)
         self._rows[self.positions] = torch.arange(len(positions))
+        self._is_there = self._rows >= 0
         self._kept: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -47,13 +48,13 @@ class Orders:
         """Whether these are the positions, in any order; they are distinct."""
         if len(positions) != len(self) or int(positions.max()) >= len(self._rows):
             return False
-        return bool((self._rows[positions] >= 0).all())
+        return bool(self._is_there.index_select(0, positions).all())
 
     def rows_of(self, positions: Int64[Tensor, " k"]) -> Int64[Tensor, " k"]:
         """In which rows samples are."""
         return self._rows[positions]
 
-    def of(self, label: int) -> Int64[Tensor, " m"]:
+    def of(self, label: int) -> Int32[Tensor, " m"]:
         """The rows from what looks most like a class to what looks least, on the CPU.
 
         First by ``p_c - max p`` descending. It is 0 for all samples that are predicted to be of the class:
@@ -67,10 +68,10 @@ class Orders:
             # Floats of at least 0 are ordered as the integers of their bits: one sort by both numbers.
             probs = self._probs[:, label] + 0.0  # no -0.0
             behind = _bits(self._largest - probs)
-            order = ((behind << 32) - _bits(probs)).argsort(stable=True).cpu()
+            order = ((behind << 32) - _bits(probs)).argsort(stable=True).int().cpu()
             if (len(self._kept) + 1) * len(self) <= KEPT_ELEMENTS:
-                self._kept[label] = order.int()
-        return order.long()
+                self._kept[label] = order
+        return order
 
 
 def _bits(numbers: Float[Tensor, " m"]) -> Int64[Tensor, " m"]:
@@ -134,7 +135,7 @@ def places_in(pool: PoolView, positions: Int64[Tensor, " k"]) -> Int64[Tensor, "
     """
     of_pool = pool.positions
     places = of_pool.new_empty(int(of_pool.max()) + 1)
-    places[of_pool] = torch.arange(len(of_pool), device=of_pool.device)
+    places.scatter_(0, of_pool, torch.arange(len(of_pool), device=of_pool.device))
     return places[positions.to(of_pool.device)]
 
 
