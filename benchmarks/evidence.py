@@ -2,12 +2,15 @@
 
     python benchmarks/evidence.py run DATA OUT --jobs 2
     python benchmarks/evidence.py run DATA OUT --studies c10-few,c10-starts --seeds 1-5
+    python benchmarks/evidence.py run DATA OUT --strategies random,margin,badge --seeds 1-10
     python benchmarks/evidence.py tables DATA OUT
 
 DATA holds `cifar10_effnetlite0.npz` and `cifar100_effnetlite0.npz`: features of all images. The head is
 fitted anew each round by `linear-probe`, whose `c` was chosen once for random by cross-validation. A query
 looks at a random part of the pool, as in the studies of the literature. `run` continues what was interrupted;
-`tables` prints, in Markdown, areas under the learning curves against random, ranks, seconds, and starts.
+`tables` prints, in Markdown, areas under the learning curves against random, ranks, seconds, starts, and
+what was found of rare classes. A strategy with another option or stage goes by the label that `alframe run`
+gives it, as `balanced+of=badge`.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from typing import Any
 import click
 import numpy as np
 
+import alframe
+from alframe import seeds as streams
 from alframe.comparison.ranks import rank
 from alframe_cli.params import NameList
 
@@ -33,6 +38,8 @@ SLOW = "coregcn,uncertaingcn,deepfool"
 MANY = f"random,{SCORES},{COVERS},{BOTH}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
 NARROW = ("c100-more", "c10-unit", "c100-unit")  # not of all strategies
+RARE = "random,margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding"
+STAGES = ("embed", "score", "select")
 STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset")
 
 
@@ -41,7 +48,8 @@ def study(
 ) -> list[str]:
     """Arguments of `alframe run`."""
     options = {"linear-probe.c": c, "model.dropout": 0.5, "run.pool_size": 5000}
-    if data.startswith("cifar10-") or data == "cifar10":
+    committee = data.startswith("cifar10-") or data == "cifar10"
+    if more.pop("committee", committee):
         options["linear-probe.members"] = 5
     options |= {key.replace("__", "."): value for key, value in more.items() if key != "start"}
     words = ["--dataset", data, "--initial-size", initial, "--query-size", query, "--rounds", rounds]
@@ -49,6 +57,30 @@ def study(
     for key, value in options.items():
         words += ["-o", f"{key}={value}"]
     return [str(word) for word in words]
+
+
+def commands(words: list[str], only: Sequence[str] = ()) -> list[list[str]]:
+    """A study as arguments of `alframe run`: one for all plain strategies, one for each with options.
+
+    Args:
+        words: of the study.
+        only: strategies of it by label; all by default.
+    """
+    at = words.index("--strategy") + 1
+    labels = [label for label in words[at].split(",") if not only or label in only]
+    plain = [label for label in labels if "+" not in label]
+    found = [[*words[:at], ",".join(plain), *words[at + 1 :]]] if plain else []
+    for label in labels:
+        name, *parts = label.split("+")
+        if not parts:
+            continue
+        flags: list[str] = []
+        for part in parts:
+            key, _, value = part.partition("=")
+            where = key if "." in key else f"{name}.{key}"
+            flags += [f"--{key}", value] if key in STAGES else ["-o", f"{where}={value}"]
+        found.append([*words[:at], name, *words[at + 1 :], *flags])
+    return found
 
 
 STUDIES = {
@@ -61,6 +93,11 @@ STUDIES = {
     "c10-tail": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES}", data__imbalance=0.05),
     "c100-tail": study("cifar100", 0.03, 500, 1000, 3, MANY, data__imbalance=0.05),
 }
+for factor in (10, 100):  # how many samples the first class has for one of the last
+    tail = {"data__imbalance": 1 / factor, "committee": False}
+    STUDIES[f"c10-tail{factor}"] = study("cifar10", 0.03, 50, 90, 5, RARE, **tail)
+    STUDIES[f"c100-tail{factor}"] = study("cifar100", 0.03, 500, 1000, 3, RARE, **tail)
+TAILS = {f"c{n}-tail{factor}": (f"cifar{n}", factor) for n in (10, 100) for factor in (10, 100)}
 UNIT = "random,qbc,bald,cal,coreset,variationratio"  # again with features of one length
 STUDIES["c10-unit"] = study("cifar10-unit", 0.1, 10, 10, 4, UNIT)
 STUDIES["c100-unit"] = study("cifar100-unit", 0.03, 500, 1000, 3, "random,bait")
@@ -79,9 +116,12 @@ def main() -> None:
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--studies", type=NameList(), help="Those alone.  [default: all]")
+@click.option("--strategies", type=NameList(), help="Those alone.  [default: all of each study]")
 @click.option("--seeds", default="1-20", show_default=True)
 @click.option("--jobs", default=1, show_default=True)
-def run(data: Path, out: Path, studies: list[str] | None, seeds: str, jobs: int) -> None:
+def run(
+    data: Path, out: Path, studies: list[str] | None, strategies: list[str] | None, seeds: str, jobs: int
+) -> None:
     """Runs studies, or goes on with them."""
     names = [name for one in studies or STUDIES for name in GROUPS.get(one, [one])]
     if unknown := [name for name in names if name not in STUDIES]:
@@ -91,9 +131,9 @@ def run(data: Path, out: Path, studies: list[str] | None, seeds: str, jobs: int)
         words[1] = f"npz:{features_file(words[1], data, out)}"
         fixed = ["--train", "linear-probe", "--device", "cpu", "--seeds", seeds, "--jobs", str(jobs)]
         print(f"{name}, seeds {seeds}", flush=True)
-        subprocess.run(
-            [sys.executable, "-m", "alframe_cli", "run", *words, *fixed, "--out", str(out / name)], check=True
-        )
+        program = [sys.executable, "-m", "alframe_cli", "run"]
+        for command in commands(words, strategies or ()):
+            subprocess.run([*program, *command, *fixed, "--out", str(out / name)], check=True)
 
 
 def features_file(name: str, data: Path, out: Path) -> Path:
@@ -121,6 +161,9 @@ def tables(data: Path, out: Path) -> None:
     found = {name: compared(out / name) for name in STUDIES if (out / name).is_dir()}
     regimes = {name: one for name, one in found.items() if "-start-" not in name}
     print_areas(regimes)
+    for name, (full, factor) in TAILS.items():
+        if name in regimes:
+            print_rare(name, out / name, regimes[name], data / f"{full}_effnetlite0.npz", factor)
     print_ranks({name: one for name, one in regimes.items() if name not in NARROW})
     for short, full in (("c10", "cifar10"), ("c100", "cifar100")):
         arrays = np.load(data / f"{full}_effnetlite0.npz")
@@ -198,6 +241,47 @@ def print_starts(short: str, folders: dict[str, Path], labels: np.ndarray[Any, A
         columns = [spread(hit, 1), *(spread(x, 3) for x in (first, last["random"], last["margin"]))]
         print_row(start, *columns, len(hit))
     print()
+
+
+def print_rare(name: str, folder: Path, one: dict[str, Any], file: Path, factor: int) -> None:
+    """Of the rarest class and the rarest fifth of the classes: labels asked for, mean and deviation.
+
+    The start's labels are not counted: they are the same for all. Accuracy is balanced, for the test part is.
+    """
+    dataset = alframe.load_dataset(f"npz:{file}")
+    rarest, fifth = dataset.num_classes - 1, dataset.num_classes * 4 // 5
+    labels = {}
+    for seed in sorted({int(path.name[5:]) for path in folder.glob("*/*/*/seed-*")}):
+        tail = dataset.long_tailed(1 / factor, streams.generator(seed, "imbalance"))
+        labels[seed] = tail.targets.numpy()
+    found = next(iter(labels.values()))
+    print(
+        f"{name}: of {(found == rarest).sum()} of the rarest class and {(found >= fifth).sum()} of its fifth"
+    )
+    print()
+    heads = ("strategy", "balanced accuracy", "of the rarest class", "of the rarest fifth", "seconds a query")
+    print_row(*heads, "seeds")
+    print_row(*["---"] * 6)
+    verdicts = {v["strategy"]: v for v in one["verdicts"] if v["reference"] == "random"}
+    for strategy in sorted(one["strategies"], key=lambda s: area(one, s), reverse=True):
+        asked = picks_by_seed(folder, strategy)
+        counts = [
+            [(labels[seed][picks] >= least).sum() for seed, picks in asked.items()]
+            for least in (rarest, fifth)
+        ]
+        cost = query_seconds(one["strategies"][strategy]["cost"])
+        gained = cell(verdicts.get(strategy)) or f"{area(one, strategy):.3f}"
+        print_row(strategy, gained, *(spread(x, 1) for x in counts), f"{cost:.2f}", len(asked))
+    print()
+
+
+def picks_by_seed(folder: Path, strategy: str) -> dict[int, np.ndarray[Any, Any]]:
+    """What a strategy's trials asked for, all rounds but the start."""
+    found = {}
+    for file in sorted(folder.glob(f"*/*/{strategy}/seed-*/rounds.jsonl")):
+        records = [json.loads(line) for line in file.read_text().splitlines()]
+        found[int(file.parent.name[5:])] = np.concatenate([record["queried"] for record in records[1:]])
+    return found
 
 
 def print_picks(

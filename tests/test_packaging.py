@@ -69,6 +69,7 @@ UNMIRRORED = {  # sources without a test file of their own, and where they are t
     "alframe/testing/checks_edges.py": "test_bad_plugins",
     "alframe/testing/checks_footprint.py": "test_bad_plugins",
     "alframe/testing/checks_invariance.py": "test_bad_plugins",
+    "alframe/testing/checks_rounds.py": "test_bad_plugins",
     "alframe/testing/checks_training.py": "test_bad_plugins",
     "alframe/testing/checks_trials.py": "test_bad_plugins",
     "alframe/testing/outcomes.py": "test_kit",

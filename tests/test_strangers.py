@@ -38,7 +38,7 @@ BROKEN = {  # the module's text, and what is said about it
     ),
     "newer": (
         HOOKS + "@hookimpl\ndef alframe_info(): return PluginInfo(summary='x', api=99, colour='red')\n",
-        "needs plugin API 99, this alframe has 3: upgrade alframe",
+        "needs plugin API 99, this alframe has 4: upgrade alframe",
     ),
     "offers-nothing": (HOOKS + "@hookimpl\ndef alframe_datasets(): 1 / 0\n", "ZeroDivisionError"),
     "offers-oddly": (

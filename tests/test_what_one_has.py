@@ -5,14 +5,14 @@ import pytest
 from what_one_has import answers, what
 
 ALONE = {
-    *("cdal", "entropy", "falcun", "least-confidence", "margin", "powerentropy", "powermargin"),
-    *("balanced", "random", "randomweighted", "stochastic"),
+    *("balanced", "cdal", "direct", "entropy", "falcun", "galaxy", "least-confidence", "margin"),
+    *("powerentropy", "powermargin", "random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
-    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
-    *("stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("stochastic", "tcm", "typiclust", "uncertaingcn"),
 }
-OF_DROPOUT = {"bald", "powerbald"}
+OF_DROPOUT = {"bald", "batchbald", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
 OF_A_HEAD = {"alfamix", "base", "dropquery", "refine"}  # which they ask about features that they make up
 OF_A_NETWORK = {"deepfool"}

@@ -19,6 +19,7 @@ class Recipe(CheckedOptions):
     learning_rate: float = option(0.001, "learning rate", above=0)
     optimizer: Literal["adam", "adamw", "sgd"] = option("adam", "optimiser")
     momentum: float = option(0.9, "momentum of sgd", least=0, below=1)
+    nesterov: bool = option(False, "sgd looks ahead along its momentum, as Nesterov's does", added=True)
     weight_decay: float = option(0.0, "L2 penalty, added to the gradient; with adamw apart from it", least=0)
     schedule: Literal["constant", "cosine", "step"] = option(
         "constant",
@@ -77,6 +78,8 @@ class Recipe(CheckedOptions):
         super().__post_init__()
         if not isinstance(self.augment, tuple | list):
             raise ValueError(f"augment must be a tuple of names, got {self.augment!r}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum: set momentum too, as 0.9")
         if self.warmup >= self.epochs:
             raise ValueError(f"warmup must lie below epochs ({self.epochs}), got {self.warmup}")
         if self.patience is not None and not self.validation:

@@ -107,7 +107,7 @@ class Update:
                 momentum=recipe.momentum,
                 lr=self._rate,
                 dampening=0.0,
-                nesterov=False,
+                nesterov=recipe.nesterov,
                 maximize=False,
                 is_first_step=False,
             )

@@ -14,6 +14,7 @@ class Lasting:
 
     Args:
         step: how many of them there were.
+        drawn: positions of the part of the pool that they look at; None: not drawn yet.
 
     Attributes:
         step: how many queries of the round have their labels by now.
@@ -21,17 +22,20 @@ class Lasting:
         features: gives the features of all samples, ``M x D``; None where nobody is to keep them.
     """
 
-    def __init__(self, step: int = 0) -> None:
+    def __init__(self, step: int = 0, drawn: Tensor | None = None) -> None:
         self.step = step
         self.caches: dict[str, dict[str, Any]] = {}
         self.features: Callable[[], Tensor] | None = None
-        self._drawn: Tensor | None = None
+        self._drawn = drawn
 
     def alone(self) -> Lasting:
         """For a copy of the learner, which has a network of its own."""
-        other = Lasting(self.step)
-        other._drawn = self._drawn
-        return other
+        return Lasting(self.step, self._drawn)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint within a round holds; nothing between two rounds."""
+        drawn = {} if self._drawn is None else {"drawn": self._drawn.clone()}
+        return {"step": self.step, **drawn} if self.step else {}
 
     def hold(self, make: Callable[[], Tensor]) -> None:
         """Keeps the features of all samples from when they are first asked for.

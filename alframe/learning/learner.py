@@ -243,7 +243,7 @@ class ActiveLearner:
     def _labelled_view(self, which: Tensor) -> LabelledView:
         return LabelledView(self._rows(self.labelled[which]), self.targets[which].to(self.device))
 
-    def ask(self, n: int, pending: Any = (), without: Any = ()) -> Tensor:
+    def ask(self, n: int, pending: Any = (), without: Any = (), later: int = 0) -> Tensor:
         """Chooses samples to label; the same answer to the same question until the next `tell` or `fit`.
 
         The first query, when nothing is labelled, is uniformly random whatever the strategy, or `start`'s. So
@@ -255,6 +255,7 @@ class ActiveLearner:
             pending: samples that somebody is labelling now, as `tell` takes them: they are out of the pool,
                 and selectors that ask for them keep away from them. Those labelled by now do no harm.
             without: samples that are not to be asked for, as those of an audit: out of the pool, unseen.
+            later: how many more of this round are asked for when these have labels, see `tell`.
 
         Returns:
             Positions in the data set, best first: int64, on the CPU.
@@ -262,7 +263,7 @@ class ActiveLearner:
         Raises:
             UsageError: ``n`` below 1, an empty pool, a wrong position, or no `fit` so far.
         """
-        return self.query(n, pending, without).indices
+        return self.query(n, pending, without, later).indices
 
     @ALWAYS_GRADIENTS
     def query(self, n: int, pending: Any = (), without: Any = (), later: int = 0) -> Query:
@@ -272,7 +273,7 @@ class ActiveLearner:
             n: how many; the whole pool where that is smaller.
             pending: as in `ask`.
             without: as in `ask`.
-            later: how many more of this round are asked for when these have labels, see `tell`.
+            later: as in `ask`.
 
         Raises:
             UsageError: as `ask`.
@@ -418,7 +419,7 @@ class ActiveLearner:
             "samples": len(self._samples),
             "model": initial_state(self.model, "cpu"),
             "plugins": copied(self._states),
-            **({"step": self._lasting.step} if self._lasting.step else {}),
+            **self._lasting.state(),
             **({"fitted_to": list(self._fitted_to)} if is_fitted_again(self.model) else {}),
         }
 
@@ -438,7 +439,7 @@ class ActiveLearner:
         self.round, self._fitted = state["round"], state["fitted"]
         self.temperature = state.get("temperature")
         self._states, self._caches = copied(state["plugins"]), {}
-        self._lasting = Lasting(state.get("step", 0))
+        self._lasting = Lasting(state.get("step", 0), state.get("drawn"))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A learner that goes on on its own; it shares what neither changes, the data above all."""

@@ -89,7 +89,7 @@ class Pipeline:
         named = names_asked(dict.fromkeys(self.providers.values()), self.options)
         self._asked_for = {name: self.inner(name, None) for name in named}
         for pipeline in self._asked_for.values():
-            self.options = pipeline.options | self.options
+            self.options = {**self.options, **pipeline.options, **self.options}
         if refuse and (reason := self._why_scores_do_not_suit()):
             raise UsageError(reason)
 

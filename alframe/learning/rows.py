@@ -297,7 +297,7 @@ class FeatureRows:
 
     def _places(self, rows: slice | Tensor) -> int | Tensor:
         """The position of the first of some rows, or of each of them."""
-        if isinstance(rows, slice) and not isinstance(self._first, Tensor):
+        if isinstance(rows, slice) and rows.step in (None, 1) and not isinstance(self._first, Tensor):
             return self._first + range(len(self))[rows].start
         return self.positions()[rows]
 

@@ -12,6 +12,7 @@ from alframe.ops.images import FitImages
 from alframe.ops.kernels import Kernel
 from alframe.ops.kmeans import KMeansResult, kmeans, nearest_to_centres
 from alframe.ops.lazy import LazyRows
+from alframe.ops.linkage import Linkage, average_linkage
 from alframe.ops.machine import machine_memory
 from alframe.ops.nearest import assign_to_nearest, eligible, lower_to_nearest
 from alframe.ops.onward import cover_onward
@@ -29,7 +30,9 @@ __all__ = [
     "KMeansResult",
     "Kernel",
     "LazyRows",
+    "Linkage",
     "assign_to_nearest",
+    "average_linkage",
     "best_temperature",
     "by_blocks",
     "calibration_error",

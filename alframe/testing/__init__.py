@@ -17,6 +17,7 @@ from alframe.testing import (  # noqa: F401, I001 (importing registers the check
     checks_footprint,
     checks_edges,
     checks_invariance,
+    checks_rounds,
     checks_training,
     checks_trials,
     checks_offers,

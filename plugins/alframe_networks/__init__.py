@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from alframe import CheckedOptions, ModelInfo, ModelRequest, PluginInfo, hookimpl, option
+from alframe import CheckedOptions, ModelInfo, ModelRequest, PluginInfo, PresetInfo, hookimpl, option
 
 if TYPE_CHECKING:
     from alframe import Classifier
@@ -87,3 +87,11 @@ def alframe_models() -> dict[str, ModelInfo]:
             options=NetworkOptions,
         ),
     }
+
+
+@hookimpl
+def alframe_presets() -> dict[str, PresetInfo]:
+    """Offers a protocol for features that a large network has made."""
+    from alframe_networks._presets import PRESETS
+
+    return PRESETS

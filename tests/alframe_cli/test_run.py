@@ -293,8 +293,8 @@ def test_all_runs_every_strategy_that_suits(alframe, quick):
     assert "note: bald is left out: bald needs a network with dropout" in outcome.err
     ranking = outcome.out.partition("Ranking by the area")[2]
     ranked = {line.split()[1].partition("+")[0] for line in ranking.splitlines() if len(line.split()) == 6}
-    assert ranked >= set(installed().worth_running) - {"bald", "powerbald"}
-    assert not {"bald", "powerbald", "stochastic"} & ranked
+    assert ranked >= set(installed().worth_running) - {"bald", "batchbald", "powerbald"}
+    assert not {"bald", "batchbald", "powerbald", "stochastic"} & ranked
 
 
 def test_all_with_dropout_leaves_nothing_out(alframe, quick):

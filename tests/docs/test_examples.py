@@ -41,7 +41,7 @@ def test_python_runs(page, run_page):
         run_page(page)
 
 
-@pytest.mark.parametrize("name", ["network", "trainer", "stages"])
+@pytest.mark.parametrize("name", ["network", "trainer", "stages", "asking"])
 def test_the_commands_of_a_how_to_run(
     name, tmp_path, monkeypatch, blocks, install_page, alframe_command, small
 ):
@@ -64,7 +64,7 @@ def test_your_own_data_can_be_queried(run_page):
     assert alframe.load_dataset("npz:mine.npz").num_classes == 3
 
 
-@pytest.mark.parametrize("name", ["network", "trainer"])
+@pytest.mark.parametrize("name", ["network", "trainer", "asking"])
 def test_the_learner_of_a_how_to_has_learned(name, run_page):
     assert run_page(DOCS / "howto" / f"{name}.md").learner.evaluate().accuracy > 0.6
 

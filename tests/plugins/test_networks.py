@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from alframe import ActiveLearner, Dataset, Recipe, UsageError
+from alframe.experiments.settings import resolve
+from alframe_networks import alframe_presets
 from alframe_networks._networks import cnn, lenet, linear, mlp
 
 
@@ -87,3 +89,19 @@ def test_dropout_sits_between_features_and_head():
     x = torch.ones(1, 4)
     assert torch.equal(model.features(x), model.features(x))
     assert not torch.equal(model(x), model(x))
+
+
+def test_the_published_protocol_is_nine_strategies_on_a_linear_head(registry):
+    for name, preset in alframe_presets().items():
+        settings = resolve(registry, preset.settings)
+        classes = int(name.split("-")[1])
+        run, recipe = settings.run, settings.recipe
+        assert (run.initial_size, run.query_size, run.rounds) == (classes, classes, 20)
+        assert len(settings.pipelines) == 9
+        assert settings.model_name == "linear"
+        assert (recipe.optimizer, recipe.nesterov, recipe.momentum) == ("sgd", True, 0.9)
+        assert (recipe.stop_accuracy, recipe.validation, recipe.warm_start) == (
+            None,
+            0.0,
+            False,
+        )  # 200 epochs

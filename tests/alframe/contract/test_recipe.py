@@ -19,6 +19,7 @@ from alframe import Recipe
         ({"schedule": "sine"}, "schedule must be one of constant, cosine, step, got sine"),
         ({"augment": -1}, "augment must be a tuple of names, got -1"),
         ({"momentum": 1.0}, "momentum"),
+        ({"momentum": 0.0, "nesterov": True}, "nesterov needs momentum"),
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"stop_accuracy": 1.5}, "stop_accuracy"),
         ({"warmup": 200}, r"warmup must lie below epochs \(200\)"),

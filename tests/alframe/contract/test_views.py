@@ -183,3 +183,64 @@ class TestLazyRows:
         linear_model.head.forward = counted = count_calls(linear_model.head.forward)
         assert torch.equal(pool.lazy_rows(lambda probs, rows: probs), wanted)
         assert counted.counter.calls == 0
+
+
+class TestParts:
+    """Views of some of the samples."""
+
+    POSITIONS = torch.tensor([4, 2, 9, 7])
+
+    @pytest.mark.parametrize(
+        ("which", "rows"),
+        [
+            (torch.tensor([3, 0]), [3, 0]),
+            (torch.tensor([True, False, False, True]), [0, 3]),
+            (slice(1, 3), [1, 2]),
+            (slice(None, None, 2), [0, 2]),
+            (torch.tensor([], dtype=torch.int64), []),
+        ],
+    )
+    @pytest.mark.parametrize("read", [(), ("probs",), ("features", "logits", "positions")])
+    def test_a_part_has_the_numbers_of_its_samples(self, linear_model, inputs, which, rows, read):
+        samples = Samples(inputs, torch.device("cpu"))
+        of_network = NetworkRows(linear_model.eval(), samples, self.POSITIONS, seed=0)
+        of_query = FeatureRows(inputs[self.POSITIONS], linear_model.head, first=5)
+        for whole, places in ((of_network, self.POSITIONS), (of_query, torch.arange(5, 9))):
+            pool = PoolView(whole)
+            for name in read:
+                getattr(pool, name)
+            part = pool[which]
+            x = inputs[self.POSITIONS][rows]
+            assert isinstance(part, PoolView)
+            assert len(part) == len(rows)
+            assert torch.equal(part.features, x)
+            torch.testing.assert_close(part.probs, linear_model(x).softmax(1))
+            torch.testing.assert_close(part.by_rows(lambda p: p[:, 0]), linear_model(x).softmax(1)[:, 0])
+            assert part.positions.tolist() == places[rows].tolist()
+            assert torch.equal(part[:1].features, x[:1])
+            with pytest.raises(UnknownLabelsError):
+                part.targets  # noqa: B018
+
+    def test_of_the_labelled_set_it_has_the_labels(self, linear_model, inputs):
+        samples = Samples(inputs, torch.device("cpu"))
+        rows = NetworkRows(linear_model, samples, self.POSITIONS, seed=0)
+        part = LabelledView(rows, torch.tensor([0, 1, 2, 1]))[torch.tensor([2, 1])]
+        assert part.targets.tolist() == [2, 1]
+        assert torch.equal(part.features, inputs[[9, 2]])
+
+    def test_its_embedding_is_the_wholes(self, inputs):
+        pool = PoolView(FeatureRows(inputs, None), lambda: Euclidean(inputs + 1))
+        assert torch.equal(pool[torch.tensor([3, 1])].embedding.x, inputs[[3, 1]] + 1)
+
+    def test_what_is_known_is_not_computed_again(self, view_of, linear_model, inputs, count_calls):
+        linear_model.features = counted = count_calls(linear_model.features)
+        pool = view_of(linear_model, inputs)
+        parts = pool[:5], pool[torch.tensor([1, 7])]
+        for part in parts:
+            part.probs  # noqa: B018
+        assert counted.counter.calls == 1  # of all, for whichever part asks next
+
+    @pytest.mark.parametrize("which", [3, [1, 2], torch.tensor([0.5]), torch.tensor([[1]])])
+    def test_what_is_no_part(self, inputs, which):
+        with pytest.raises(TypeError, match="int64 positions, booleans, or a slice"):
+            PoolView(FeatureRows(inputs, None))[which]

@@ -73,7 +73,7 @@ def small(dropout=0.0):
     "change",
     [
         {},
-        {"optimizer": "sgd"},
+        {"optimizer": "sgd", "nesterov": True},
         {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.1},
         {"optimizer": "adamw", "weight_decay": 0.1},
         {"weight_decay": 0.1},

@@ -309,3 +309,49 @@ def test_an_objective_is_given_what_its_draws_return(toy):
     for size, word, noise in objective.given:
         assert word == "a word"
         assert torch.equal(noise, torch.rand(size, generator=stream))
+
+
+class TestBeside:
+    """A module of the trainer's own, trained beside the network."""
+
+    def trained(self, toy, recipe, validation=None, beside=None, objective=None, on_epoch=None):
+        model = Classifier(net()[:2], net()[2])
+        torch.manual_seed(1)
+        beside = beside or nn.Sequential(nn.Linear(16, 3), nn.Dropout(0.5))
+        ctx = Context(0, 3, CPU, torch.Generator().manual_seed(0), model)
+        seen = []
+
+        def both(model, x, y, generator):
+            seen.append(beside.training)
+            loss, right = cross_entropy(model, x, y)
+            return loss + nn.functional.cross_entropy(beside(model.features(x)), y), right
+
+        labelled = view(model, toy.inputs, toy.targets)
+        held_out = None if validation is None else view(model, *validation)
+        with torch.random.fork_rng():
+            result = train_supervised(
+                model, labelled, held_out, recipe, ctx, objective or both, beside=beside, on_epoch=on_epoch
+            )
+        return model, beside, result, seen
+
+    def test_it_learns_with_the_network_and_by_the_same_recipe(self, toy):
+        recipe = Recipe(learning_rate=0.01, epochs=30, stop_accuracy=None)
+        model, beside, _, seen = self.trained(toy, recipe)
+        assert all(seen)
+        assert not beside.training
+        assert (beside(model.features(toy.inputs)).argmax(1) == toy.targets).float().mean() > 0.9
+
+    def test_the_best_epochs_module_is_kept_with_its_network(self, toy):
+        recipe = Recipe(learning_rate=0.01, epochs=6, stop_accuracy=None, validation=0.1, keep_best=True)
+        wrong = toy.inputs, (toy.targets + 1) % 3  # the longer it learns, the worse it is
+        model, beside, result, _ = self.trained(toy, recipe, wrong)
+        _, first, _, _ = self.trained(toy, dataclasses.replace(recipe, epochs=result.best_epoch))
+        assert result.best_epoch < 6
+        assert torch.equal(beside[0].weight, first[0].weight)
+        assert not model.training
+
+    def test_each_epoch_is_told_before_it_begins(self, toy):
+        told = []
+        recipe = Recipe(epochs=3, stop_accuracy=None)
+        self.trained(toy, recipe, on_epoch=lambda epoch, epochs: told.append((epoch, epochs)))
+        assert told == [(1, 3), (2, 3), (3, 3)]

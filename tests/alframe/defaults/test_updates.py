@@ -12,6 +12,7 @@ RECIPES = {
     "adam with decay": Recipe(weight_decay=0.1, learning_rate=0.01),
     "adamw": Recipe(optimizer="adamw", weight_decay=0.1),
     "sgd": Recipe(optimizer="sgd", learning_rate=0.1, weight_decay=0.01),
+    "nesterov": Recipe(optimizer="sgd", learning_rate=0.1, weight_decay=0.01, nesterov=True),
     "plain sgd": Recipe(optimizer="sgd", momentum=0.0),
 }
 
@@ -24,6 +25,7 @@ def torch_optimizer(model, recipe):
             parameters,
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
             fused=True,
         )

@@ -95,7 +95,7 @@ class TestSuited:
         )
         has_bald = {t.settings.label for t in planned if t.strategy == "bald"}
         assert has_bald == {"model.dropout=0.5"}
-        assert {name for name, _ in left_out} == {"bald", "powerbald"}
+        assert {name for name, _ in left_out} == {"bald", "batchbald", "powerbald"}
         for name, reason in left_out:
             assert "needs a network with dropout" in reason
             assert where(left_out[name, reason], settings) == "model.dropout=0: "

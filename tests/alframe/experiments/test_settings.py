@@ -103,6 +103,7 @@ def test_options_of_a_broken_plugin(registry, make_plugin):
         ({"run": {"initial": "own"}}, False),
         ({"run": {"initial": "coreset"}}, False),
         ({"run": {"pool_size": 50}}, False),
+        ({"run": {"retrain_every": 4}}, False),
         ({"run": {"query_growth": 2.0}}, False),
         ({"train": {"weight_decay": 0.1}}, False),
         ({"model": {"hidden": 8}}, False),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import tomllib
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from alframe import DatasetInfo, PluginInfo, TrainResult, TrialError
+from alframe import DatasetInfo, PluginInfo, TrainResult, TrialError, option
+from alframe.contract.views import UnknownLabelsError
 from alframe.experiments.data import load_data
 from alframe.experiments.plan import trials
 from alframe.experiments.settings import resolve
@@ -111,6 +113,75 @@ def test_an_interrupted_trial_with_a_start_of_its_own(lab, stop_after):
         lab(Watch(stop_after=stop_after), **options)
     _, continued = lab(**options)
     assert repeatable(continued.records) == repeatable(lab(out="other", **options)[1].records)
+
+
+@pytest.fixture
+def in_twos(lab, make_plugin):
+    """A strategy that wants the labels of every two samples, and takes those nearest to the last label."""
+    options = dataclasses.make_dataclass("Options", [("batch", int, option(2, "samples"))], frozen=True)
+    info = PluginInfo(summary="in twos", options=options, wants_labels_every="batch", api=4)
+
+    def nearest_to_the_last(pool, labelled, n, ctx):
+        ctx.state["steps"] = [*ctx.state.get("steps", []), ctx.step]
+        ctx.log("seen", len(labelled))
+        x, label = labelled.features[-1], labelled.targets[-1]
+        distances = (pool.features - x).norm(dim=1) * (1 + label)
+        return distances.topk(n, largest=bool(label % 2)).indices
+
+    plugin = make_plugin(alframe_info=lambda: info, alframe_select=nearest_to_the_last)
+    lab.registry.register(plugin, "in-twos")
+
+
+@pytest.mark.usefixtures("in_twos")
+class TestLabelsWithinARound:
+    """Rounds with several queries."""
+
+    def test_a_strategy_has_its_labels_as_often_as_it_wants(self, lab):
+        _, summary = lab(strategy=["in-twos"], query_size=5, rounds=2)
+        assert [record["labelled"] for record in summary.records] == [10, 15, 20]
+        assert [record["logged"] for record in summary.records[1:]] == [
+            {"in-twos": {"seen": 14, "queries": 3}},
+            {"in-twos": {"seen": 19, "queries": 3}},
+        ]
+
+    def test_others_in_the_same_run_are_asked_once(self, lab):
+        folders = {lab(strategy=[name])[0].folder.parent.parent for name in ("in-twos", "margin")}
+        assert len(folders) == 1
+        assert lab(strategy=["margin"])[1].records[1]["logged"] == {}
+
+    @pytest.mark.parametrize(("count", "queries"), [(1, None), (4, 4), (99, 5)])
+    def test_the_user_decides_for_all(self, lab, count, queries):
+        _, summary = lab(strategy=["in-twos"], query_size=5, rounds=1, retrain_every=count)
+        assert summary.records[1]["logged"]["in-twos"].get("queries") == queries
+        _, plain = lab(strategy=["margin"], query_size=5, rounds=1, retrain_every=count)
+        _, once = lab(strategy=["margin"], query_size=5, rounds=1)
+        assert plain.records[1]["queried"] == once.records[1]["queried"]
+
+    @pytest.mark.parametrize("stop_after", [0, 1])
+    def test_an_interrupted_one_goes_on(self, lab, stop_after):
+        options = {"strategy": ["in-twos"], "query_size": 5}
+        with pytest.raises(KeyboardInterrupt):
+            lab(Watch(stop_after), **options)
+        _, continued = lab(**options)
+        assert repeatable(continued.records) == repeatable(lab(out="other", **options)[1].records)
+
+    def test_the_end_of_the_pool(self, lab):
+        _, summary = lab(strategy=["in-twos"], query_size=59, rounds=9)
+        assert [record["labelled"] for record in summary.records] == [10, 69, 120]
+        assert summary.records[-1]["logged"]["in-twos"]["queries"] == 26
+
+    def test_hidden_labels_are_not_seen(self, lab, toy, make_plugin):
+        seen = []
+
+        def peeks(pool, labelled, n):
+            with pytest.raises(UnknownLabelsError):
+                pool.targets  # noqa: B018
+            seen.append(len(labelled.targets))
+            return torch.arange(n)
+
+        lab.registry.register(make_plugin(alframe_select=peeks), "peeks")
+        lab(strategy=["peeks"], query_size=6, rounds=1, retrain_every=3)
+        assert seen == [10, 12, 14]
 
 
 def test_growing_queries(lab):

@@ -151,12 +151,13 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
-        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *("bait", "cal", "clustermargin", "dal", "direct", "falcun", "galaxy", "lcmd", "maxdet"),
+        *("maxherding", "probcover", "uherding"),
         *("anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
-        *("lcmd", "maxdet", "maxherding", "probcover"),
+        *("dal", "lcmd", "maxdet", "maxherding", "probcover"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe import Classifier
+from alframe import Classifier, UsageError
 from alframe.networks.classifier import changes, initial_state, private_copy, same_state
 
 
@@ -29,6 +29,32 @@ def test_dropout_layers_leave_out_a_rate_of_zero_and_what_is_frozen():
     assert [layer.p for layer in model.dropout_layers()] == [0.1, 0.2, 0.3]
     model.freeze(body)
     assert model.dropout_layers() == [model.dropout]
+
+
+class TestTaps:
+    """Outputs of modules of the body."""
+
+    def test_each_pass_leaves_its_outputs_and_gradients_flow(self):
+        model = Classifier(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 5)), nn.Linear(5, 2))
+        x = torch.randn(6, 4)
+        with model.taps(["0", "1", ""]) as outputs:
+            model(torch.zeros(2, 4))
+            logits = model(x)
+            assert torch.equal(outputs["0"], model.body[0](x))
+            assert torch.equal(model.head(outputs[""]), logits)
+            outputs["1"].sum().backward()
+        assert model.body[0].weight.grad is not None
+        assert model.body[2].weight.grad is None
+        kept = outputs["0"]
+        model(x + 1)
+        assert outputs["0"] is kept  # nobody listens any more
+
+    def test_a_name_that_is_not_there_leaves_no_hook(self):
+        model = Classifier(nn.Sequential(nn.Linear(4, 3)), nn.Linear(3, 2))
+        line = "unknown module of the network's body 'layer1'"
+        with pytest.raises(UsageError, match=line), model.taps(["0", "layer1"]):
+            pass
+        assert not model.body[0]._forward_hooks
 
 
 class TestFreeze:

@@ -274,6 +274,16 @@ def remembers_in_the_module(pool, ctx):
     return (sums(pool) - 10 * MEMORY["mean"]).abs()
 
 
+def keeps_it_in_a_cache(pool, ctx):
+    mean = ctx.round_cache.setdefault("mean", sums(pool).mean())  # which is another with fewer samples
+    return (sums(pool) - mean).abs()
+
+
+def asks_anybody(pool, labelled, ctx):
+    ctx.ask("kit-witness", pool, labelled, 1)
+    return sums(pool)
+
+
 def digs_for_labels(pool):
     """Walks up the stack to who holds the answers."""
     frame = sys._getframe()
@@ -451,6 +461,8 @@ BAD = [
     ("scores_each_row_alone", scores(among_others) | ROWWISE),
     ("foreign_geometries", selects(vectors_alone)),
     ("foreign_scores", selects(deaf_to_never)),
+    ("caches_may_be_lost", scores(keeps_it_in_a_cache)),
+    ("names_whom_it_asks", scores(asks_anybody)),
     ("two_rounds", scores(one_round_only)),
     ("two_rounds", scores(keeps_a_function)),
     ("continued_is_uninterrupted", scores(remembers_in_the_module)),
