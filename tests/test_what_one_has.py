@@ -13,6 +13,8 @@ OF_FEATURES = {
     *("random", "stochastic", "typiclust", "uncertaingcn"),
     *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
     *("activeft", "freesel", "stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("stochastic", "tcm", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}

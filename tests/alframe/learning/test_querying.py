@@ -154,6 +154,7 @@ class TestWhatUsersHave:
         *("bait", "cal", "clustermargin", "dal", "direct", "falcun", "galaxy", "lcmd", "maxdet"),
         *("maxherding", "probcover", "uherding"),
         *("freesel", "anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
+        *("anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
