@@ -17,9 +17,9 @@ from alframe.testing import (  # noqa: F401, I001 (importing registers the check
     checks_footprint,
     checks_edges,
     checks_invariance,
-    checks_rounds,
     checks_training,
     checks_trials,
+    checks_rounds,
     checks_offers,
     checks_extra,
 )

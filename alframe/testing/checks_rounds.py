@@ -12,7 +12,7 @@ from torch import Tensor
 from alframe.learning.learner import ActiveLearner
 from alframe.learning.nested import names_asked
 from alframe.learning.pipeline import Pipeline
-from alframe.testing.kit import ANSWERS, QUERY, REPEATABLE, CheckFailedError, check
+from alframe.testing.kit import ANSWERS, DESCRIBED, QUERY, REPEATABLE, CheckFailedError, check
 from alframe.testing.strangers import blobs
 from alframe.testing.subject import RECIPE, Subject
 
@@ -20,7 +20,7 @@ KNOWN = torch.arange(12)
 PARTS = (4, 3, 3)
 
 
-@check(*QUERY, after=(*ANSWERS, *REPEATABLE))
+@check(*QUERY, after=(*DESCRIBED, *ANSWERS, *REPEATABLE, "leaves_the_mode", "two_rounds"))
 def caches_may_be_lost(subject: Subject) -> None:
     """In a round of several queries the picks are the same, also where the caches are lost between them."""
     kept, lost = _round_in_parts(subject, lose=False), _round_in_parts(subject, lose=True)
@@ -31,7 +31,7 @@ def caches_may_be_lost(subject: Subject) -> None:
         )
 
 
-@check(*QUERY, after=ANSWERS)
+@check(*QUERY, after=(*DESCRIBED, *ANSWERS))
 def names_whom_it_asks(subject: Subject) -> None:
     """Whatever strategy it asks is named by an option that `PluginInfo.asks` names, and so was looked at."""
     pipeline = subject.pipeline
