@@ -31,19 +31,22 @@ from alframe.comparison.ranks import rank
 from alframe_cli.params import NameList
 
 SCORES = "margin,entropy,least-confidence,powermargin,powerentropy"
-COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet"
-BOTH = "clustermargin,dal,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
+COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet,freesel"
+BOTH = "clustermargin,dal,learningloss,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
 BAYES = "bald,powerbald,qbc,variationratio"  # a committee of five heads: for ten classes alone
 SLOW = "coregcn,uncertaingcn,deepfool"
 RARER = "galaxy,direct,direct+batch=1"  # labels come within a round
-MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER}"
+WRAPPED = "balanced,balanced+of=badge,anchoral,seals"
+MIXED = "tcm,selectal"
+MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER},{WRAPPED},{MIXED}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
 NARROW = ("c100-more", "c10-unit", "c100-unit", "c10-dropout", "c10-committee")  # not of all strategies
-RARE = f"random,margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding,{RARER}"
-SMALL = "random,margin,bald,powerbald,batchbald"  # for small batches of Bayesians
-MEMBERS = "random,margin,qbc,bald+masks=shared,powerbald+bald.masks=shared,batchbald"
+TAIL = "margin,entropy,least-confidence,powermargin,badge,base,randomweighted,uherding"
+RARE = f"random,{TAIL},{RARER},{WRAPPED}"
+SMALL = "random,margin,bald,powerbald,batchbald,epig,epig+select=stochastic"  # for small batches of Bayesians
+MEMBERS = "random,margin,qbc,bald+masks=shared,powerbald+bald.masks=shared,batchbald,epig"
 STAGES = ("embed", "score", "select")
-STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset")
+STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset", "freesel")
 
 
 def study(

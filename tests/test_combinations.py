@@ -33,6 +33,7 @@ SCORERS = [
 ]
 SELECTORS = [
     "default",
+    "activeft",
     "alfamix",
     "anchoral",
     "badge",

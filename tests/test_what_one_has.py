@@ -5,26 +5,16 @@ import pytest
 from what_one_has import answers, what
 
 ALONE = {
-    *(
-        "cdal",
-        "direct",
-        "entropy",
-        "falcun",
-        "galaxy",
-        "least-confidence",
-        "margin",
-        "powerentropy",
-        "powermargin",
-    ),
-    *("random", "randomweighted", "stochastic"),
-    *("cdal", "entropy", "falcun", "least-confidence", "margin", "powerentropy", "powermargin"),
-    *("balanced", "random", "randomweighted", "stochastic"),
+    *("balanced", "cdal", "direct", "entropy", "falcun", "galaxy", "least-confidence", "margin"),
+    *("powerentropy", "powermargin", "random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
-    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
-    *("stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
+    *("random", "stochastic", "typiclust", "uncertaingcn"),
     *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
-    *("freesel", "stochastic", "typiclust", "uncertaingcn"),
+    *("activeft", "freesel", "stochastic", "typiclust", "uncertaingcn"),
+    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
+    *("stochastic", "tcm", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}

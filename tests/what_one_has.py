@@ -21,7 +21,6 @@ N, LABELLED = 80, 20
 FEW_STEPS = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
 FEW_STEPS["refine"] = {"depth": 1, "subsets": 1}
 FEW_STEPS["selectal"] = {"repeats": 1, "draws": 1}
-FEW_STEPS = {name: {"steps": 3, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
 FEW_STEPS["learningloss"] = {"steps": 3}
 
 

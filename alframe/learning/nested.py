@@ -21,7 +21,7 @@ class Chooser(Protocol):
 
     strategy: Plugin
 
-    def inner(self, name: str, options: Mapping[str, Any] | None) -> Chooser:
+    def inner(self, name: str, options: Mapping[str, Any] | None, asker: str) -> Chooser:
         """Another strategy that this one asks."""
         ...
 
@@ -58,7 +58,7 @@ def require_no_circle(names: tuple[str, ...]) -> None:
     """Raises `UsageError` where a strategy would ask itself.
 
     Args:
-        names: who asks whom, the outermost first.
+        names: plugins of which one asks for the next, the outermost first.
     """
     if len(set(names)) < len(names):
         raise UsageError(f"strategies would ask each other in a circle: {' -> '.join(names)}")
@@ -106,12 +106,12 @@ class Asked:
             raise PluginError("ctx.ask wants a view of the pool and one of the labelled set")
         if type(n) is not int or n < 1:
             raise PluginError(f"ctx.ask wants a whole number of samples from 1, got n={n!r}")
-        inner = self._pipeline.inner(strategy, options)
+        inner = self._pipeline.inner(strategy, options, self._plugin.name)
         self._count += 1
         n = min(n, len(pool))
         if not n:
             return torch.empty(0, dtype=torch.int64, device=self._state.device)
-        if not len(labelled) and not inner.strategy.info.cold_start:
+        if not self._state.number and not inner.strategy.info.cold_start:  # the network was never trained
             raise UsageError(f"{inner.strategy.name} can't choose before anything is labelled")
         is_whole = (rows_of(pool), rows_of(labelled)) == self._whole
         state = self._of_call(n, is_whole)

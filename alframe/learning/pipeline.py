@@ -45,7 +45,7 @@ class Pipeline:
         refuse: raise where scores do not suit the selector; else `why_unsuited` says so.
         trainer: the plugin that trains the model where the user names none, whatever the strategy, see
             `ModelInfo.trainer`; "" where the model is a network that any can train.
-        within: names of the strategies that ask this one, the outermost first.
+        within: names of the plugins on whose behalf this one is asked, the outermost first.
 
     Raises:
         UsageError: an unknown name of a stage or of a plugin, a plugin that does not provide the stage, a
@@ -73,8 +73,7 @@ class Pipeline:
         self._asked = stages
         self._given = options
         self._trainer = trainer
-        self._within = (*within, self.strategy.name)
-        require_no_circle(self._within)
+        self._within = within
         self._default = registry.plugin(DEFAULT)
         self.providers: dict[str, Plugin] = {}
         for stage in STAGES:
@@ -87,7 +86,7 @@ class Pipeline:
         }
         self._asked_for: dict[str, Pipeline] = {}
         named = names_asked(dict.fromkeys(self.providers.values()), self.options)
-        self._asked_for = {name: self.inner(name, None) for name in named}
+        self._asked_for = {name: self.inner(name, None, asker) for name, asker in named.items()}
         for pipeline in self._asked_for.values():
             self.options = {**self.options, **pipeline.options, **self.options}
         if refuse and (reason := self._why_scores_do_not_suit()):
@@ -115,12 +114,13 @@ class Pipeline:
         asked = [plugin for pipeline in self._asked_for.values() for plugin in pipeline.plugins]
         return list(dict.fromkeys((self.strategy, *self.providers.values(), *asked)))
 
-    def inner(self, name: str, options: Mapping[str, Any] | None) -> Pipeline:
+    def inner(self, name: str, options: Mapping[str, Any] | None, asker: str) -> Pipeline:
         """A strategy that this one asks, see `Context.ask`.
 
         Args:
             name: the strategy's.
             options: its options; None: what the user gave.
+            asker: the plugin that asks, which serves a stage here.
 
         Raises:
             UsageError: there is none of that name, or it would ask this one in turn.
@@ -128,9 +128,9 @@ class Pipeline:
         if options is None and name in self._asked_for:
             return self._asked_for[name]
         given = self._given if options is None else {**self._given, name: options}
-        return Pipeline(
-            self.registry, name, None, given, refuse=False, trainer=self._trainer, within=self._within
-        )
+        within = (*self._within, asker)
+        require_no_circle(within)
+        return Pipeline(self.registry, name, None, given, refuse=False, trainer=self._trainer, within=within)
 
     def parts(self, total: int, count: int | None = None) -> list[int]:
         """Of how many samples each query of a round is, with the labels of those before.

@@ -38,9 +38,9 @@ def names_whom_it_asks(subject: Subject) -> None:
     named, asked = names_asked(pipeline.providers.values(), pipeline.options), []
     inner = pipeline.inner
 
-    def noted(name: str, options: Any) -> Pipeline:
+    def noted(name: str, options: Any, asker: str) -> Pipeline:
         asked.append(name)
-        return inner(name, options)
+        return inner(name, options, asker)
 
     with mock.patch.object(pipeline, "inner", noted):
         subject.ask(subject.problem())

@@ -59,10 +59,16 @@ def alframe_select(
     """The strategy's choice of the neighbours; the highest scores of them where there are scores.
 
     A score of ``-inf`` means never.
+
+    Raises:
+        UsageError: nothing is labelled.
     """
+    from alframe import UsageError
     from alframe_anchoral._anchoral import anchors_of_classes, nearest_on_average
     from alframe_seals.filtering import choose_among, nearest_eligible
 
+    if not len(labelled):
+        raise UsageError("anchoral needs labelled samples to look near; choose the first ones at random")
     features = labelled.fixed
     anchors = anchors_of_classes(features, labelled.targets, options.anchors, ctx.generator)
     nearest, distances = nearest_eligible(pool, features[anchors], scores, options.neighbours)

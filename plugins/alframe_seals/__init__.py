@@ -52,9 +52,15 @@ def alframe_select(
     """The strategy's choice of the neighbours; the highest scores of them where there are scores.
 
     A score of ``-inf`` means never.
+
+    Raises:
+        UsageError: nothing is labelled.
     """
+    from alframe import UsageError
     from alframe_seals.filtering import choose_among, nearest_eligible
 
+    if not len(labelled):
+        raise UsageError("seals needs labelled samples to look near; choose the first ones at random")
     nearest, _ = nearest_eligible(pool, labelled.fixed, scores, options.neighbours)
     positions = nearest.flatten().unique()
     ctx.log("neighbours", len(positions))

@@ -120,6 +120,14 @@ def test_samples_that_are_pending_count_as_predicted():
     assert np.add(*predicted[1:]).tolist() == counts_of(have, predicted[0], 60)
 
 
+def test_nothing_need_be_labelled(make):
+    """As margin, it needs predictions alone."""
+    problem = make()
+    found = alframe.query("balanced", features=problem.X, head=(problem.W, problem.b), n=5, device="cpu")
+    assert len(found.indices.unique()) == 5
+    assert found.topped_up == 0
+
+
 def test_features_without_predictions_are_told_what_is_missing(make):
     with pytest.raises(UsageError, match="balanced needs predictions: pass head="):
         alframe.query("balanced", features=make().X, n=5, device="cpu")

@@ -342,16 +342,18 @@ class TestFixedFeatures:
         "strategy",
         [
             "centroids",
-            "typiclust",
-            "probcover",
-            "maxherding",
-            "uherding",
             "coreset",
+            "freesel",
             "lcmd",
             "maxdet",
+            "maxherding",
+            "probcover",
+            "tcm",
+            "typiclust",
+            "uherding",
             "freesel",
+            "activeft",
         ],
-        ["centroids", "typiclust", "tcm", "probcover", "maxherding", "uherding", "coreset", "lcmd", "maxdet"],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):
         learner = fast_learner(toy.hide_labels(), start=strategy, fixed=fixed, seed=3)

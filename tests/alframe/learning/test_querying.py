@@ -153,29 +153,18 @@ class TestWhatUsersHave:
         *("stochastic", "typiclust"),
         *("bait", "cal", "clustermargin", "dal", "direct", "falcun", "galaxy", "lcmd", "maxdet"),
         *("maxherding", "probcover", "uherding"),
-        *(
-            "bait",
-            "cal",
-            "dal",
-            "falcun",
-            "lcmd",
-            "learningloss",
-            "maxdet",
-            "maxherding",
-            "uherding",
-            "probcover",
-        ),
-    )
-    NEED_NO_HEAD = (
-        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
-        *("dal", "lcmd", "maxdet", "maxherding", "probcover"),
-        *("clustermargin", "freesel"),
-        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+        *("freesel", "anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
         *("anchoral", "balanced", "refine", "seals", "selectal", "tcm"),
     )
     NEED_NO_HEAD = (
         *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
-        *("lcmd", "maxdet", "maxherding", "probcover", "freesel"),
+        *("dal", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
+        *("activeft", "clustermargin", "freesel"),
+        *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
+    )
+    NEED_NO_HEAD = (
+        *("random", "coreset", "coregcn", "uncertaingcn", "centroids", "stochastic", "typiclust"),
+        *("lcmd", "maxdet", "maxherding", "probcover", "freesel", "activeft"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 

@@ -58,6 +58,13 @@ def test_labelled_samples_are_left_out_of_the_search(make):
     assert not set(found.indices.tolist()) & set(rows.tolist())
 
 
+@pytest.mark.parametrize("strategy", ["seals", "anchoral"])
+def test_without_labels_there_is_nothing_to_look_near(make, strategy):
+    problem = make()
+    with pytest.raises(UsageError, match=f"{strategy} needs labelled samples to look near"):
+        alframe.query(strategy, features=problem.X, head=(problem.W, problem.b), n=5, device="cpu")
+
+
 def test_an_unknown_strategy_is_refused(make):
     with pytest.raises(UsageError, match="nobody"):
         alframe.query("seals", options={"of": "nobody"}, **make().query)
