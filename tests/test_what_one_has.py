@@ -9,12 +9,8 @@ ALONE = {
     *("powerentropy", "powermargin", "random", "randomweighted", "stochastic"),
 }
 OF_FEATURES = {
-    *("centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
-    *("random", "stochastic", "typiclust", "uncertaingcn"),
-    *("centroids", "coregcn", "coreset", "lcmd", "maxdet", "maxherding", "probcover", "random"),
-    *("activeft", "freesel", "stochastic", "typiclust", "uncertaingcn"),
-    *("centroids", "coregcn", "coreset", "dal", "lcmd", "maxdet", "maxherding", "probcover", "random"),
-    *("stochastic", "tcm", "typiclust", "uncertaingcn"),
+    *("activeft", "centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding"),
+    *("probcover", "random", "stochastic", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}

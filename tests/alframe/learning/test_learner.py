@@ -341,18 +341,8 @@ class TestFixedFeatures:
     @pytest.mark.parametrize(
         "strategy",
         [
-            "centroids",
-            "coreset",
-            "freesel",
-            "lcmd",
-            "maxdet",
-            "maxherding",
-            "probcover",
-            "tcm",
-            "typiclust",
-            "uherding",
-            "freesel",
-            "activeft",
+            *("activeft", "centroids", "coreset", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
+            *("tcm", "typiclust", "uherding"),
         ],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):

@@ -214,15 +214,13 @@ def test_a_memory_that_is_none(folder):
 
 
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
-WHOLE = {"bait", "coregcn", "direct", "falcun", "galaxy", "uncertaingcn"}
-FEW = {
+WHOLE = {"bait", "balanced", "coregcn", "direct", "falcun", "galaxy", "uncertaingcn"}
+FEW = {  # else it takes long
     "batchbald": {"samples": 5, "configurations": 100},
     "epig": {"samples": 5, "targets": 20},
-}  # else it takes long
-WHOLE = {"bait", "balanced", "coregcn", "direct", "falcun", "galaxy", "uncertaingcn"}
-FEW = {"batchbald": {"samples": 5, "configurations": 100}}  # else it takes long
-FEW |= {name: {"neighbours": 5} for name in ("anchoral", "seals")}  # what others are asked about is held
-FEW["refine"] = {"first_size": 100, "depth": 1, "subsets": 1}
+    "refine": {"first_size": 100, "depth": 1, "subsets": 1},
+    **{name: {"neighbours": 5} for name in ("anchoral", "seals")},  # what others are asked about is held
+}
 OF_NETWORKS = {"deepfool", "leaves", "qbc", "variationratio"}  # no query on features serves them
 
 
