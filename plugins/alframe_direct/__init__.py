@@ -26,9 +26,7 @@ class Options(CheckedOptions):
         20, "samples that are labelled at a time, without training between: the paper's B1", least=1
     )
     most: int = option(
-        60,
-        "labels at the most that a class's threshold is searched with; a class has half its share",
-        least=0,
+        60, "labels at the most that search a class's threshold; half of n / C where that is less", least=0
     )
 
 

@@ -261,7 +261,7 @@ def test_each_round_begins_a_plan(make):
     """Also where the last one was not ended, and where it is the same round once more."""
     truth = example(make())[2]
     wanted = Parts(make()).asked(select, truth, 60, 5)
-    for left_over in ({"round": 0}, {"round": 1}, {"round": 1, "budget": 5, "searched": [2, 1], "share": 3}):
+    for left_over in ({"round": 0}, {"round": 1}, {"round": 1, "fitted": [], "shares": []}):
 
         def begun(left_over=left_over, **arguments):
             ctx = arguments["ctx"]

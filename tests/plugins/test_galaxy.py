@@ -172,8 +172,15 @@ def test_orders_are_lexicographic():
     orders = Orders(torch.arange(5), probs)
     assert orders.of(0).tolist() == [2, 0, 3, 4, 1]
     assert orders.of(1).tolist() == [1, 3, 0, 4, 2]
-    sure = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, -0.0], [0.0, 0.0, 1.0]])
+    sure = torch.tensor([[1.0, 0.0, -0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     assert Orders(torch.arange(4), sure).of(2).tolist() == [3, 0, 1, 2]
+
+
+def test_orders_are_of_the_samples_that_are_there_and_no_others():
+    orders = Orders(torch.tensor([7, 2, 4]), torch.eye(3))
+    assert orders.positions.tolist() == [2, 4, 7]
+    assert orders.are_of(torch.tensor([4, 7, 2]))
+    assert not any(orders.are_of(torch.tensor(some)) for some in ([4, 7], [2, 4, 6], [2, 4, 9], [2, 4, 7, 8]))
 
 
 def test_two_classes_are_ordered_by_their_own_probability():
@@ -209,9 +216,10 @@ def test_the_hook_asks_for_what_the_loop_does(make):
 
 @pytest.mark.parametrize("size", [1, 7])
 @pytest.mark.parametrize("changed", [{"forgets": True}, {"shuffles": True}])
-def test_what_is_kept_in_a_round_changes_no_pick(changed, size, make):
+def test_what_is_kept_in_a_round_changes_no_pick(changed, size, make, monkeypatch):
     truth = example(make())[2]
     wanted = Parts(make()).asked(select, truth, 30, size)
+    monkeypatch.setattr("alframe_galaxy.orders.KEPT_ELEMENTS", 0)
     assert Parts(make()).asked(select, truth, 30, size, **changed) == wanted
 
 
