@@ -38,6 +38,7 @@ SELECTORS = [
     "centroids",
     "clustermargin",
     "coreset",
+    "dcom",
     "dropquery",
     "falcun",
     "freesel",

@@ -350,6 +350,7 @@ class TestFixedFeatures:
             "lcmd",
             "maxdet",
             "freesel",
+            "dcom",
             "activeft",
         ],
     )

@@ -151,7 +151,7 @@ class TestWhatUsersHave:
         *("coregcn", "uncertaingcn"),
         *("base", "centroids", "dropquery", "powerbald", "powerentropy", "powermargin", "randomweighted"),
         *("stochastic", "typiclust"),
-        *("activeft", "clustermargin", "freesel"),
+        *("activeft", "clustermargin", "dcom", "freesel"),
         *("bait", "cal", "falcun", "lcmd", "maxdet", "maxherding", "uherding", "probcover"),
     )
     NEED_NO_HEAD = (
