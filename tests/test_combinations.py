@@ -120,6 +120,7 @@ def test_every_embedder_scorer_and_selector_combine(
     """A selector does not know whose embedding it got, nor whose scores."""
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
+    options["activeft"] = {"steps": 3}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
     asked = {stage: name for stage, name in stages.items() if name}
     if not suits(score, select, trained_registry):

@@ -7,8 +7,9 @@ import pytest
 from alframe.registry.registry import Registry
 from alframe.testing import checks_of, parametrize_with_checks
 
-# The graph networks train in each query: a few steps show as much.
+# These train, or move centres, in each query: a few steps show as much.
 OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
+OPTIONS["activeft"] = {"steps": 20}
 NAMES = [plugin.key for plugin in Registry().plugins]
 # Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.
 BEARTYPE = {"leaves_global_random_state": "beartype draws from Python's random state"}

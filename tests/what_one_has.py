@@ -18,7 +18,8 @@ from alframe.registry.registry import installed
 
 NAMES = np.array(["bird", "cat", "dog"])
 N, LABELLED = 80, 20
-FEW_STEPS = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
+FEW_STEPS = {name: {"steps": 3, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
+FEW_STEPS["activeft"] = {"steps": 3}
 
 
 @functools.cache
