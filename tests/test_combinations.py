@@ -46,6 +46,7 @@ SELECTORS = [
     "coreset",
     "direct",
     "dal",
+    "dcom",
     "dropquery",
     "falcun",
     "galaxy",
@@ -139,6 +140,7 @@ def test_every_embedder_scorer_and_selector_combine(
     stages = {"embed": embed, "score": score, "select": select}
     options = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
     options["learningloss"] = {"steps": 3}
+    options["activeft"] = {"steps": 3}
     options["stochastic"] = {"form": "softrank"}  # of scores of any sign
     options["refine"] = {"depth": 1, "subsets": 1}
     options["selectal"] = {"repeats": 1, "draws": 1}

@@ -11,6 +11,7 @@ from alframe.testing import checks_of, parametrize_with_checks
 OPTIONS = {name: {"steps": 10, "hidden": 8} for name in ("coregcn", "uncertaingcn")}
 OPTIONS["refine"] = {"depth": 2, "subsets": 1}  # of its 495 queries of small pools one is as another
 OPTIONS["selectal"] = {"repeats": 1, "draws": 1}  # and so is one of 35 fits
+OPTIONS["activeft"] = {"steps": 20}
 OPTIONS["learningloss"] = {"steps": 3}
 NAMES = [plugin.key for plugin in Registry().plugins]
 # Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.

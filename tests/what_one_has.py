@@ -21,6 +21,7 @@ N, LABELLED = 80, 20
 FEW_STEPS = {"coregcn": {"steps": 3, "hidden": 8}, "uncertaingcn": {"steps": 3, "hidden": 8}}
 FEW_STEPS["refine"] = {"depth": 1, "subsets": 1}
 FEW_STEPS["selectal"] = {"repeats": 1, "draws": 1}
+FEW_STEPS["activeft"] = {"steps": 3}
 FEW_STEPS["learningloss"] = {"steps": 3}
 
 

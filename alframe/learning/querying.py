@@ -150,13 +150,14 @@ def query(
     sides = sides_of(features, head, probs, logits, labelled, seed, Place(on, memory, workers))
     model = None if sides.head is None else Classifier(nn.Identity(), sides.head).eval()
     cold = pipeline.strategy.info.cold_start and not len(sides.targets)
-    state = RoundState(seed, 0 if cold else 1, sides.num_classes, on, model)
     size, known, stored = len(sides.pool), sides.known, sides.stored
+    n = min(n, size)
+    state = RoundState(seed, 0 if cold else 1, sides.num_classes, on, model, left=n)
     if on.type == "cuda":
         torch.cuda.synchronize(on)
     start = time.perf_counter()
     with memory_of(stored, on) as peak, _named(name):
-        selection = pipeline.query(sides.pool, sides.labelled, sides.targets, min(n, size), state)
+        selection = pipeline.query(sides.pool, sides.labelled, sides.targets, n, state)
     seconds = time.perf_counter() - start  # the picks are on the CPU, so the device has finished
     return QueryResult(
         indices=selection.picks if known is None else known.rows_of(selection.picks),

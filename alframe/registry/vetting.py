@@ -91,10 +91,10 @@ def _check_scores(info: PluginInfo) -> None:
 
 def _check_named_options(info: PluginInfo) -> None:
     """Raises `PluginError` where it names options that it has not, or of another kind than is wanted."""
-    declared = vars(build(info.options, {}, "options"))
     named = [("asks", name, "a text or several") for name in info.asks]
     if info.wants_labels_every:
         named.append(("wants_labels_every", info.wants_labels_every, "a whole number"))
+    declared = vars(build(info.options, {}, "options")) if named else {}
     for field, name, what in named:
         if name not in declared:
             there = ", ".join(declared) or "none"

@@ -47,16 +47,18 @@ def alframe_select(
 
     A score of ``-inf`` means never.
     """
+    import torch
     from torch.nn.functional import normalize
 
-    from alframe_activeft._activeft import loss, moved, nearest_unused, started
+    from alframe_activeft._activeft import loss, moved, nearest_unused
     from alframe_centroids.clusters import eligible_rows, order_by_content, unit_rows
 
     features, positions = eligible_rows(pool.lazy_rows(of="fixed"), scores)
     order = order_by_content(features, ctx.generator)
+    order = order[torch.randperm(len(order), generator=ctx.generator).to(order.device)]
     if n >= len(order):
         return positions[order]
     x, fixed = unit_rows(features, order), normalize(labelled.fixed)
-    centres = moved(x, started(x, n, ctx.generator), fixed, options, ctx.progress)
+    centres = moved(x, x[:n], fixed, options, ctx.progress)  # the first rows of a random order
     ctx.log("loss", loss(x, centres, fixed, options.temperature))
     return positions[order[nearest_unused(x, centres)]]

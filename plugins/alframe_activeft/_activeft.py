@@ -26,11 +26,6 @@ LISTED = 16  # rows that are looked up for each centre at once; the nearest may 
 Rows = Float[Tensor, "m d"] | LazyRows
 
 
-def started(x: Rows, n: int, generator: torch.Generator) -> Float[Tensor, "n d"]:
-    """``n`` rows at random."""
-    return x[torch.randperm(len(x), generator=generator)[:n].to(x.device)]
-
-
 def moved(
     x: Rows,
     centres: Float[Tensor, "n d"],

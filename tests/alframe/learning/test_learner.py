@@ -341,8 +341,8 @@ class TestFixedFeatures:
     @pytest.mark.parametrize(
         "strategy",
         [
-            *("activeft", "centroids", "coreset", "freesel", "lcmd", "maxdet", "maxherding", "probcover"),
-            *("tcm", "typiclust", "uherding"),
+            *("activeft", "centroids", "coreset", "dcom", "freesel", "lcmd", "maxdet", "maxherding"),
+            *("probcover", "tcm", "typiclust", "uherding"),
         ],
     )
     def test_are_what_a_start_chooses_by(self, toy, fixed, strategy):

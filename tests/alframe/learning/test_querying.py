@@ -148,7 +148,7 @@ class TestWhatUsersHave:
 
     STRATEGIES = (
         *("activeft", "alfamix", "anchoral", "badge", "bait", "balanced", "bald", "base", "cal", "cdal"),
-        *("centroids", "clustermargin", "coregcn", "coreset", "dal", "direct", "dropquery", "entropy"),
+        *("centroids", "clustermargin", "coregcn", "coreset", "dal", "dcom", "direct", "dropquery", "entropy"),
         *("falcun", "freesel", "galaxy", "lcmd", "learningloss", "least-confidence", "margin", "maxdet"),
         *("maxherding", "powerbald", "powerentropy", "powermargin", "probcover", "random"),
         *("randomweighted", "refine", "seals", "selectal", "stochastic", "tcm", "typiclust", "uherding"),
@@ -156,7 +156,7 @@ class TestWhatUsersHave:
     )
     NEED_NO_HEAD = (
         *("activeft", "centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding"),
-        *("probcover", "random", "stochastic", "tcm", "typiclust", "uncertaingcn"),
+        *("probcover", "random", "stochastic", "typiclust", "uncertaingcn"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 

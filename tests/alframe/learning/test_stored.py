@@ -216,6 +216,7 @@ def test_a_memory_that_is_none(folder):
 # What looks at the whole pool's features or probabilities at once; all others are exact by blocks.
 WHOLE = {"bait", "balanced", "coregcn", "direct", "falcun", "galaxy", "uncertaingcn"}
 FEW = {  # else it takes long
+    "activeft": {"steps": 20},
     "batchbald": {"samples": 5, "configurations": 100},
     "epig": {"samples": 5, "targets": 20},
     "refine": {"first_size": 100, "depth": 1, "subsets": 1},

@@ -55,7 +55,7 @@ def test_a_check_comes_after_those_that_it_waits_for():
         ("cdal", {"plugin", "strategy", "embed"}),
         ("mixup", {"plugin", "train"}),
         ("openml", {"plugin", "datasets", "presets"}),
-        ("networks", {"plugin", "models"}),
+        ("networks", {"plugin", "models", "presets"}),
         ("default", {"plugin", "train", "embed", "select"}),
     ],
 )
