@@ -10,7 +10,7 @@ ALONE = {
 }
 OF_FEATURES = {
     *("activeft", "centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding"),
-    *("probcover", "random", "stochastic", "typiclust", "uncertaingcn"),
+    *("probcover", "random", "selectal", "stochastic", "tcm", "typiclust", "uncertaingcn"),
 }
 OF_DROPOUT = {"bald", "batchbald", "epig", "powerbald"}
 OF_SEVERAL = {"qbc", "variationratio"}
