@@ -97,7 +97,7 @@ def sizes_of(model: Classifier, layers: Sequence[str], sample: Tensor) -> list[i
     for name in layers:
         if not isinstance(outputs.get(name), Tensor) or outputs[name].dim() < 2:
             raise UsageError(
-                f"learningloss.layers names {name!r}, which gives no tensor of numbers for each sample; name a "
-                "layer that does, as a convolution, a block or a linear layer"
+                f"learningloss.layers names {name!r}, which gives no tensor of numbers for each sample: name "
+                "a layer that does, as a convolution, a block or a linear layer"
             )
     return [averaged(outputs[name]).shape[1] for name in layers]
