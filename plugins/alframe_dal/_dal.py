@@ -55,9 +55,8 @@ def told_apart(
             rows = torch.cat([picks, drawn[:most]])
             samples = TwoKinds(labelled, *known, _rows(features, rows))
             weights = logistic(samples, options.c, weights)
-            odds = (
-                samples.log_odds(weights, features).float().cpu()
-            )  # rounded: equal rows are equal in any block
+            # rounded, so that equal rows are equal in whichever blocks they are
+            odds = samples.log_odds(weights, features).float().cpu()
             chosen = drawn[odds[drawn].argsort(descending=True, stable=True)[:size]]
         left[chosen] = False
         picks = torch.cat([picks, chosen])

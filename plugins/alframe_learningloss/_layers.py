@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from alframe import Classifier
+from alframe import Classifier, UsageError
 from alframe_learningloss._module import averaged
 
 WHOLE = ("",)  # the body's output, which are the features
@@ -88,7 +88,16 @@ def sizes_of(model: Classifier, layers: Sequence[str], sample: Tensor) -> list[i
         model: the network, in evaluation mode.
         layers: names of modules of the body.
         sample: one network input or more.
+
+    Raises:
+        UsageError: there is no module of a name, or its output is no tensor.
     """
     with model.taps(layers) as outputs:
         model.features(sample)
+    for name in layers:
+        if not isinstance(outputs.get(name), Tensor) or outputs[name].dim() < 2:
+            raise UsageError(
+                f"learningloss.layers names {name!r}, which gives no tensor of numbers for each sample: name "
+                "a layer that does, as a convolution, a block or a linear layer"
+            )
     return [averaged(outputs[name]).shape[1] for name in layers]

@@ -68,7 +68,7 @@ def train(
     With ``warm_start`` the module goes on from the last round, too.
 
     Raises:
-        UsageError: the body has no module of a name in ``options.layers``.
+        UsageError: the body has no module of a name in ``options.layers``, or its output is no tensor.
     """
     model.eval()
     sample = next(iter(labelled.inputs(1)))[:1]

@@ -115,7 +115,8 @@ def test_it_goes_by_content_and_not_by_position(make):
     problem = make(N=300)
     order = np.random.default_rng(1).permutation(300)
     first, moved = (
-        alframe.query("dal", **problem.query | {"features": X}).indices for X in (problem.X, problem.X[order])
+        alframe.query("dal", options={"subqueries": 2}, **problem.query | {"features": X}).indices
+        for X in (problem.X, problem.X[order])
     )
     assert order[moved].tolist() == first.tolist()
 

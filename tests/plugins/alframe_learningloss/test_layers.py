@@ -61,7 +61,8 @@ def test_the_stages_of_a_resnet_within_a_body():
     assert layers_of(model, torch.zeros(1, 3, 8, 8)) == wanted
 
 
-def test_a_name_that_there_is_not():
-    model = mlp(4, 8, 3)
+def test_names_that_are_no_layer_are_one_line():
     with pytest.raises(UsageError, match="module of the network's body"):
-        sizes_of(model, ["fc"], torch.zeros(1, 4))
+        sizes_of(mlp(4, 8, 3), ["fc"], torch.zeros(1, 4))
+    with pytest.raises(UsageError, match="'odd', which gives no tensor"):
+        sizes_of(Classifier(Tokens(), nn.Linear(6, 2)), ["odd"], torch.zeros(1, 9, 4))
