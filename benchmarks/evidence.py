@@ -109,6 +109,10 @@ TAILS = {f"c{n}-tail{factor}": (f"cifar{n}", factor) for n in (10, 100) for fact
 UNIT = "random,qbc,bald,cal,coreset,variationratio"  # again with features of one length
 STUDIES["c10-unit"] = study("cifar10-unit", 0.1, 10, 10, 4, UNIT)
 STUDIES["c100-unit"] = study("cifar100-unit", 0.03, 500, 1000, 3, "random,bait")
+JOINT = "random,margin,bald,powerbald,batchbald,epig"  # small batches, by dropout masks and not by five heads
+ALONE = {"linear-probe.members": 0}
+STUDIES["c10-joint"] = study("cifar10", 0.1, 10, 10, 10, JOINT, **ALONE)
+STUDIES["c10-joint-more"] = study("cifar10", 0.03, 500, 10, 10, JOINT, **ALONE)
 for start in STARTS:
     STUDIES[f"c10-start-{start}"] = study("cifar10", 0.1, 10, 10, 4, "random,margin", start=start)
     STUDIES[f"c100-start-{start}"] = study("cifar100", 0.1, 100, 100, 4, "random,margin", start=start)

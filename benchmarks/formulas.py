@@ -145,4 +145,26 @@ def variation_ratio(probs: Array) -> Array:
     return np.asarray(1 - votes.max(axis=1))
 
 
+def joint_information(probs: Array, picks: Picks) -> tuple[float, float]:
+    """Share of the picks that tell most beyond those before, and the mutual information ``a(S)`` of all.
+
+    Kirsch et al., NeurIPS 2019; all configurations of the labels.
+
+    Args:
+        probs: ``T x n x C`` probabilities.
+        picks: positions.
+    """
+    rows = probs.transpose(1, 2, 0)
+    within = entr(rows).sum(axis=1).mean(axis=1)
+    joint, right, told = np.full((1, len(probs)), 1 / len(probs)), 0, 0.0
+    left = np.ones(len(rows), dtype=bool)
+    for pick in picks:
+        gains = np.array([entr(one @ joint.T).sum() for one in rows]) - entr(joint.sum(axis=1)).sum() - within
+        right += gains[pick] >= gains[left].max() - ROUNDING
+        told += gains[pick]
+        left[pick] = False
+        joint = (joint[:, None, :] * rows[pick]).reshape(-1, len(probs))
+    return right / len(picks), float(told)
+
+
 COMMITTEES = {"qbc": consensus_divergence, "variationratio": variation_ratio}

@@ -11,7 +11,8 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
 Problem = dict[str, Any]
-COMMITTEES = ("qbc", "variationratio")  # ask several heads
+COMMITTEES = ("batchbald", "epig", "qbc", "variationratio")  # ask several heads
+CONFIGURATIONS = 1_000  # of batchbald's peer, which holds N times C times as many numbers
 
 
 class RepeatedPickError(Exception):
@@ -142,6 +143,14 @@ def _committee(method: str) -> Callable[..., Any]:
     return query
 
 
+def _batchbald(X: Any, y: Any, heads: Any, n: int) -> Any:
+    from skactiveml.pool import BatchBALD
+
+    strategy = BatchBALD(n_MC_samples=CONFIGURATIONS, random_state=0)
+    ensemble = [linear_head(head) for head in heads]
+    return strategy.query(X, y, ensemble=ensemble, fit_ensemble=False, batch_size=n)
+
+
 def linear_head(head: Any, unit_length: bool = False) -> Any:
     """The head as a classifier that is fitted already.
 
@@ -171,6 +180,7 @@ def linear_head(head: Any, unit_length: bool = False) -> Any:
 
 PEERS: dict[str, Callable[..., Any]] = {
     "badge": _badge,
+    "batchbald": _batchbald,
     "cal": _cal,
     "coreset": _coreset,
     "dropquery": _dropquery,

@@ -251,6 +251,18 @@ def committee(strategy: str, scale: Scale) -> Iterator[Outcome]:
     yield _top(scores, "same heads", "mean score", picks, "")
 
 
+def batchbald(scale: Scale) -> Iterator[Outcome]:
+    """The same heads, and so few picks that all configurations are enumerated."""
+    n = 4
+    problem, arrays = main_problem(scale)
+    X, y = peers.together(arrays)
+    probs = np.stack([formulas.softmax(arrays["features"] @ W.T + b) for W, b in arrays["heads"]])
+    mine = asked("batchbald", problem, n)
+    its = peers.PEERS["batchbald"](X, y, arrays["heads"], n)
+    right, told = zip(*(formulas.joint_information(probs, picks) for picks in (mine, its)), strict=True)
+    yield Outcome(f"same heads, n = {n}", _share(mine, its), right, "a(S)", told, "")
+
+
 def _top(scores: np.ndarray, settings: str, measure: str, picks: tuple[Any, Any], why: str) -> Outcome:
     least = np.sort(scores)[-len(picks[0])] - 1e-6
     right = float((scores[picks[0]] >= least).mean()), float((scores[picks[1]] >= least).mean())
@@ -268,6 +280,7 @@ def _overlap(one: Any, other: Any) -> float:
 
 
 COMPARED = {
+    "batchbald": batchbald,
     "cal": cal,
     "dropquery": dropquery,
     "falcun": falcun,

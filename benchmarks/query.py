@@ -10,7 +10,7 @@ The features are ReLU features around one direction a class, half of them dead; 
 factors, hardly any of them dead. The head is linear and neither sure of itself nor blind. Each strategy runs
 in a process of its own: a small query first, which pays for what torch imports, then the repeats. The memory
 is what the process (on CUDA: the device) held at the most during a query, less what it held before. Those
-that ask a committee are given five heads: the head with noise. Where scikit-activeml is installed
+that ask a committee are given five heads, or ``--members``: the head with noise. If scikit-activeml is there
 (``pip install -e ".[bench]"``) and has the same strategy, its query on the same arrays stands beside ours,
 stopped after ``--peer-timeout`` seconds. The machine may be busy: "CPU s" are seconds of a processor.
 """
@@ -46,22 +46,29 @@ MEMBERS, NOISE = 5, 0.3  # of a committee; in standard deviations of the head's 
 PEER_MEMORY = 12 << 30  # bytes; a peer that wants more is stopped by a MemoryError
 
 
-def make_committee(head: tuple[Any, Any]) -> list[tuple[Any, Any]]:
+def make_committee(head: tuple[Any, Any], members: int = MEMBERS) -> list[tuple[Any, Any]]:
     """The head with noise, several times.
 
     Args:
         head: ``(W, b)``, tensors.
+        members: how many times.
     """
     import torch
 
     W, b = head
     g = torch.Generator(W.device).manual_seed(1)
     noise = NOISE * W.std()
-    return [(W + noise * torch.randn(W.shape, generator=g, device=W.device), b) for _ in range(MEMBERS)]
+    return [(W + noise * torch.randn(W.shape, generator=g, device=W.device), b) for _ in range(members)]
 
 
 def ask(
-    strategy: str, n: int, options: dict[str, Any], device: str, seed: int, problem: dict[str, Any]
+    strategy: str,
+    n: int,
+    options: dict[str, Any],
+    device: str,
+    seed: int,
+    problem: dict[str, Any],
+    committee: int = MEMBERS,
 ) -> Any:
     """A query, as `alframe.query` answers it; also of a strategy that asks a committee.
 
@@ -72,6 +79,7 @@ def ask(
         device: where the problem is.
         seed: of all that is random.
         problem: as `make_problem` makes it.
+        committee: how many members it has.
     """
     import torch
 
@@ -85,7 +93,7 @@ def ask(
 
     if strategy not in peers.COMMITTEES:
         return alframe.query(strategy, n=n, options=options, device=device, seed=seed, **problem)
-    heads = make_committee(problem["head"])
+    heads = make_committee(problem["head"], committee)
     members = [{"head.weight": W, "head.bias": b} for W, b in heads]
     classes, on = len(heads[0][0]), torch.device(device)
     linear = torch.nn.Linear(heads[0][0].shape[1], classes, device=on)
@@ -95,7 +103,8 @@ def ask(
         every = torch.arange(len(features), device=on)
         return NetworkRows(model, Samples(features, on), every, seed, features, members)
 
-    pipeline = Pipeline(installed(), strategy, {}, {strategy: options})
+    sections = options if strategy in options else {strategy: options}
+    pipeline = Pipeline(installed(), strategy, {}, sections)
     pool, labelled = rows(problem["features"]), rows(problem["labelled_features"])
     state = RoundState(seed, 1, classes, on, model)
     begun = time.perf_counter()
@@ -105,7 +114,13 @@ def ask(
 
 
 def measure_ours(
-    strategy: str, options: dict[str, Any], scale: Scale, data: str, device: str, repeats: int
+    strategy: str,
+    options: dict[str, Any],
+    scale: Scale,
+    data: str,
+    device: str,
+    repeats: int,
+    committee: int = MEMBERS,
 ) -> dict[str, Any]:
     """Seconds of each repeat and of a processor, and the largest memory above the input in bytes."""
     import torch
@@ -115,14 +130,14 @@ def measure_ours(
     on = torch.device(device)
     problem = make_problem(scale, data, device)
     small = problem | {"features": problem["features"][:500]}
-    ask(strategy, 5, options, device, 0, small)
+    ask(strategy, 5, options, device, 0, small, committee)
     seconds, of_processor, memory = [], [], []
     for seed in range(repeats):
         with measured(on) as before:
             pass
         spent = time.process_time()
         with measured(on) as cost:
-            result = ask(strategy, scale.n, options, device, seed, problem)
+            result = ask(strategy, scale.n, options, device, seed, problem, committee)
         of_processor.append(time.process_time() - spent)
         seconds.append(result.seconds)
         memory.append(max(0, cost.peak_memory - before.peak_memory))
@@ -138,24 +153,25 @@ def measure_ours(
     }
 
 
-def measure_peer(strategy: str, scale: Scale, data: str) -> dict[str, Any]:
+def measure_peer(strategy: str, scale: Scale, data: str, committee: int = MEMBERS) -> dict[str, Any]:
     """Seconds of one query of scikit-activeml, and of a processor."""
-    problem = as_arrays(make_problem(scale, data))
+    problem = as_arrays(make_problem(scale, data), committee)
     resource.setrlimit(resource.RLIMIT_DATA, (PEER_MEMORY, PEER_MEMORY))
     return peers.cost(strategy, problem, scale.n)
 
 
-def as_arrays(problem: dict[str, Any]) -> dict[str, Any]:
+def as_arrays(problem: dict[str, Any], committee: int = MEMBERS) -> dict[str, Any]:
     """The problem in numpy, with the heads of a committee.
 
     Args:
         problem: as `make_problem` makes it.
+        committee: how many heads.
     """
     arrays = {
         key: tuple(part.numpy() for part in value) if isinstance(value, tuple) else value.numpy()
         for key, value in problem.items()
     }
-    heads = [(W.numpy(), b.numpy()) for W, b in make_committee(problem["head"])]
+    heads = [(W.numpy(), b.numpy()) for W, b in make_committee(problem["head"], committee)]
     return {**arrays, "heads": heads}
 
 
@@ -194,6 +210,7 @@ def _answer(there: Connection, function: Callable[..., dict[str, Any]], args: tu
 @click.option("--strategies", type=NameList(), help="By default all that are installed.")
 @click.option("-o", "overrides", type=Override(), multiple=True, help="An option, as bald.passes=5.")
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--members", default=MEMBERS, show_default=True, help="Heads of a committee.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--peers/--no-peers", "with_peers", default=True, help="Run scikit-activeml's as well.")
 @click.option("--peer-timeout", default=300.0, show_default=True, help="Seconds.")
@@ -205,6 +222,7 @@ def main(
     strategies: list[str] | None,
     overrides: tuple[tuple[str, str, str], ...],
     device: str,
+    members: int,
     repeats: int,
     with_peers: bool,
     peer_timeout: float,
@@ -227,7 +245,7 @@ def main(
         click.echo('note: scikit-activeml is not installed: pip install -e ".[bench]"', err=True)
     for strategy in strategies or installed().strategy_names:
         click.echo(f"{strategy} ...", err=True)
-        ours = in_process(None, measure_ours, strategy, options, sizes, data, device, repeats)
+        ours = in_process(None, measure_ours, strategy, options, sizes, data, device, repeats, members)
         record = {"strategy": strategy, "scale": scale, "data": data, **sizes._asdict()}
         record |= {"device": device, "ours": ours}
         records.append(record)
@@ -238,7 +256,7 @@ def main(
         spent = statistics.median(ours["cpu_seconds"])
         row = [strategy, f"{median:.3f}", f"{spent:.3f}", f"{ours['peak_memory'] / 2**20:,.0f}", "", "", ""]
         if strategy in have_peers:
-            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes, data)
+            peer = record["peer"] = in_process(peer_timeout, measure_peer, strategy, sizes, data, members)
             row[4] = peer.get("problem") or f"{peer['seconds'][0]:.2f}"
             if "seconds" in peer:
                 row[5:] = f"{peer['cpu_seconds'][0]:.2f}", f"{peer['seconds'][0] / median:.0f}"

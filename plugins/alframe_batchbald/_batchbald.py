@@ -84,7 +84,7 @@ def _refresh(candidates: Candidates, joint: Joint, bounds: Float[Tensor, " n"]) 
     """Gains of all rows that may be the best; ``-inf`` of the others. Bounds become tighter, in place.
 
     What a label tells never rises while configurations are enumerated, so that an earlier gain is a bound.
-    Nor does it for fewer, coarser configurations fall (entropy is concave), be they enumerated or drawn.
+    Where configurations are drawn, those of `Joint.coarse` give one, or else all rows are evaluated.
     """
     left = (bounds > -torch.inf).nonzero()[:, 0]
     coarse = joint.coarse() if len(left) * candidates.classes > WORTH else None
