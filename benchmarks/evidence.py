@@ -209,11 +209,11 @@ def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
     def mean(strategy: str) -> float:
         return float(np.mean([v[strategy]["difference"] for v in against.values() if strategy in v]))
 
-    print_row("strategy", *(f"{name} ({seeds_of(one)})" for name, one in regimes.items()))
+    print_row("strategy", *(f"{name} ({seeds_of(one)} seeds)" for name, one in regimes.items()))
     print_row(*["---"] * (1 + len(regimes)))
     print_row("random: mean accuracy", *(f"{area(one, 'random'):.3f}" for one in regimes.values()))
     for strategy in sorted(strategies, key=mean, reverse=True):
-        print_row(strategy, *(cell(verdicts.get(strategy)) for verdicts in against.values()))
+        print_row(strategy, *(cell(v.get(strategy), seeds_of(regimes[name])) for name, v in against.items()))
     print()
     print_row("seconds a query", *regimes)
     print_row(*["---"] * (1 + len(regimes)))
@@ -223,12 +223,13 @@ def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
     print()
 
 
-def cell(verdict: dict[str, Any] | None) -> str:
-    """The difference in points, bold where it is none of chance, with half its interval."""
+def cell(verdict: dict[str, Any] | None, usual: int | None = None) -> str:
+    """The difference in points, bold where it is none of chance, with half its interval; and fewer seeds."""
     if verdict is None or verdict["low"] is None:
         return ""
     text = f"{100 * verdict['difference']:+.1f} ± {50 * (verdict['high'] - verdict['low']):.1f}"
-    return f"**{text}**" if verdict["outcome"] in ("beats", "loses to") else text
+    text = f"**{text}**" if verdict["outcome"] in ("beats", "loses to") else text
+    return text if usual in (None, verdict["seeds"]) else f"{text}, {verdict['seeds']} seeds"
 
 
 def print_ranks(regimes: dict[str, dict[str, Any]]) -> None:
@@ -343,10 +344,9 @@ def area(one: dict[str, Any], strategy: str) -> float:
     return float(one["strategies"][strategy]["area"]["mean"])
 
 
-def seeds_of(one: dict[str, Any]) -> str:
-    """How many seeds the verdicts rest on."""
-    counts = {verdict["seeds"] for verdict in one["verdicts"]}
-    return f"{min(counts)} seeds"
+def seeds_of(one: dict[str, Any]) -> int:
+    """How many seeds the verdicts rest on, but for those of strategies that had fewer."""
+    return max(verdict["seeds"] for verdict in one["verdicts"])
 
 
 def query_seconds(cost: dict[str, Any]) -> float:
