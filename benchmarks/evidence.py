@@ -31,13 +31,14 @@ from alframe.comparison.ranks import rank
 from alframe_cli.params import NameList
 
 SCORES = "margin,entropy,least-confidence,powermargin,powerentropy"
-COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet,freesel"
+COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet,freesel,activeft"
 BOTH = "clustermargin,dal,learningloss,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
 BAYES = "bald,powerbald,qbc,variationratio"  # a committee of five heads: for ten classes alone
 SLOW = "coregcn,uncertaingcn,deepfool"
 RARER = "galaxy,direct,direct+batch=1"  # labels come within a round
 WRAPPED = "balanced,balanced+of=badge,anchoral,seals"
 MIXED = "tcm,selectal"
+FILTERS = "refine,refine+depth=2+subsets=4"  # half a minute a query, and a seventh of that
 MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER},{WRAPPED},{MIXED}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
 NARROW = ("c100-more", "c10-unit", "c100-unit", "c10-dropout", "c10-committee")  # not of all strategies
@@ -46,7 +47,7 @@ RARE = f"random,{TAIL},{RARER},{WRAPPED}"
 SMALL = "random,margin,bald,powerbald,batchbald,epig,epig+select=stochastic"  # for small batches of Bayesians
 MEMBERS = "random,margin,qbc,bald+masks=shared,powerbald+bald.masks=shared,batchbald,epig"
 STAGES = ("embed", "score", "select")
-STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset", "freesel")
+STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset", "freesel", "activeft")
 
 
 def study(
@@ -90,7 +91,7 @@ def commands(words: list[str], only: Sequence[str] = ()) -> list[list[str]]:
 
 
 STUDIES = {
-    "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES}"),
+    "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES},{FILTERS}"),
     "c100-few": study("cifar100", 0.1, 100, 100, 4, MANY),
     "c10-mid": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES},{SLOW}"),
     "c100-mid": study("cifar100", 0.03, 500, 1000, 3, MANY),
@@ -212,11 +213,11 @@ def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
     def mean(strategy: str) -> float:
         return float(np.mean([v[strategy]["difference"] for v in against.values() if strategy in v]))
 
-    print_row("strategy", *(f"{name} ({seeds_of(one)})" for name, one in regimes.items()))
+    print_row("strategy", *(f"{name} ({seeds_of(one)} seeds)" for name, one in regimes.items()))
     print_row(*["---"] * (1 + len(regimes)))
     print_row("random: mean accuracy", *(f"{area(one, 'random'):.3f}" for one in regimes.values()))
     for strategy in sorted(strategies, key=mean, reverse=True):
-        print_row(strategy, *(cell(verdicts.get(strategy)) for verdicts in against.values()))
+        print_row(strategy, *(cell(v.get(strategy), seeds_of(regimes[name])) for name, v in against.items()))
     print()
     print_row("seconds a query", *regimes)
     print_row(*["---"] * (1 + len(regimes)))
@@ -226,12 +227,13 @@ def print_areas(regimes: dict[str, dict[str, Any]]) -> None:
     print()
 
 
-def cell(verdict: dict[str, Any] | None) -> str:
-    """The difference in points, bold where it is none of chance, with half its interval."""
+def cell(verdict: dict[str, Any] | None, usual: int | None = None) -> str:
+    """The difference in points, bold where it is none of chance, with half its interval; and fewer seeds."""
     if verdict is None or verdict["low"] is None:
         return ""
     text = f"{100 * verdict['difference']:+.1f} ± {50 * (verdict['high'] - verdict['low']):.1f}"
-    return f"**{text}**" if verdict["outcome"] in ("beats", "loses to") else text
+    text = f"**{text}**" if verdict["outcome"] in ("beats", "loses to") else text
+    return text if usual in (None, verdict["seeds"]) else f"{text}, {verdict['seeds']} seeds"
 
 
 def print_ranks(regimes: dict[str, dict[str, Any]]) -> None:
@@ -346,10 +348,9 @@ def area(one: dict[str, Any], strategy: str) -> float:
     return float(one["strategies"][strategy]["area"]["mean"])
 
 
-def seeds_of(one: dict[str, Any]) -> str:
-    """How many seeds the verdicts rest on."""
-    counts = {verdict["seeds"] for verdict in one["verdicts"]}
-    return f"{min(counts)} seeds"
+def seeds_of(one: dict[str, Any]) -> int:
+    """How many seeds the verdicts rest on, but for those of strategies that had fewer."""
+    return max(verdict["seeds"] for verdict in one["verdicts"])
 
 
 def query_seconds(cost: dict[str, Any]) -> float:

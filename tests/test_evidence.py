@@ -13,7 +13,7 @@ import alframe
 from alframe.experiments.settings import resolve
 
 PROGRAM = Path(__file__).parents[1] / "benchmarks" / "evidence.py"
-FINISHED = {"outcome": "beats", "difference": 0.0312, "low": 0.0212, "high": 0.0412}
+FINISHED = {"seeds": 5, "outcome": "beats", "difference": 0.0312, "low": 0.0212, "high": 0.0412}
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ def test_differences_that_are_none_of_chance_stand_out(program):
     assert program.cell(FINISHED) == "**+3.1 ± 1.0**"
     assert program.cell(FINISHED | {"outcome": "loses to"}) == "**+3.1 ± 1.0**"
     assert program.cell(FINISHED | {"outcome": "no difference"}) == "+3.1 ± 1.0"
+    assert program.cell(FINISHED, usual=10) == "**+3.1 ± 1.0**, 5 seeds"
     assert program.cell(None) == ""
 
 
