@@ -148,7 +148,17 @@ class TestWhatUsersHave:
 
     STRATEGIES = (
         *("activeft", "alfamix", "anchoral", "badge", "bait", "balanced", "bald", "base", "cal", "cdal"),
-        *("centroids", "clustermargin", "coregcn", "coreset", "dal", "dcom", "direct", "dropquery", "entropy"),
+        *(
+            "centroids",
+            "clustermargin",
+            "coregcn",
+            "coreset",
+            "dal",
+            "dcom",
+            "direct",
+            "dropquery",
+            "entropy",
+        ),
         *("falcun", "freesel", "galaxy", "lcmd", "learningloss", "least-confidence", "margin", "maxdet"),
         *("maxherding", "powerbald", "powerentropy", "powermargin", "probcover", "random"),
         *("randomweighted", "refine", "seals", "selectal", "stochastic", "tcm", "typiclust", "uherding"),
