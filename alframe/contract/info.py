@@ -26,7 +26,8 @@ class PluginInfo:
         options: a frozen dataclass of options (see `alframe.option`), or None.
         uses: stages borrowed from other plugins without code, as ``{"select": "coreset"}``.
         aliases: other names that ``--strategy`` takes for it.
-        needs: what it can't work without: ``"dropout"``, a network with Dropout layers; ``"network"``, the
+        needs: what it can't work without: ``"dropout"``, a network with Dropout layers; ``"samples"``, of a
+            posterior: such a network or a committee; ``"network"``, the
             whole network and inputs that a gradient can change, as images are; ``"weights"``, a head with
             weights, which estimators as scikit-learn's lack; ``"committee"``, a trainer's or a forest's;
             ``"estimator"``, of a trainer, that the model is one; ``"leaves"``, a model of trees. Of one
@@ -54,6 +55,8 @@ class PluginInfo:
             labels of those before it, and the network is trained after the last, see `Context.step`.
         asks: names of its options that hold names of strategies which it asks by `Context.ask`, a text or
             several: they are looked up, and refused where they don't suit, before anything runs.
+        committee: of a trainer, the name of its option that says how many networks it trains: from two they
+            are a committee.
         expected_failures: checks of `alframe.testing` that it is known to fail, each with the reason.
         api: the `API_VERSION` that the plugin needs: that of the newest hook, argument or name it uses.
 
@@ -77,6 +80,7 @@ class PluginInfo:
     rowwise: tuple[Literal["score"], ...] = ()
     wants_labels_every: str = ""
     asks: tuple[str, ...] = ()
+    committee: str = ""
     expected_failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     api: int = 1
 

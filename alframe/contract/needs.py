@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alframe.networks.classifier import Classifier
 
 ESTIMATOR = "estimator"  # the plugin that trains estimators, and the need of trainers that can
+SAMPLES = "samples"  # what a committee has too, which `PluginInfo.committee` says that a trainer trains
 WITHOUT_WEIGHTS = "a strategy that needs none, as margin, entropy, badge, cal, coreset, uherding"
 COMMITTEE = "several trained models"
 FORESTS = "take a forest or bagging, as sklearn:RandomForest, or margin, entropy, coreset"
@@ -35,6 +36,15 @@ def _dropout(model: Classifier, inputs: Tensor) -> str:
     if name := _estimator(model):
         return "" if model.head.members else f"{COMMITTEE}, and {name} is one: {FORESTS}"
     return "" if model.dropout_layers() else f"a network with dropout: {DROPOUT_WANTED}"
+
+
+def _samples(model: Classifier, inputs: Tensor) -> str:
+    if _estimator(model) or model.dropout_layers():
+        return _dropout(model, inputs)
+    return (
+        "samples of a posterior: several networks, as `--train ensemble` trains them, or a network with "
+        f"dropout: {DROPOUT_WANTED}"
+    )
 
 
 def _network(model: Classifier, inputs: Tensor) -> str:
@@ -84,6 +94,7 @@ NEEDS = {
     ESTIMATOR: Need("an estimator in the network's place", _trainable),
     "leaves": Need("a model of trees", _leaves),
     "network": Need("the whole network, and inputs that a gradient can change", _network),
+    SAMPLES: Need("samples of a posterior: dropout, or several trained models", _samples),
     "weights": Need("a head with weights", _weights),
 }
 

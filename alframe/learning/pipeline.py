@@ -25,7 +25,7 @@ from alframe.learning.pool import top_up
 from alframe.learning.rows import without_distances
 from alframe.learning.state import RoundState, Selection
 from alframe.learning.stored import blocks_to_score, is_in_files
-from alframe.learning.suiting import why_lacking, why_not_trained
+from alframe.learning.suiting import trains_several, why_lacking, why_not_trained
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
 from alframe.networks.classifier import Classifier
 from alframe.ops.crew import gathered, over_rows
@@ -306,24 +306,25 @@ class Pipeline:
                 raise PluginError(f"wanted {len(trainings)} results, got {len(answers)}")
             return [one if isinstance(one, TrialError) else check_training(one) for one in answers]
 
-    def why_unsuited(self, model: Classifier, inputs: Tensor) -> str:
+    def why_unsuited(self, model: Classifier, inputs: Tensor, committee: bool = False) -> str:
         """Why this strategy can't work with a network and data, and what to do; "" when it can.
 
         Args:
             model: the network.
             inputs: samples.
+            committee: whether who asks this strategy has several networks trained.
         """
-        trained = why_not_trained(
-            self.strategy, self._follow("train", self.strategy, ()), self.providers["train"], model
-        )
-        own = why_lacking(self.providers, model, inputs) or trained or self._why_scores_do_not_suit()
-        if own:
-            return own
+        trainer, own = self.providers["train"], self._follow("train", self.strategy, ())
+        committee = committee or trains_several(trainer, self.options[trainer.name])
+        trained = why_not_trained(self.strategy, own, trainer, model)
+        lacking = why_lacking(self.providers, model, inputs, committee=committee)
+        if reason := lacking or trained or self._why_scores_do_not_suit():
+            return reason
         for name, asked in self._asked_for.items():
-            trainer = asked._follow("train", asked.strategy, ())
-            if trainer is not None and trainer is not self.providers["train"] and not self._trainer:
-                return f"{name} is trained by {trainer.name}: add --train {trainer.name}"
-            if reason := asked.why_unsuited(model, inputs):
+            own = asked._follow("train", asked.strategy, ())
+            if own and own is not trainer and not self._trainer:
+                return f"{name} is trained by {own.name}: add --train {own.name}"
+            if reason := asked.why_unsuited(model, inputs, committee):
                 return f"{self.strategy.name} asks {name}, and {reason}"
         return ""
 

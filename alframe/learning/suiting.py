@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
-from alframe.contract.needs import ESTIMATOR, needed
+from alframe.contract.needs import ESTIMATOR, NEEDS, SAMPLES, needed
 from alframe.learning.estimator_heads import name_of, prototype_of
 from alframe.networks.classifier import Classifier
 from alframe.registry.plugin import Plugin
 
 
-def why_lacking(providers: Mapping[str, Plugin], model: Classifier, inputs: Tensor) -> str:
+def why_lacking(
+    providers: Mapping[str, Plugin], model: Classifier, inputs: Tensor, *, committee: bool = False
+) -> str:
     """What a model lacks of what the plugins need, and what to do; "" when nothing.
 
     Args:
         providers: who serves each stage.
         model: the network.
         inputs: samples.
+        committee: whether several networks are trained.
     """
     for plugin in providers.values():
         served = [stage for stage, one in providers.items() if one is plugin]
         for _, need in needed(plugin.info.needs, served):
+            if committee and need is NEEDS[SAMPLES]:
+                continue
             if lacking := need.lacking(model, inputs):
                 return f"{plugin.name} needs {lacking}"
     return ""
+
+
+def trains_several(trainer: Plugin, options: Any) -> bool:
+    """Whether a trainer leaves a committee.
+
+    Args:
+        trainer: the plugin.
+        options: its options.
+    """
+    return bool(trainer.info.committee) and getattr(options, trainer.info.committee) > 1
 
 
 def why_not_trained(strategy: Plugin, own: Plugin | None, trainer: Plugin, model: Classifier) -> str:

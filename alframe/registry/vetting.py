@@ -94,6 +94,8 @@ def _check_named_options(info: PluginInfo) -> None:
     named = [("asks", name, "a text or several") for name in info.asks]
     if info.wants_labels_every:
         named.append(("wants_labels_every", info.wants_labels_every, "a whole number"))
+    if info.committee:
+        named.append(("committee", info.committee, "a whole number"))
     declared = vars(build(info.options, {}, "options")) if named else {}
     for field, name, what in named:
         if name not in declared:

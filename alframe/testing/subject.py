@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from alframe.contract.needs import ESTIMATOR
+from alframe.contract.needs import ESTIMATOR, SAMPLES
 from alframe.contract.recipe import Recipe
 from alframe.contract.views import LabelledView, PoolView
 from alframe.learning.pipeline import Pipeline
@@ -92,7 +92,8 @@ class Subject:
     @property
     def network(self) -> str:
         """The kit's network that suits it."""
-        suiting = [f"{NETWORK}-{need}" for need in ("dropout", ESTIMATOR, "leaves") if self._needs(need)]
+        kinds = {SAMPLES: "dropout", "dropout": "dropout", ESTIMATOR: ESTIMATOR, "leaves": "leaves"}
+        suiting = [f"{NETWORK}-{kind}" for need, kind in kinds.items() if self._needs(need)]
         return suiting[0] if suiting else NETWORK
 
     def _needs(self, need: str) -> bool:
@@ -100,7 +101,7 @@ class Subject:
 
     def problem(self, seed: int = 0, **changes: Any) -> Problem:
         """A problem that suits it; see `make_problem`."""
-        rate = 0.5 if self._needs("dropout") else 0.0
+        rate = 0.5 if self._needs("dropout") or self._needs(SAMPLES) else 0.0
         kinds: tuple[Literal["estimator", "leaves", ""], ...] = ("estimator", "leaves", "")
         estimator = next(kind for kind in kinds if not kind or self._needs(kind))
         return make_problem(seed, dropout=rate, estimator=estimator, **changes)

@@ -45,10 +45,10 @@ def alframe_info() -> PluginInfo:
         summary="largest mutual information of the whole batch's labels and the parameters",
         reference="Kirsch et al., NeurIPS 2019, arXiv 1906.08158",
         options=Options,
-        needs=("dropout",),
+        needs=("samples",),
         family="Bayesian",
         score_range="nonnegative",
-        api=3,
+        api=4,
     )
 
 

@@ -33,7 +33,8 @@ def alframe_info() -> PluginInfo:
         summary="trains several networks, of which the first is the one that is tested",
         reference="Beluch et al., CVPR 2018",
         options=Options,
-        api=3,
+        committee="members",
+        api=4,
     )
 
 

@@ -54,10 +54,10 @@ def alframe_info() -> PluginInfo:
         summary="largest mutual information of a label and the predictions on other samples",
         reference="Bickford Smith et al., AISTATS 2023, arXiv 2304.08151",
         options=Options,
-        needs=("dropout",),
+        needs=("samples",),
         family="Bayesian",
         score_range="nonnegative",
-        api=3,
+        api=4,
     )
 
 

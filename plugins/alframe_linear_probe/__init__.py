@@ -36,7 +36,8 @@ def alframe_info() -> PluginInfo:
         reference="Alain and Bengio, 2016, arXiv 1610.01644",
         options=Options,
         trains="head",
-        api=3,
+        committee="members",
+        api=4,
     )
 
 

@@ -1,8 +1,11 @@
+import dataclasses
+
 import pytest
+import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from alframe import ActiveLearner, PluginError, PluginInfo, UsageError
+from alframe import ActiveLearner, Classifier, PluginError, PluginInfo, UsageError, option
 from alframe.learning.estimator_heads import estimator_network
 from alframe.learning.pipeline import Pipeline
 from alframe.registry.registry import installed
@@ -67,3 +70,22 @@ def test_the_trainer_must_be_there():
         Pipeline(installed(), "random", trainer="nobody")
     with pytest.raises(PluginError, match="wants to be trained by 'margin', which has no train stage"):
         Pipeline(installed(), "random", trainer="margin")
+
+
+@pytest.mark.parametrize("strategy", ["batchbald", "epig", "asking"])
+def test_samples_of_a_posterior_are_dropouts_or_a_committees(strategy, toy, registry, make_plugin):
+    options = dataclasses.make_dataclass("Options", [("of", str, option("epig", "asked"))], frozen=True)
+    info = PluginInfo(summary="asks", options=options, asks=("of",), api=4)
+    asks = make_plugin(alframe_info=lambda: info, alframe_select=lambda pool, n: None)
+    registry.register(asks, "asking")
+
+    def reason(rate=0.0, **given):
+        model = Classifier(torch.nn.Identity(), torch.nn.Linear(6, 3), rate)
+        return Pipeline(registry, strategy, **given).why_unsuited(model, toy.example())
+
+    assert "needs samples of a posterior: several networks, as `--train ensemble`" in reason()
+    assert reason(0.5) == ""
+    assert reason(stages={"train": "ensemble"}) == ""
+    probe = {"stages": {"train": "linear-probe"}}
+    assert reason(**probe)
+    assert reason(**probe, options={"linear-probe": {"members": 3}}) == ""
