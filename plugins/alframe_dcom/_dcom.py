@@ -163,7 +163,8 @@ def halved(
     while width > options.resolution:
         middle, width = (low + high) / 2, width / 2
         inside = distances < middle[:, None]
-        is_pure = (inside & agrees).sum(dim=1) >= purity * inside.sum(dim=1)
+        size = inside.sum(dim=1, dtype=torch.float64)  # times a share, whole numbers would become 32 bits
+        is_pure = (inside & agrees).sum(dim=1) >= purity * size
         low, high = torch.where(is_pure, middle, low), torch.where(is_pure, high, middle)
     return (low + high) / 2
 
@@ -174,7 +175,7 @@ def largest_pure(
     """The largest radius of a pure ball, up to the largest that is allowed."""
     distances = torch.where(distances < options.largest, distances, options.largest)  # not in any ball
     distances, order = distances.sort(dim=1, stable=True)
-    inside = torch.arange(1, distances.shape[1] + 1, device=distances.device)
+    inside = torch.arange(1, distances.shape[1] + 1, device=distances.device, dtype=torch.float64)
     is_pure = agrees.gather(1, order).cumsum(dim=1) >= purity * inside
     beyond = torch.nn.functional.pad(distances[:, 1:], (0, 1), value=options.largest)
     ends = beyond > distances  # of equally far ones all are in a ball or none

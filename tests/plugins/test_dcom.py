@@ -72,7 +72,7 @@ class Published:
         return mix
 
 
-def test_a_query_is_the_published_one(problem):
+def test_a_query_is_the_published_one(problem, request):
     result = alframe.query("dcom", **problem.query)
     wanted = Published(problem)
     assert len(result.indices.unique()) == min(problem.n, len(problem.X))
@@ -80,7 +80,8 @@ def test_a_query_is_the_published_one(problem):
     logged = result.logged["dcom"]
     assert logged["delta"] == pytest.approx(wanted.radii.mean(), abs=0.02)
     if abs(logged["coverage"] - wanted.final) > 1e-6 or abs(logged["delta"] - wanted.radii.mean()) > 1e-9:
-        return  # a sample at the edge of a ball, to 32 bits
+        assert "identical" in request.node.name  # all at the edge of a ball, to 32 bits
+        return
     assert logged["competence"] == wanted.competence
     picks = result.indices.tolist()
     for step, chosen in enumerate(picks):
