@@ -50,9 +50,9 @@ def test_commands():
         (["run", "--strategy", "al"], ["alfamix", "all"]),
         (
             ["run", "--strategy", "alfamix,ba"],
-            ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base"],
+            ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base", "alfamix,batchbald"],
         ),
-        (["run", "--strategy", "badge,ba"], ["badge,bait", "badge,bald", "badge,base"]),
+        (["run", "--strategy", "badge,ba"], ["badge,bait", "badge,bald", "badge,base", "badge,batchbald"]),
         (["run", "--dataset", "dig"], ["digits"]),
         (["run", "--dataset", "npz"], ["npz:"]),
         (["run", "--model", "resnet18"], ["resnet18", "resnet18-cifar"]),
@@ -130,7 +130,11 @@ def test_the_script(alframe, shell):
     ("line", "replies", "space"),
     [
         ("alframe run --strategy alfam", "alfamix", True),
-        ("alframe run --strategy margin,ba", "margin,badge margin,bait margin,bald margin,base", True),
+        (
+            "alframe run --strategy margin,ba",
+            "margin,badge margin,bait margin,bald margin,base margin,batchbald",
+            True,
+        ),
         ("alframe run -o train.opt", "train.optimizer=", False),
         ("alframe run --dataset np", "npz:", False),
     ],
