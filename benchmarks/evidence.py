@@ -39,6 +39,7 @@ RARER = "galaxy,direct,direct+batch=1"  # labels come within a round
 WRAPPED = "balanced,balanced+of=badge,anchoral,seals"
 MIXED = "tcm,selectal"
 FILTERS = "refine,refine+depth=2+subsets=4"  # half a minute a query, and a seventh of that
+JOINT = "bald+passes=5+masks=shared,batchbald,epig,epig+select=stochastic"  # of the committee
 CLOSE = "clustermargin+candidates=1.25+mean_size=1.25"  # as published for CIFAR
 MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER},{WRAPPED},{MIXED}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
@@ -102,7 +103,7 @@ def commands(words: list[str], only: Sequence[str] = ()) -> list[list[str]]:
 
 
 STUDIES = {
-    "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES},{FILTERS},{CLOSE}"),
+    "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES},{JOINT},{FILTERS},{CLOSE}"),
     "c100-few": study("cifar100", 0.1, 100, 100, 4, MANY),
     "c10-mid": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES},{SLOW}"),
     "c100-mid": study("cifar100", 0.03, 500, 1000, 3, MANY),
