@@ -32,13 +32,15 @@ from alframe_cli.params import NameList
 
 SCORES = "margin,entropy,least-confidence,powermargin,powerentropy"
 COVERS = "coreset,centroids,typiclust,probcover,maxherding,uherding,lcmd,maxdet,freesel,activeft"
-BOTH = "clustermargin,dal,learningloss,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
+BOTH = "clustermargin,dcom,dal,learningloss,badge,alfamix,bait,dropquery,falcun,cal,cdal,base,randomweighted"
 BAYES = "bald,powerbald,qbc,variationratio"  # a committee of five heads: for ten classes alone
 SLOW = "coregcn,uncertaingcn,deepfool"
 RARER = "galaxy,direct,direct+batch=1"  # labels come within a round
 WRAPPED = "balanced,balanced+of=badge,anchoral,seals"
 MIXED = "tcm,selectal"
 FILTERS = "refine,refine+depth=2+subsets=4"  # half a minute a query, and a seventh of that
+JOINT = "bald+passes=5+masks=shared,batchbald,epig,epig+select=stochastic"  # of the committee
+CLOSE = "clustermargin+candidates=1.25+mean_size=1.25"  # as published for CIFAR
 MANY = f"random,{SCORES},{COVERS},{BOTH},{RARER},{WRAPPED},{MIXED}"
 LARGE = "random,margin,entropy,least-confidence,badge,alfamix,coreset,typiclust,centroids,maxherding"
 NARROW = ("c100-more", "c10-unit", "c100-unit", "c10-dropout", "c10-committee")  # not of all strategies
@@ -47,7 +49,17 @@ RARE = f"random,{TAIL},{RARER},{WRAPPED}"
 SMALL = "random,margin,bald,powerbald,batchbald,epig,epig+select=stochastic"  # for small batches of Bayesians
 MEMBERS = "random,margin,qbc,bald+masks=shared,powerbald+bald.masks=shared,batchbald,epig"
 STAGES = ("embed", "score", "select")
-STARTS = ("balanced", "centroids", "typiclust", "probcover", "maxherding", "coreset", "freesel", "activeft")
+STARTS = (
+    "balanced",
+    "centroids",
+    "typiclust",
+    "probcover",
+    "maxherding",
+    "coreset",
+    "freesel",
+    "activeft",
+    "dcom",
+)
 
 
 def study(
@@ -91,7 +103,7 @@ def commands(words: list[str], only: Sequence[str] = ()) -> list[list[str]]:
 
 
 STUDIES = {
-    "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES},{FILTERS}"),
+    "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES},{JOINT},{FILTERS},{CLOSE}"),
     "c100-few": study("cifar100", 0.1, 100, 100, 4, MANY),
     "c10-mid": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES},{SLOW}"),
     "c100-mid": study("cifar100", 0.03, 500, 1000, 3, MANY),
