@@ -16,16 +16,16 @@ OPTIONS["learningloss"] = {"steps": 3}
 NAMES = [plugin.key for plugin in Registry().plugins]
 # Types are checked while tests run: beartype looks at one item of a list, which it draws by `random`.
 BEARTYPE = {"leaves_global_random_state": "beartype draws from Python's random state"}
-CLUSTERING = ("alfamix", "typiclust")  # they go through tuples
+CLUSTERING = ("alfamix", "refine", "selectal", "tcm", "typiclust")  # they go through tuples
 
 
 UNCHECKED = """
 import json, sys
 from alframe.registry.registry import Registry
 from alframe.testing import checks_of, outcome_of
-registry, verdicts = Registry(), {}
-for name in sys.argv[1:]:
-    checks = {check.name: check for check in checks_of(name, registry=registry)}
+registry, verdicts, options = Registry(), {}, json.loads(sys.argv[1])
+for name in sys.argv[2:]:
+    checks = {check.name: check for check in checks_of(name, registry=registry, options=options)}
     verdicts[name] = outcome_of(checks["leaves_global_random_state"]).verdict
 print(json.dumps(verdicts))
 """
@@ -47,7 +47,7 @@ def test_conforms(check, request):
     conforms(check, request)
 
 
-@parametrize_with_checks(list(CLUSTERING), expected_failures=BEARTYPE)
+@parametrize_with_checks(list(CLUSTERING), options=OPTIONS, expected_failures=BEARTYPE)
 def test_what_clusters_conforms(check, request):
     conforms(check, request)
 
@@ -61,7 +61,7 @@ def test_every_selector_is_asked_to_draw_among_equals():
 @pytest.fixture(scope="module")
 def unchecked(forks):
     """Verdicts by plugin, of a process in which nobody checks types."""
-    done = forks.run(UNCHECKED, *CLUSTERING)
+    done = forks.run(UNCHECKED, json.dumps(OPTIONS), *CLUSTERING)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
