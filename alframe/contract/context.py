@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -31,7 +31,7 @@ class Asking(Protocol):
         labelled: LabelledView,
         n: int,
         options: Mapping[str, Any] | None,
-        pending: PoolView | None,
+        pending: PoolView | Sequence[PoolView] | None,
     ) -> Tensor:
         """Positions in the pool."""
         ...
@@ -86,7 +86,7 @@ class Context:
         labelled: LabelledView,
         n: int,
         options: Mapping[str, Any] | None = None,
-        pending: PoolView | None = None,
+        pending: PoolView | Sequence[PoolView] | None = None,
     ) -> Tensor:
         """Has another strategy choose of some samples, as the engine would have it choose.
 
@@ -99,14 +99,15 @@ class Context:
             labelled: the labelled set as it shall see it: the hook's own, or a part of it.
             n: how many, at least 1; all where there are fewer.
             options: its options; None: what the user gave for it.
-            pending: samples that it shall keep away from, as the hook's own ``pending``.
+            pending: samples that it shall keep away from: the hook's own ``pending``, what was chosen before
+                of the pool, as ``pool[chosen]``, or several such views.
 
         Returns:
             Distinct positions in ``pool``, best first: ``min(n, len(pool))`` int64 numbers on the device.
 
         Raises:
-            UsageError: an unknown strategy, or one that does not suit the network.
-            PluginError: the other strategy broke its contract, or this is no query.
+            UsageError: the strategy does not suit the network.
+            PluginError: an unknown strategy, or one that broke its contract, or this is no query.
         """
         if self.asking is None:
             raise PluginError("ctx.ask is for who answers a query: nobody can be asked in training")

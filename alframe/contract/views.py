@@ -18,7 +18,7 @@ from torch import Tensor
 from alframe.data.samples import Samples
 from alframe.errors import AlframeError, UsageError
 from alframe.ops import lazy
-from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks
+from alframe.ops.blocks import BATCH_SIZE, joined, row_blocks, rows_asked_for
 from alframe.ops.crew import gathered, over_rows
 from alframe.ops.geometry import Geometry
 from alframe.ops.lazy import LazyRows
@@ -93,6 +93,10 @@ class Rows(Protocol):
         """``n`` positions of the samples in the data set, int64, on the device."""
         ...
 
+    def beside(self, other: Rows) -> Rows:
+        """These rows, and after them others of the same kind."""
+        ...
+
     def part(self, rows: slice | Tensor) -> Rows:
         """Some of the rows, by int64 positions or a slice, with the numbers that they have here."""
         ...
@@ -146,16 +150,10 @@ class View:
 
         Raises:
             TypeError: anything else.
+            IndexError: booleans of another number.
             UsageError: rows of a pool in files take more memory than it may have.
         """
-        if not isinstance(which, slice):
-            if (
-                not isinstance(which, Tensor)
-                or which.dim() != 1
-                or which.dtype not in (torch.int64, torch.bool)
-            ):
-                raise TypeError("a part of a view is asked for by int64 positions, booleans, or a slice")
-            which = which.nonzero()[:, 0] if which.dtype == torch.bool else which
+        which = rows_asked_for(which, len(self))
         part = copy.copy(self)
         part._rows = self._rows.part(which)
         part.__dict__.pop("embedding", None)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from alframe.contract.views import RowsInFiles
+from alframe.contract.views import Rows, RowsInFiles
 from alframe.data.holes import Holes
 from alframe.errors import UsageError
 from alframe.learning.estimators import Committee, Estimator
@@ -223,6 +223,13 @@ class GivenRows(FeatureRows):
         whole = torch.arange(len(self)) if self._rows is None else self._rows
         some = whole[rows if isinstance(rows, slice) else rows.cpu()]
         return GivenRows(self._whole, some, self._module, self._seed, self._places(rows), self._device)
+
+    def beside(self, other: Rows) -> GivenRows:
+        """These rows, and after them others of the same whole."""
+        assert isinstance(other, GivenRows)
+        every = [torch.arange(len(one)) if one._rows is None else one._rows for one in (self, other)]
+        places = torch.cat([self.positions(), other.positions()])
+        return GivenRows(self._whole, torch.cat(every), self._module, self._seed, places, self._device)
 
     def points(self) -> Tensor | RowsInFiles:
         """The features, ``n x D``.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from alframe.contract.views import LabelledView, PoolView, Rows, rows_of
+from alframe.contract.views import LabelledView, PoolView, Rows, View, rows_of
 from alframe.errors import PluginError, UsageError
-from alframe.learning.rows import NetworkRows
 from alframe.learning.state import RoundState, Selection
 from alframe.registry.plugin import Plugin
+
+THIS = "this strategy "  # begins a line that says what a strategy lacks, where its name is not known
 
 
 class Chooser(Protocol):
@@ -38,19 +40,19 @@ class Chooser(Protocol):
         ...
 
 
-def names_asked(plugins: Iterable[Plugin], options: Mapping[str, Any]) -> dict[str, str]:
-    """The strategies that plugins will ask, and which plugin asks each.
+def names_asked(plugins: Iterable[Plugin], options: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The strategies that plugins will ask: which plugin asks each, and which of its options says so.
 
     Args:
         plugins: who serves the stages.
         options: their options by plugin name.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for plugin in plugins:
         for key in plugin.info.asks:
             named = getattr(options[plugin.name], key)
             for name in (named,) if isinstance(named, str) else named:
-                found.setdefault(name, plugin.name)
+                found.setdefault(name, (plugin.name, key))
     return found
 
 
@@ -99,33 +101,46 @@ class Asked:
         labelled: LabelledView,
         n: int,
         options: Mapping[str, Any] | None,
-        pending: PoolView | None,
+        pending: PoolView | Sequence[PoolView] | None,
     ) -> Tensor:
         """Positions in the pool; see `Context.ask`."""
-        if not isinstance(pool, PoolView) or not isinstance(labelled, LabelledView):
-            raise PluginError("ctx.ask wants a view of the pool and one of the labelled set")
-        if type(n) is not int or n < 1:
-            raise PluginError(f"ctx.ask wants a whole number of samples from 1, got n={n!r}")
-        inner = self._pipeline.inner(strategy, options, self._plugin.name)
+        taken = [pending] if isinstance(pending, View) else list(pending or ())
+        if not all(isinstance(view, PoolView) for view in (pool, *taken)):
+            raise PluginError("ctx.ask wants views of the pool as pool and as pending")
+        if not isinstance(labelled, LabelledView):
+            raise PluginError("ctx.ask wants a view of the labelled set as labelled")
+        if not (options is None or isinstance(options, Mapping)):
+            raise PluginError("ctx.ask wants options as a dictionary, as {'cap': 0.1}")
+        inner = self._inner(strategy, options)
         self._count += 1
-        n = min(n, len(pool))
+        n = min(_count_of(n), len(pool))
         if not n:
             return torch.empty(0, dtype=torch.int64, device=self._state.device)
         if not self._state.number and not inner.strategy.info.cold_start:  # the network was never trained
             raise UsageError(f"{inner.strategy.name} can't choose before anything is labelled")
         is_whole = (rows_of(pool), rows_of(labelled)) == self._whole
         state = self._of_call(n, is_whole)
-        if pending is None or not len(pending):
-            pending = pool[:0]
-        both = rows_of(pool)
-        if len(pending):
-            assert isinstance(both, NetworkRows)  # a query on features has nothing pending
-            both = both.beside(rows_of(pending))
-        chosen = inner.choose(pool, labelled, pending, n, state, both)
+        both, away = rows_of(pool), rows_of(pool[:0])
+        for rows in map(rows_of, taken):
+            both, away = both.beside(rows), away.beside(rows)
+        try:
+            chosen = inner.choose(pool, labelled, PoolView(away), n, state, both)
+        except UsageError as error:
+            line = str(error)
+            if not line.startswith(THIS):
+                raise
+            raise type(error)(f"{inner.strategy.name} {line.removeprefix(THIS)}") from error
         if chosen.topped_up:
             name = "/".join((*state.within, inner.strategy.name))
             state.logged.setdefault(name, {})["topped_up"] = chosen.topped_up
         return chosen.picks.to(self._state.device)
+
+    def _inner(self, strategy: str, options: Mapping[str, Any] | None) -> Chooser:
+        """Who is asked. Whom options name was looked up before: what is wrong here is the plugin's."""
+        try:
+            return self._pipeline.inner(strategy, options, self._plugin.name)
+        except UsageError as error:
+            raise PluginError(f"ctx.ask: {error}") from error
 
     def _of_call(self, n: int, is_whole: bool) -> RoundState:
         """The round as the other strategy sees it: what it may keep of a part of the pool is nothing."""
@@ -139,3 +154,13 @@ class Asked:
             within=(*outer.within, self._plugin.name),
             calls=(*outer.calls, outer.step, self._stage, self._plugin.name, self._count),
         )
+
+
+def _count_of(n: Any) -> int:
+    try:
+        count = operator.index(n)
+    except TypeError:
+        count = 0
+    if isinstance(n, bool) or count < 1:
+        raise PluginError(f"ctx.ask wants a whole number of samples from 1, got n={n!r}")
+    return count

@@ -27,6 +27,7 @@ from alframe.learning.state import RoundState, Selection
 from alframe.learning.stored import blocks_to_score, is_in_files
 from alframe.learning.suiting import trains_several, why_lacking, why_not_trained
 from alframe.learning.validation import check_embeddings, check_picks, check_scores, check_training
+from alframe.learning.wishes import checked_options, checked_stages
 from alframe.networks.classifier import Classifier
 from alframe.ops.crew import gathered, over_rows
 from alframe.ops.geometry import Geometry
@@ -65,7 +66,7 @@ class Pipeline:
         trainer: str = "",
         within: tuple[str, ...] = (),
     ) -> None:
-        stages, options = _checked_stages(stages), _checked_options(options)
+        stages, options = checked_stages(stages), checked_options(options)
         self.registry = registry
         self.strategy = registry.plugin(strategy, "strategy")
         names = (self.strategy.name, self.strategy.key)
@@ -86,7 +87,7 @@ class Pipeline:
         }
         self._asked_for: dict[str, Pipeline] = {}
         named = names_asked(dict.fromkeys(self.providers.values()), self.options)
-        self._asked_for = {name: self.inner(name, None, asker) for name, asker in named.items()}
+        self._asked_for = {name: self._asked_by(*of, name) for name, of in named.items()}
         for pipeline in self._asked_for.values():
             self.options = {**self.options, **pipeline.options, **self.options}
         if refuse and (reason := self._why_scores_do_not_suit()):
@@ -127,10 +128,18 @@ class Pipeline:
         """
         if options is None and name in self._asked_for:
             return self._asked_for[name]
+        if not self.registry.plugin(name, "strategy").is_strategy:
+            raise UsageError(f"{name!r} is no strategy: see `alframe list-strategies`")
         given = self._given if options is None else {**self._given, name: options}
         within = (*self._within, asker)
         require_no_circle(within)
         return Pipeline(self.registry, name, None, given, refuse=False, trainer=self._trainer, within=within)
+
+    def _asked_by(self, asker: str, key: str, name: str) -> Pipeline:
+        try:
+            return self.inner(name, None, asker)
+        except UsageError as error:
+            raise UsageError(f"{asker}.{key}: {error}") from error
 
     def parts(self, total: int, count: int | None = None) -> list[int]:
         """Of how many samples each query of a round is, with the labels of those before.
@@ -323,7 +332,7 @@ class Pipeline:
         for name, asked in self._asked_for.items():
             own = asked._follow("train", asked.strategy, ())
             if own and own is not trainer and not self._trainer:
-                return f"{name} is trained by {own.name}: add --train {own.name}"
+                return f"{self.strategy.name} asks {name}, which {own.name} trains: add --train {own.name}"
             if reason := asked.why_unsuited(model, inputs, committee):
                 return f"{self.strategy.name} asks {name}, and {reason}"
         return ""
@@ -479,22 +488,3 @@ def _resolved_again(
         for path in unknown:
             registry.require_file(path)
     return Pipeline(registry, strategy, stages, options, trainer=trainer)
-
-
-def _checked_stages(stages: Any) -> dict[str, str]:
-    if not isinstance(stages, Mapping | None):
-        raise UsageError(f"stages must be a dictionary, as {{'select': 'coreset'}}, got {stages!r}")
-    for name in stages or {}:
-        if name not in STAGES:
-            raise unknown_name("stage", name, STAGES, "See `alframe show stages`.")
-    return dict(stages or {})
-
-
-def _checked_options(options: Any) -> Mapping[str, Mapping[str, Any]]:
-    if not isinstance(options, Mapping | None) or not all(
-        isinstance(values, Mapping) for values in (options or {}).values()
-    ):
-        raise UsageError(
-            f"options must be a dictionary by plugin name, as {{'alfamix': {{'cap': 0.1}}}}, got {options!r}"
-        )
-    return options or {}

@@ -16,6 +16,7 @@ from alframe.errors import UsageError
 from alframe.learning.asking import Labelled, Place, sides_of
 from alframe.learning.crew import with_workers
 from alframe.learning.inputs import whole_number
+from alframe.learning.nested import THIS
 from alframe.learning.pipeline import Pipeline
 from alframe.learning.state import RoundState
 from alframe.learning.stored import Reading, memory_of
@@ -27,8 +28,6 @@ from alframe.registry.registry import Registry, installed
 
 if TYPE_CHECKING:
     Array = Tensor | np.ndarray[Any, Any]
-
-THIS = "this strategy "
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -295,6 +295,22 @@ class FeatureRows:
             _require_memory(self._features, len(rows))
         return FeatureRows(self._features[rows], self._head, self._seed, self._largest, self._places(rows))
 
+    def beside(self, other: Rows) -> FeatureRows:
+        """These rows, and after them others.
+
+        Raises:
+            UsageError: these are in files.
+        """
+        if not isinstance(self._features, Tensor):
+            raise UsageError(
+                "this strategy keeps away from its own picks, which it can't of a pool in files: ask about a "
+                "part of the pool that fits into memory"
+            )
+        later = other.features()
+        features = torch.cat([self._features, later if isinstance(later, Tensor) else later.whole()])
+        places = torch.cat([self.positions(), other.positions()])
+        return FeatureRows(features, self._head, self._seed, self._largest, places)
+
     def _places(self, rows: slice | Tensor) -> int | Tensor:
         """The position of the first of some rows, or of each of them."""
         if isinstance(rows, slice) and rows.step in (None, 1) and not isinstance(self._first, Tensor):

@@ -90,3 +90,25 @@ def joined(parts: Iterator[Tensor], rows: int) -> Tensor:
     assert whole is not None
     assert start == rows
     return whole
+
+
+def rows_asked_for(which: Any, size: int) -> Tensor | slice:
+    """Positions of rows, or a slice of them.
+
+    Args:
+        which: int64 positions, a boolean for each row, or a slice.
+        size: how many rows there are.
+
+    Raises:
+        TypeError: anything else.
+        IndexError: booleans of another number.
+    """
+    if isinstance(which, slice):
+        return which
+    if not isinstance(which, Tensor) or which.dim() != 1 or which.dtype not in (torch.int64, torch.bool):
+        raise TypeError("a part of a view is asked for by int64 positions, booleans, or a slice")
+    if which.dtype != torch.bool:
+        return which
+    if len(which) != size:
+        raise IndexError(f"of {size} rows {len(which)} booleans can't ask for a part")
+    return which.nonzero()[:, 0]

@@ -96,6 +96,8 @@ def _check_named_options(info: PluginInfo) -> None:
         named.append(("wants_labels_every", info.wants_labels_every, "a whole number"))
     if info.committee:
         named.append(("committee", info.committee, "a whole number"))
+    if named and info.api < 4:
+        raise PluginError(f"{named[0][0]} came with API 4: declare it, PluginInfo(api=4)")
     declared = vars(build(info.options, {}, "options")) if named else {}
     for field, name, what in named:
         if name not in declared:

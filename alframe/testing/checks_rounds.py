@@ -44,6 +44,8 @@ def names_whom_it_asks(subject: Subject) -> None:
 
     with mock.patch.object(pipeline, "inner", noted):
         subject.ask(subject.problem())
+    if asked and subject.plugin.info.api < 4:
+        raise CheckFailedError("ctx.ask came with API 4: declare it, PluginInfo(api=4)")
     if unnamed := sorted(set(asked) - set(named)):
         raise CheckFailedError(f"it asks {', '.join(unnamed)}, which no option in PluginInfo.asks names")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -11,8 +12,9 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from alframe.contract.options import build
-from alframe.errors import reason, unknown_name
+from alframe.errors import PluginError, reason, unknown_name
 from alframe.experiments.randomness import random_state
+from alframe.learning.pipeline import Pipeline
 from alframe.registry.plugin import Plugin
 from alframe.registry.process import kept_settings
 from alframe.registry.registry import Registry
@@ -210,6 +212,9 @@ def checks_of(
             raise unknown_name("check in expected_failures", name, CHECKS, "See docs/kit.md.")
     for name, values in (options or {}).items():
         build(registry.plugin(name).info.options, values, name)
+    if options:  # what is wrong with them is not the plugin's fault
+        with contextlib.suppress(PluginError):
+            Pipeline(registry, found.key, options=options)
     subject = Subject(found, registry, options or {}, expected)
     kinds = kinds_of(found)
     for registered in CHECKS.values():

@@ -200,16 +200,45 @@ def test_a_query_on_features_and_one_of_a_pool_in_files(make_plugin, tmp_path):
         alframe.query("asks", features=tmp_path / "x.npy", n=6, memory=400, registry=registry, **known)
 
 
+@pytest.mark.parametrize("given", ["features", "probs"])
+def test_one_that_fills_up_keeps_away_from_its_own_picks(make_plugin, given):
+    """As those of one query for all: coreset goes on from what it took."""
+
+    def in_two_calls(pool, labelled, n, pending, ctx):
+        first = ctx.ask("coreset", pool, labelled, 3, pending=pending)
+        left = torch.ones(len(pool), dtype=torch.bool)
+        left[first] = False
+        rest = left.nonzero()[:, 0]
+        taken = (pool[first], pending)
+        return torch.cat([first, rest[ctx.ask("coreset", pool[rest], labelled, n - 3, pending=taken)]])
+
+    registry = asking(make_plugin, in_two_calls)
+    x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    known = {"features": x, "labelled_rows": [0, 1, 2], "labelled_targets": [0, 1, 0], "n": 8}
+    if given == "probs":
+        known["probs"] = torch.full((50, 2), 0.5)
+    found = alframe.query("asks", registry=registry, **known)
+    assert found.indices.tolist() == alframe.query("coreset", registry=registry, **known).indices.tolist()
+
+
+def test_a_line_of_the_other_names_it(make_plugin):
+    registry = asking(make_plugin, of_all)
+    known = {"labelled_rows": [0, 1], "labelled_targets": [0, 1]}
+    with pytest.raises(UsageError, match="^margin needs predictions: pass head"):
+        alframe.query("asks", features=torch.randn(9, 2), n=2, registry=registry, **known)
+
+
 class TestRefusals:
     """One line each, before anything runs where that is possible."""
 
     @pytest.mark.parametrize(
         ("of", "line"),
         [
-            ("nobody", "unknown strategy 'nobody'"),
+            ("nobody", "asks.of: unknown strategy 'nobody'"),
+            ("csv", "asks.of: 'csv' is no strategy: see `alframe list-strategies`"),
             ("asks", "strategies would ask each other in a circle: asks -> asks"),
             ("bald", "asks asks bald, and bald needs a network with dropout"),
-            ("qbc", "qbc is trained by ensemble: add --train ensemble"),
+            ("qbc", "asks asks qbc, which ensemble trains: add --train ensemble"),
         ],
     )
     def test_of_a_name(self, toy, make_plugin, of, line):
@@ -229,7 +258,17 @@ class TestRefusals:
         ("call", "line"),
         [
             (lambda ctx, pool, labelled: ctx.ask("random", pool, labelled, 0), "samples from 1, got n=0"),
-            (lambda ctx, pool, labelled: ctx.ask("random", labelled, labelled, 1), "a view of the pool"),
+            (lambda ctx, pool, labelled: ctx.ask("random", labelled, labelled, 1), "wants views of the pool"),
+            (lambda ctx, pool, labelled: ctx.ask("random", pool, pool, 1), "a view of the labelled set"),
+            (
+                lambda ctx, pool, labelled: ctx.ask("random", pool, labelled, 1, pending=labelled),
+                "wants views of the pool as pool and as pending",
+            ),
+            (lambda ctx, pool, labelled: ctx.ask("nobody", pool, labelled, 1), "ctx.ask: unknown strategy"),
+            (lambda ctx, pool, labelled: ctx.ask("csv", pool, labelled, 1), "ctx.ask: 'csv' is no strategy"),
+            (lambda ctx, pool, labelled: ctx.ask("badge", pool, labelled, 1, {"biass": 1}), "'biass'"),
+            (lambda ctx, pool, labelled: ctx.ask("badge", pool, labelled, 1, 3), "options as a dictionary"),
+            (lambda ctx, pool, labelled: pool[torch.ones(3) > 0], "of 100 rows 3 booleans"),
         ],
     )
     def test_of_a_call_is_the_plugins_fault(self, toy, make_plugin, call, line):

@@ -78,9 +78,10 @@ class Form:
         ({"needs_scores": {"kind=a": "unit"}}, "needs_scores names 'kind=a': unknown option"),
         ({"needs_scores": {"form=root": "unit"}}, "needs_scores names 'form=root': option needs_scores.form"),
         ({"score_range": "unit", "needs_scores": {"form=power": "unit"}}, ""),
-        ({"asks": ("of",)}, "asks names 'of', and there is no such option; there are"),
+        ({"asks": ("of",)}, "asks came with API 4: declare it, PluginInfo"),
+        ({"asks": ("of",), "api": 4}, "asks names 'of', and there is no such option; there are"),
         (
-            {"wants_labels_every": "form"},
+            {"wants_labels_every": "form", "api": 4},
             "wants_labels_every names 'form', an option whose default is not a whole",
         ),
     ],
