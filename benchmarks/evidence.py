@@ -345,7 +345,7 @@ def print_picks(
 
 
 def to_nearest(directions: np.ndarray[Any, Any], others: np.ndarray[Any, Any], count: int = 20) -> float:
-    """Mean cosine to the nearest of other rows; the very nearest, which may be the row itself, is left out."""
+    """Mean cosine to the nearest of other rows, all but the very nearest, which may be the row itself."""
     cosines = np.sort(directions @ others.T, axis=1)
     return float(cosines[:, -count - 1 : -1].mean())
 
