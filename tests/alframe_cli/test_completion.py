@@ -50,9 +50,19 @@ def test_commands():
         (["run", "--strategy", "al"], ["alfamix", "all"]),
         (
             ["run", "--strategy", "alfamix,ba"],
-            ["alfamix,badge", "alfamix,bait", "alfamix,bald", "alfamix,base", "alfamix,batchbald"],
+            [
+                "alfamix,badge",
+                "alfamix,bait",
+                "alfamix,balanced",
+                "alfamix,bald",
+                "alfamix,base",
+                "alfamix,batchbald",
+            ],
         ),
-        (["run", "--strategy", "badge,ba"], ["badge,bait", "badge,bald", "badge,base", "badge,batchbald"]),
+        (
+            ["run", "--strategy", "badge,ba"],
+            ["badge,bait", "badge,balanced", "badge,bald", "badge,base", "badge,batchbald"],
+        ),
         (["run", "--dataset", "dig"], ["digits"]),
         (["run", "--dataset", "npz"], ["npz:"]),
         (["run", "--model", "resnet18"], ["resnet18", "resnet18-cifar"]),
@@ -132,7 +142,7 @@ def test_the_script(alframe, shell):
         ("alframe run --strategy alfam", "alfamix", True),
         (
             "alframe run --strategy margin,ba",
-            "margin,badge margin,bait margin,bald margin,base margin,batchbald",
+            "margin,badge margin,bait margin,balanced margin,bald margin,base margin,batchbald",
             True,
         ),
         ("alframe run -o train.opt", "train.optimizer=", False),

@@ -166,7 +166,7 @@ class TestWhatUsersHave:
     )
     NEED_NO_HEAD = (
         *("activeft", "centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding"),
-        *("probcover", "random", "stochastic", "typiclust", "uncertaingcn"),
+        *("probcover", "random", "stochastic", "tcm", "typiclust", "uncertaingcn"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
