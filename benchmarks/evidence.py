@@ -333,7 +333,11 @@ def print_picks(
     print_row(f"{name}: picks of", *columns)
     print_row(*["---"] * 5)
     for strategy in sorted(one["strategies"], key=lambda s: area(one, s), reverse=True):
-        batches = [[record["queried"] for record in trial[1:]] for trial in read_rounds(folder, strategy)]
+        batches = [
+            [record["queried"] for record in trial[1:]]
+            for trial in read_rounds(folder, strategy)
+            if trial[1:]
+        ]
         trials = [np.concatenate(trial) for trial in batches]
         counts = [np.bincount(labels[picks], minlength=labels.max() + 1) for picks in trials]
         unequal = np.mean([count.std() / count.mean() for count in counts])
