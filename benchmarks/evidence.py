@@ -319,7 +319,7 @@ def picks_by_seed(folder: Path, strategy: str) -> dict[int, np.ndarray[Any, Any]
 def print_picks(
     name: str, folder: Path, one: dict[str, Any], features: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
 ) -> None:
-    """What is picked: how long features are, how alike in a batch, how typical, how unequal the classes.
+    """What is picked: how long features are, how alike in a batch, how typical, of which classes.
 
     Alike by the cosine of two; typical by the mean cosine to the 20 nearest of 8,000 drawn samples;
     unequal in a trial by the classes' standard deviation in shares of their mean.
@@ -329,9 +329,9 @@ def print_picks(
     some = directions[
         np.random.default_rng(0).choice(len(directions), min(8000, len(directions)), replace=False)
     ]
-    columns = ("length of features", "cosine in a batch", "cosine to the nearest", "inequality of classes")
-    print_row(f"{name}: picks of", *columns)
-    print_row(*["---"] * 5)
+    columns = ("length of features", "cosine in a batch", "cosine to the nearest", "classes in a batch")
+    print_row(f"{name}: picks of", *columns, "inequality of classes")
+    print_row(*["---"] * 6)
     for strategy in sorted(one["strategies"], key=lambda s: area(one, s), reverse=True):
         batches = [
             [record["queried"] for record in trial[1:]]
@@ -342,9 +342,10 @@ def print_picks(
         counts = [np.bincount(labels[picks], minlength=labels.max() + 1) for picks in trials]
         unequal = np.mean([count.std() / count.mean() for count in counts])
         alike = np.mean([mean_cosine(directions[batch]) for trial in batches for batch in trial])
+        hit = np.mean([len(np.unique(labels[batch])) for trial in batches for batch in trial])
         long = lengths[np.concatenate(trials)].mean()
         typical = to_nearest(directions[np.concatenate(trials)[:2000]], some)
-        print_row(strategy, f"{long:.1f}", f"{alike:.2f}", f"{typical:.2f}", f"{unequal:.2f}")
+        print_row(strategy, f"{long:.1f}", f"{alike:.2f}", f"{typical:.2f}", f"{hit:.1f}", f"{unequal:.2f}")
     print()
 
 
