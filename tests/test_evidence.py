@@ -94,7 +94,8 @@ def test_studies_of_made_up_features(tmp_path, program):
         command = [sys.executable, PROGRAM, *map(str, words)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    told("run", data, out, "--studies", "c10-few,c10-start-typiclust", "--seeds", "1-2")
+    some = ["--strategies", "random,margin,uherding,balanced+of=badge"]
+    told("run", data, out, "--studies", "c10-few,c10-start-typiclust", "--seeds", "1-2", *some)
     tables = told("tables", data, out)
     records = list(out.glob("c10-few/*/*/random/*/rounds.jsonl"))
     areas = []
@@ -104,4 +105,5 @@ def test_studies_of_made_up_features(tmp_path, program):
     assert len(areas) == 2
     assert f"| random: mean accuracy | {np.mean(areas):.3f} |" in tables
     assert "| uherding | " in tables
+    assert "| balanced+of=badge | " in tables
     assert "| typiclust | 1" in tables or "| typiclust | 9" in tables or "| typiclust | 8" in tables
