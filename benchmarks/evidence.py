@@ -105,7 +105,7 @@ def commands(words: list[str], only: Sequence[str] = ()) -> list[list[str]]:
 STUDIES = {
     "c10-few": study("cifar10", 0.1, 10, 10, 4, f"{MANY},{BAYES},{JOINT},{FILTERS},{CLOSE}"),
     "c100-few": study("cifar100", 0.1, 100, 100, 4, MANY),
-    "c10-mid": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES},{SLOW}"),
+    "c10-mid": study("cifar10", 0.03, 50, 90, 5, f"{MANY},{BAYES},{SLOW},{CLOSE}"),
     "c100-mid": study("cifar100", 0.03, 500, 1000, 3, MANY),
     "c10-more": study("cifar10", 0.03, 500, 500, 5, f"{MANY},{BAYES},deepfool"),
     "c100-more": study("cifar100", 0.03, 5000, 2500, 2, LARGE, run__pool_size=10_000),
