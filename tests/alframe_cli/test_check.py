@@ -33,8 +33,8 @@ def test_a_plugin_that_passes(alframe, mine):
     outcome = alframe("check", "mine")
     assert outcome.code == 0
     assert "budget_of_one" in outcome.out
-    assert outcome.out.rstrip().endswith("mine: 32 passed, 2 skipped")
-    assert outcome.err.splitlines()[0] == "1/34 imports_without_torch: skipped"
+    assert outcome.out.rstrip().endswith("mine: 34 passed, 2 skipped")
+    assert outcome.err.splitlines()[0] == "1/36 imports_without_torch: skipped"
 
 
 def test_a_plugin_that_fails_a_check(alframe, mine):
@@ -88,7 +88,7 @@ def test_a_plugin_that_is_a_file(alframe, tmp_path):
     outcome = alframe("check", "--plugin", str(file), "unsure", "-q")
     assert outcome.code == 1
     assert "has_summaries failed" in outcome.out
-    assert outcome.out.rstrip().endswith("unsure: 33 passed, 1 failed")
+    assert outcome.out.rstrip().endswith("unsure: 35 passed, 1 failed")
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def test_a_budget_above_the_pool_ends_early(alframe, quick):
         (["--query-size", "-3"], "query_size must be at least 1, got -3"),
         (["--initial-size", "0"], "initial_size must be at least 1"),
         (["--epochs", "0"], "epochs must be at least 1"),
-        (["--initial", "lucky"], "unknown start 'lucky'. Known: balanced, centroids, "),
+        (["--initial", "lucky"], "unknown start 'lucky'. Known: activeft, balanced, centroids, "),
         (["--seeds", "a,b"], "'a' is not a seed"),
         (["--device", "gpu"], "device 'gpu' can't be used"),
         (["--select", "entropy"], "'entropy' has no select stage"),
@@ -284,7 +284,15 @@ def test_a_failed_trial_ends_with_1_and_does_not_stop_the_others(alframe, quick,
     assert alframe("run", "--strategy", "random", *quick, "--force").code == 0
 
 
-QUICK_GRAPH = ["-o", "coregcn.steps=3", "-o", "uncertaingcn.steps=3", "--rounds", "1", "--seeds", "1"]
+FEW = (
+    "coregcn.steps=3",
+    "uncertaingcn.steps=3",
+    "activeft.steps=3",
+    "learningloss.steps=3",
+    "dal.subqueries=2",
+)
+FEW += ("refine.depth=1", "refine.subsets=1", "selectal.repeats=1", "selectal.draws=1")
+QUICK_GRAPH = [*(word for one in FEW for word in ("-o", one)), "--rounds", "1", "--seeds", "1"]
 
 
 def test_all_runs_every_strategy_that_suits(alframe, quick):

@@ -97,7 +97,7 @@ class TestSuited:
         assert has_bald == {"model.dropout=0.5"}
         assert {name for name, _ in left_out} == {"bald", "batchbald", "epig", "powerbald"}
         for name, reason in left_out:
-            assert "needs a network with dropout" in reason
+            assert "a network with dropout" in reason
             assert where(left_out[name, reason], settings) == "model.dropout=0: "
 
 

@@ -49,7 +49,7 @@ def test_every_value_survives_the_way_through_a_file(registry):
         ({"run": {"strategy": []}}, "strategy is empty"),
         (
             {"run": {"initial": "lucky"}},
-            "run.initial: unknown start 'lucky'. Known: balanced, centroids, coreset, ",
+            "run.initial: unknown start 'lucky'. Known: activeft, balanced, centroids, ",
         ),
         ({"run": {"roundz": 1}}, "Did you mean 'rounds'"),
         ({"run": {"log": ["cvs"]}}, "unknown plugin for --log 'cvs'. Did you mean 'csv'"),
@@ -295,7 +295,7 @@ def test_all_is_every_strategy_once(registry):
     sections = settings.sections()
     assert sections["run"]["strategy"] == ["all"]
     assert [p.label for p in resolve(registry, sections).pipelines] == [p.label for p in settings.pipelines]
-    assert settings.sections(settings.pipelines[:1])["run"]["strategy"] == ["alfamix"]
+    assert settings.sections(settings.pipelines[:1])["run"]["strategy"] == ["activeft"]
 
 
 def test_a_part_for_others_is_run_where_it_is_asked_for(registry):

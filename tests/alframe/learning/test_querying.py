@@ -143,6 +143,13 @@ def test_the_device_does_not_change_the_answer(strategy):
         assert torch.equal(on_cuda.indices, on_cpu.indices)
 
 
+FEW = {  # of what takes long
+    **{name: {"steps": 5} for name in ("activeft", "coregcn", "learningloss", "uncertaingcn")},
+    "refine": {"depth": 1, "subsets": 1, "strategies": ("random", "alfamix", "badge")},
+    "selectal": {"repeats": 1, "draws": 1},
+}
+
+
 class TestWhatUsersHave:
     """Each strategy, with each kind of input: the answer is that of plain float32, or one clear line."""
 
@@ -166,7 +173,7 @@ class TestWhatUsersHave:
     )
     NEED_NO_HEAD = (
         *("activeft", "centroids", "coregcn", "coreset", "dal", "freesel", "lcmd", "maxdet", "maxherding"),
-        *("probcover", "random", "stochastic", "tcm", "typiclust", "uncertaingcn"),
+        *("probcover", "random", "selectal", "stochastic", "tcm", "typiclust", "uncertaingcn"),
     )
     X32, W32, B32, XL32 = (a.astype(np.float32) for a in (X, W, B, XL))
 
@@ -217,10 +224,8 @@ class TestWhatUsersHave:
             "labelled_features": self.XL32,
             "n": 5,
         }
-        if "gcn" in strategy:
-            arguments["options"] = {"steps": 5}
-        if strategy == "refine":
-            arguments["options"] = {"depth": 1, "subsets": 1}
+        if strategy in FEW:
+            arguments["options"] = FEW[strategy]
         return ask(strategy, **(arguments | changes))
 
     @pytest.mark.filterwarnings("ignore::alframe.AlframeWarning")

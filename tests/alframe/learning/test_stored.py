@@ -219,6 +219,7 @@ FEW = {  # else it takes long
     "activeft": {"steps": 20},
     "batchbald": {"samples": 5, "configurations": 100},
     "epig": {"samples": 5, "targets": 20},
+    "selectal": {"repeats": 1, "draws": 1},
     "refine": {"first_size": 100, "depth": 1, "subsets": 1},
     **{name: {"neighbours": 5} for name in ("anchoral", "seals")},  # what others are asked about is held
 }
