@@ -121,7 +121,7 @@ class Asked:
         is_whole = (rows_of(pool), rows_of(labelled)) == self._whole
         state = self._of_call(n, is_whole)
         both, away = rows_of(pool), rows_of(pool[:0])
-        for rows in map(rows_of, taken):
+        for rows in (rows_of(view) for view in taken if len(view)):
             both, away = both.beside(rows), away.beside(rows)
         try:
             chosen = inner.choose(pool, labelled, PoolView(away), n, state, both)
@@ -129,7 +129,8 @@ class Asked:
             line = str(error)
             if not line.startswith(THIS):
                 raise
-            raise type(error)(f"{inner.strategy.name} {line.removeprefix(THIS)}") from error
+            asked = f"{self._plugin.name} asks {inner.strategy.name}, which {line.removeprefix(THIS)}"
+            raise type(error)(asked) from error
         if chosen.topped_up:
             name = "/".join((*state.within, inner.strategy.name))
             state.logged.setdefault(name, {})["topped_up"] = chosen.topped_up

@@ -158,7 +158,9 @@ def test_block_sizes_change_no_pick(kind, widest, monkeypatch, make):
         monkeypatch.setattr(_maxdet, "BLOCK", size)
         for elements in (1 << 20, 300):
             monkeypatch.setattr("alframe.ops.blocks.BLOCK_ELEMENTS", elements)
-            answers.add(tuple(alframe.query("maxdet", **problem.query).indices.tolist()))
+            picks = alframe.query("maxdet", **problem.query).indices
+            # which of many copies is taken hangs on a product's last bit, and that on the size of its block
+            answers.add(tuple((picks % 3 if kind == "three kinds" else picks).tolist()))
     assert len(answers) == 1
 
 

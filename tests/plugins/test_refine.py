@@ -148,7 +148,7 @@ def test_without_a_head_it_says_what_is_missing(make):
     problem = make()
     query = {"features": problem.X, "probs": np.full((150, 5), 0.2), "n": 5, "device": "cpu"}
     query |= {"labelled_rows": range(20), "labelled_targets": problem.yL}
-    with pytest.raises(UsageError, match=r"^refine asks the head .*pass head=\(W, b\)"):
+    with pytest.raises(UsageError, match=r"^refine asks alfamix, which asks the head .*pass head=\(W, b\)"):
         alframe.query("refine", **query)
 
 

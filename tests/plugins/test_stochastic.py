@@ -131,7 +131,7 @@ def test_scores_of_any_sign_are_refused_before_anything_runs(make):
     query = make(seed=1, scale=3.0).query
     message = (
         "^stochastic with form=power needs scores of at least 0, and those of margin are of any sign: take a "
-        "scorer of such scores, as bald, cal, .*; or another stochastic.form$"
+        "scorer of such scores, as bald, batchbald, cal, .*; or another stochastic.form$"
     )
     with pytest.raises(UsageError, match=message):
         alframe.query("margin", stages={"select": "stochastic"}, **query)

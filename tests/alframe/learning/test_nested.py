@@ -224,7 +224,7 @@ def test_one_that_fills_up_keeps_away_from_its_own_picks(make_plugin, given):
 def test_a_line_of_the_other_names_it(make_plugin):
     registry = asking(make_plugin, of_all)
     known = {"labelled_rows": [0, 1], "labelled_targets": [0, 1]}
-    with pytest.raises(UsageError, match="^margin needs predictions: pass head"):
+    with pytest.raises(UsageError, match="^asks asks margin, which needs predictions: pass head"):
         alframe.query("asks", features=torch.randn(9, 2), n=2, registry=registry, **known)
 
 
