@@ -206,10 +206,10 @@ class ActiveLearner:
             raise UsageError(
                 "nothing is labelled yet: ask(n), label the samples, and tell(indices, labels) first"
             )
-        trainer, before = self.pipeline.providers["train"], (self.validation_size, self.temperature)
-        round_, lasting = self.round, self._lasting
+        trainer = self.pipeline.providers["train"]
+        before = self.validation_size, self.temperature, self.round, self._lasting
         try:
-            if lasting.step:  # the labels that were to come later did not
+            if self._lasting.step:  # the labels that were to come later did not
                 self._end_round()
             with undone_unless_finished(self.model, self._initial_state, self._states, trainer.name):
                 uncalibrate(self.model, self.temperature)
@@ -229,8 +229,7 @@ class ActiveLearner:
                 validation = self._labelled_view(judges)
                 self.temperature = calibrate(self.recipe, self.model, validation, self._members())
         except BaseException:
-            self.validation_size, self.temperature = before
-            self.round, self._lasting = round_, lasting
+            self.validation_size, self.temperature, self.round, self._lasting = before
             raise
         self._lasting = Lasting()
         self._fitted = True
@@ -279,6 +278,7 @@ class ActiveLearner:
             UsageError: as `ask`.
         """
         n = whole_number(n, "n, the number of samples to ask for,", least=1)
+        later = whole_number(later, "later", least=0)
         given = {"pending": pending, "without": without}
         parts = [as_positions(values, name, len(self._samples)) for name, values in given.items()]
         pool, taken = parted(self.unlabelled, *parts)
@@ -322,14 +322,14 @@ class ActiveLearner:
             UsageError: lengths differ, a position is wrong, repeated or labelled, or a label is missing, no
                 class number, or out of range.
         """
+        later = whole_number(later, "later", least=0)
         positions = as_positions(indices, "indices", len(self._samples))
         targets = class_numbers(labels, "labels")
         require_answer(positions, targets, self.labelled, self.num_classes)
         self.labelled = torch.cat([self.labelled, positions])
         self.targets = torch.cat([self.targets, targets])
-        if later:
-            self._lasting.step += 1
-        else:
+        self._lasting.step += 1
+        if not later:
             self._end_round()
 
     def _end_round(self) -> None:

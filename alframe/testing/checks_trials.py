@@ -39,9 +39,7 @@ def hidden_labels_are_not_read(subject: Subject) -> None:
     """With other labels of the samples that are not labelled, training and query have the same answer."""
     first = _whole(subject)
     known = first[0]["queried"]
-    if (
-        len(subject.pipeline.parts(trials.BUDGET)) > 1
-    ):  # it is told the labels of its picks between its queries
+    if len(subject.pipeline.parts(trials.BUDGET)) > 1:  # told the labels of its picks within the round
         known = known + first[1]["queried"]
     with trials.folder() as out:
         second = trials.run(

@@ -187,11 +187,9 @@ class TestTogether:
             found, wanted = one.model(toy.test_inputs), other.model(toy.test_inputs)
             torch.testing.assert_close(found.softmax(1), wanted.softmax(1), atol=1e-4, rtol=0)
             if len(one.labelled) > 30:
-                torch.testing.assert_close(
-                    found, wanted, atol=3e-3, rtol=3e-3
-                )  # of float32, by the processor
+                torch.testing.assert_close(found, wanted, atol=3e-3, rtol=3e-3)  # float32's, where flat
             for name, value in dataclasses.asdict(alone).items():
-                steps = name in ("epochs", "best_epoch")  # where rounding decides, one is the last, or the next
+                steps = name in ("epochs", "best_epoch")  # rounding decides which is the last
                 assert getattr(result, name) == pytest.approx(value, abs=1 if steps else 1e-5), name
         assert len({result.epochs for result in results}) > 1
 

@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from alframe import PluginInfo
+from alframe import PluginInfo, UsageError
 from alframe.learning.lasting import Lasting
 from alframe.registry.registry import installed
 from doubles import fast_learner
@@ -131,7 +131,8 @@ def test_a_fit_ends_the_round_early_and_a_failed_one_does_not(toy):
 def test_a_round_looks_at_one_part_of_the_pool(toy):
     learner, parts = asked(toy, (10, 10, 10), "random", pool_size=30)
     whole = torch.cat(parts)
-    assert len(whole.unique()) == 30  # all of the part that the first query drew
+    drawn = trained(toy, "random", pool_size=30).ask(30)
+    assert set(whole.tolist()) == set(drawn.tolist())  # all of the part that the first query drew
     learner.fit()
     assert not set(learner.ask(30).tolist()) <= set(whole.tolist())
 
@@ -144,3 +145,13 @@ def test_what_is_held_is_made_once_when_it_is_wanted():
     assert lasting.features() is lasting.features()
     assert made == [1]
     assert lasting.alone().features is None
+
+
+@pytest.mark.parametrize(("later", "line"), [(-1, "at least 0, got -1"), (2.5, "a whole number, got 2.5")])
+def test_later_is_a_number_of_samples(toy, later, line):
+    learner = trained(toy)
+    with pytest.raises(UsageError, match=f"later must be {line}"):
+        learner.ask(3, later=later)
+    with pytest.raises(UsageError, match=f"later must be {line}"):
+        learner.tell([30], [0], later=later)
+    assert len(learner.labelled) == 20

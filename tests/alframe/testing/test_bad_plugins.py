@@ -16,13 +16,13 @@ from alframe import (
     ModelInfo,
     PluginInfo,
     PresetInfo,
-    TrainResult,
     UsageError,
     option,
     train_supervised,
 )
 from alframe.registry.registry import Registry
 from alframe.testing import CHECKS, checks_of, outcome_of
+from bad_trainers import deviation_in_training, no_validation, numpy_in_training, thaws, trains_nothing
 
 MEMORY = {}
 ROWWISE = {"alframe_info": lambda: PluginInfo(summary="bad", rowwise=("score",), api=3)}
@@ -298,35 +298,6 @@ def large_pools_are_too_much(pool):
     if len(pool) > 1000:
         raise MemoryError("too many samples")
     return sums(pool)
-
-
-def trains_nothing(model):
-    return TrainResult(epochs=0, accuracy=1.0, loss=0.0)
-
-
-def thaws(model, labelled, validation, recipe, ctx):
-    model._frozen.clear()
-    model.requires_grad_(True)
-    return train_supervised(model, labelled, validation, recipe, ctx)
-
-
-def no_validation(model, labelled, validation, recipe, ctx):
-    assert validation is None
-    return train_supervised(model, labelled, validation, recipe, ctx)
-
-
-def deviation_in_training(model, labelled, validation, recipe, ctx):
-    """Starts from the scale of the features."""
-    with torch.no_grad():
-        model.head.bias.add_(labelled.features.std(dim=0).mean())
-    return train_supervised(model, labelled, validation, recipe, ctx)
-
-
-def numpy_in_training(model, labelled, validation, recipe, ctx):
-    state = np.random.get_state()[1]  # noqa: NPY002 (the fault)
-    with torch.no_grad():
-        model.head.bias.add_(float(state[0] % 7) / 10)
-    return train_supervised(model, labelled, validation, recipe, ctx)
 
 
 def blobs(request=None, generator=None):
